@@ -1,0 +1,8 @@
+"""``not_null``: every row has a value."""
+
+from wherry.model.asset import Check
+from wherry.quoting import name
+
+
+def bad_row(check: Check) -> str:
+    return f"{name(check.column)} IS NULL"

@@ -1,0 +1,56 @@
+"""Errors and findings, told on a terminal or as JSON."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from wherry.errors import WherryError
+from wherry.model.finding import Finding
+
+
+def tell(error: Exception, *, as_json: bool, trace: bool) -> int:
+    """Say what went wrong; returns the exit code."""
+    if isinstance(error, WherryError):
+        findings, code = error.findings, error.exit_code
+    else:
+        message = f"{type(error).__name__}: {error}"
+        hint = "This is a defect of wherry. WHERRY_TRACE=1 prints where it happened."
+        findings, code = (Finding(code="internal", message=message, hint=hint),), 3
+        if "disk is full" in str(error) or "No space left" in str(error):
+            hint = "Make room, then run again. Published tables are as they were."
+            findings, code = (Finding(code="disk-full", message="The disk is full.", hint=hint),), 1
+    if trace:
+        traceback.print_exception(error)
+    if as_json:
+        click.echo(json.dumps({"findings": [as_document(finding) for finding in findings]}))
+    show_findings(findings)
+    return code
+
+
+def as_document(finding: Finding) -> dict[str, Any]:
+    """A finding as ``check --json`` gives it."""
+    document = asdict(finding)
+    del document["source_line"]
+    return document
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Every finding on standard error: where, the line with a caret, what, what next."""
+    for finding in findings:
+        colour = "red" if finding.severity == "error" else "yellow"
+        where = ":".join(str(part) for part in (finding.file, finding.line, finding.column) if part)
+        lead = f"{where}: " if where else ""
+        click.echo(lead + click.style(finding.severity, fg=colour, bold=True) + f": {finding.message}", err=True)
+        if finding.source_line.strip():
+            number = f"{finding.line:>5} │ "
+            click.echo(click.style(number, dim=True) + finding.source_line.expandtabs(1), err=True)
+            if finding.column:
+                click.echo(" " * (len(number) + finding.column - 1) + click.style("^", fg=colour), err=True)
+        if finding.hint:
+            click.echo(click.style("      → ", dim=True) + finding.hint.replace("\n", "\n        "), err=True)

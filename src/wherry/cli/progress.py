@@ -1,0 +1,84 @@
+"""What a run does, while it does it: live on a terminal, plain lines when piped; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+_COLOURS = {"built": "green", "failed": "red", "blocked": "yellow", "dropped": "magenta"}
+
+
+@contextmanager
+def progress() -> Iterator[Callable[..., None]]:
+    """Something to tell a run's events to."""
+    if sys.stderr.isatty():
+        with _live() as tell:
+            yield tell
+    else:
+        yield _line
+
+
+def _line(kind: str, **what: Any) -> None:
+    if kind == "finished" and (what["result"].state != "skipped" or what["result"].checks):
+        click.echo(_told(what["result"]), err=True)
+    elif kind == "published":
+        click.echo(f"published commit {what['commit'].id}", err=True)
+
+
+def _told(result: Any) -> str:
+    state = click.style(f"{result.state:<8}", fg=_COLOURS.get(result.state))
+    rows = f"  {result.rows:,} rows" if result.rows is not None else ""
+    rejected = f", {result.rejected:,} rejected" if result.rejected else ""
+    checks = f"  {sum(c.state == 'passed' for c in result.checks)}/{len(result.checks)} checks" if result.checks else ""
+    reason = f"  {result.reason}" if result.reason else ""
+    return f"{state} {result.name}{rows}{rejected}{checks}  {result.seconds:.2f} s{reason}"
+
+
+@contextmanager
+def _live() -> Iterator[Callable[..., None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    running: dict[str, tuple[float, int, int]] = {}
+    lock = threading.Lock()
+    total, done = 0, 0
+
+    def picture() -> Table:
+        table = Table.grid(padding=(0, 2))
+        with lock:
+            for name, (since, rows, size) in list(running.items())[:12]:
+                moved = f"{rows:,} rows" if rows else ""
+                loaded = f"{size / 1e6:,.1f} MB" if size else ""
+                table.add_row("[cyan]…[/]", name, moved, loaded, f"{time.monotonic() - since:.0f} s")
+            table.add_row("", f"[dim]{done} of {total}[/]")
+        return table
+
+    with Live(get_renderable=picture, console=console, refresh_per_second=8, transient=True) as live:
+
+        def tell(kind: str, **what: Any) -> None:
+            nonlocal total, done
+            if kind == "planned":
+                total = len(what["plan"].steps)
+            elif kind == "started":
+                with lock:
+                    running[what["name"]] = (time.monotonic(), 0, 0)
+            elif kind == "progress":
+                with lock:
+                    running[what["name"]] = (running[what["name"]][0], what["rows"], what["bytes"])
+            elif kind == "finished":
+                with lock:
+                    running.pop(what["result"].name, None)
+                    done += 1
+                if what["result"].state != "skipped" or what["result"].checks:
+                    live.console.print(Text.from_ansi(_told(what["result"])))
+
+        yield tell

@@ -1,0 +1,112 @@
+"""``wherry run``"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wherry.cli.asking import SELECT_HELP, asked, request
+from wherry.cli.common import Place, about_project
+
+if TYPE_CHECKING:
+    from wherry.model.run import AssetResult, Run
+
+
+@click.command(
+    epilog="Example:  wherry run marts.revenue --from 2026-01-01 --until 2026-02-01",
+    help=f"""Bring the lake up to date: load what is new, build what changed, check it, publish it at once.
+
+    Everything is built on a branch of the run's own. What fails, and what needs it, is not published; the next run goes
+    on from there.
+
+    {SELECT_HELP}""",
+)
+@asked
+@click.option("--jobs", type=click.IntRange(1, 256), help="Tables built at the same time (default: one per core).")
+@click.option(
+    "--publish",
+    type=click.Choice(["end", "each"]),
+    default="end",
+    show_default=True,
+    help="Publish all at the end, or each table as it passes.",
+)
+@about_project
+def command(
+    place: Place,
+    select: tuple[str, ...],
+    full: bool,
+    start: datetime | None,
+    until: datetime | None,
+    prune: bool,
+    jobs: int | None,
+    publish: str,
+) -> int:
+    from wherry.cli.progress import progress
+    from wherry.run.runner import RunOptions, exit_code, run
+
+    config = place.config()
+    with place.lake(config) as lake:
+        project = place.project(config, lake)
+        project.expect_sound()
+        options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
+        with progress() as tell:
+            done = run(project, lake, request(full, start, until, prune), options, tell)
+    if place.as_json:
+        place.answer(document(done))
+    else:
+        summarise(done)
+    return exit_code(done)
+
+
+def document(run: Run) -> dict[str, Any]:
+    """The run as ``--json`` gives it."""
+    return {
+        "run": run.id,
+        "branch": run.branch,
+        "state": run.state,
+        "commit": run.commit or None,
+        "assets": [_asset(result) for result in run.assets],
+    }
+
+
+def _asset(result: AssetResult) -> dict[str, Any]:
+    from wherry.cli.failure import as_document
+
+    return {
+        "name": result.name,
+        "state": result.state,
+        "reason": result.reason,
+        "rows": result.rows,
+        "seconds": result.seconds,
+        "rejected": result.rejected,
+        "checks": [
+            {"check": c.check, "column": c.column, "state": c.state, "failing": c.failing, "error": c.error}
+            for c in result.checks
+        ],
+        "findings": [as_document(finding) for finding in result.findings],
+    }
+
+
+def summarise(run: Run) -> None:
+    """The end of a run for a person: how many of each, and what failed."""
+    from wherry.cli.failure import show_findings
+
+    counts: dict[str, int] = {}
+    for result in run.assets:
+        counts[result.state] = counts.get(result.state, 0) + 1
+    for result in run.assets:
+        show_findings(result.findings)
+    warned = [(r.name, c) for r in run.assets for c in r.checks if c.state == "warned"]
+    for name, check in warned:
+        what = f"{check.column}: {check.check}" if check.column else check.check
+        click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {name}: {what} ({check.failing} bad rows)", err=True)
+    failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
+    if set(counts) <= {"skipped"}:
+        click.echo(f"Nothing to do: {len(run.assets)} tables are up to date.")
+        return
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
+    if failing:
+        click.echo(f"See the bad rows: wherry show {failing[0]} --failing")

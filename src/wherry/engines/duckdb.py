@@ -1,0 +1,80 @@
+"""DuckDB, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wherry.quoting import text
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+#: Rows of one Arrow batch.
+BATCH_ROWS = 122_880
+
+
+class DuckDB:
+    """An in-memory database whose tables may spill to ``scratch``; relative files are those of ``folder``."""
+
+    dialect = "duckdb"
+
+    def __init__(self, *, folder: Path, scratch: Path, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+        self._folder, self._scratch = folder, scratch
+        self.connection = connection if connection is not None else self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": str(self._scratch / "spill"),
+        }
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        return connection
+
+    def cursor(self) -> DuckDB:
+        """The same database for another thread."""
+        return DuckDB(folder=self._folder, scratch=self._scratch, connection=self.connection.cursor())
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement; the rows it returns, for small answers."""
+        return self.connection.execute(sql, dict(values) if values else None).fetchall()
+
+    def schema(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
+        """Names and DuckDB types of what a SELECT returns, without running it."""
+        return [(str(row[0]), str(row[1])) for row in self.execute(f"DESCRIBE\n{sql}", values)]
+
+    def arrow(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
+        """What a SELECT returns, streamed."""
+        cursor = self.connection.cursor()
+        return cursor.execute(sql, dict(values) if values else None).to_arrow_reader(BATCH_ROWS)
+
+    def write(self, statements: Sequence[tuple[str, Mapping[str, Any] | None]]) -> None:
+        """Run statements as one transaction: all or nothing."""
+        self.execute("BEGIN")
+        try:
+            for sql, values in statements:
+                self.execute(sql, values)
+            self.execute("COMMIT")
+        except BaseException:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """End a transaction that may or may not still be open."""
+        import contextlib
+
+        import duckdb
+
+        with contextlib.suppress(duckdb.Error):
+            self.connection.execute("ROLLBACK")

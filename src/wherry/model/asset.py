@@ -1,0 +1,121 @@
+"""A table of the project and what its author said about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BuildWord = Literal["view", "replace", "append", "incremental", "merge", "history", "follow"]
+AssetKind = Literal["source", "sql", "python"]
+Mode = Literal["full", "incremental", "cdc", "follow"]
+Grain = Literal["hour", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How the rows of a table come about: one of the closed set of build words."""
+
+    word: BuildWord = "replace"
+    #: The time column of ``incremental by``, the key of ``merge on`` and ``history on``.
+    columns: tuple[str, ...] = ()
+    #: Width of one interval of an incremental table.
+    grain: Grain = "day"
+    #: First moment of an incremental table (ISO 8601); empty: all time.
+    start: str = ""
+    #: How many grains before the newest interval are built again for late rows.
+    lookback: int = 0
+
+    def __str__(self) -> str:
+        link = {"incremental": " by ", "merge": " on ", "history": " on "}.get(self.word, "")
+        return self.word + link + ", ".join(self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One promise about a table's rows, as its author wrote it."""
+
+    #: Name of the check in ``wherry.checks``: ``not_null``, ``compare``, ``condition``...
+    kind: str
+    #: The column it is about; empty for a check of the whole table.
+    column: str = ""
+    #: Arguments by name; plain JSON values.
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    #: The short form its author wrote, shown to people.
+    text: str
+    severity: Literal["error", "warn"] = "error"
+    #: Share of rows (0 to 1) that must pass.
+    mostly: float = 1.0
+    #: SQL condition: only these rows are looked at; empty for all.
+    where: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column: what is declared of it and, once bound, its type."""
+
+    name: str
+    #: DuckDB type name; empty when it is not known.
+    type: str = ""
+    about: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTable:
+    """One table of a system that data comes from."""
+
+    #: Name of the source file without its ending.
+    source: str
+    #: Name of the plugin that reads it, for example ``files``.
+    connector: str
+    #: What the system calls the table: a name, a path, a glob.
+    table: str
+    mode: Mode = "full"
+    cursor: str = ""
+    key: tuple[str, ...] = ()
+    on_schema_change: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    #: The source file's own options; checked against the connector's dataclass before a run.
+    options: Mapping[str, Any] = field(default_factory=dict)
+    #: This table's own options; checked likewise.
+    table_options: Mapping[str, Any] = field(default_factory=dict)
+    #: Line of each option in the file, by name; a table's option as ``table.<name>``.
+    option_lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A node of the graph: a table or view of the lake, and the file that says how it comes about."""
+
+    #: ``schema.table``, as written by its author; unique whatever the case.
+    name: str
+    kind: AssetKind
+    #: Relative to the project folder, with forward slashes.
+    file: str
+    line: int = 1
+    about: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    #: "within 2 hours", as written.
+    fresh: str = ""
+    build: Build = Build()
+    #: Declared columns first; all columns with types once the graph is bound.
+    columns: tuple[Column, ...] = ()
+    #: Whether ``columns`` is the whole truth with types.
+    bound: bool = False
+    checks: tuple[Check, ...] = ()
+    #: Names of the assets it reads, in order of appearance; the same spelling as their own.
+    inputs: tuple[str, ...] = ()
+    #: Names (lower case) of the project's SQL functions it uses, through one another.
+    functions: tuple[str, ...] = ()
+    #: Files that its SQL reads directly (``FROM 'x.parquet'``), relative to the project.
+    files: tuple[str, ...] = ()
+    #: SQL text of an ``sql`` asset, header comment included.
+    text: str = ""
+    #: Function name of a ``python`` asset and its parameters: ``(parameter, table)``.
+    function: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    #: Where a ``source`` asset comes from.
+    source: SourceTable | None = None
+    #: Hash of what it does, blind to layout and comments.
+    meaning: str = ""

@@ -1,0 +1,138 @@
+"""The one asset graph."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from wherry.model.asset import Asset
+from wherry.model.finding import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A SQL macro shared by all tables."""
+
+    #: Lower case.
+    name: str
+    file: str
+    line: int
+    #: The whole CREATE statement.
+    text: str
+    #: Tables its body reads, as written.
+    tables: tuple[str, ...] = ()
+    #: Functions its body calls, lower case; the project's own and others.
+    calls: tuple[str, ...] = ()
+    #: Hash of what it does, blind to layout and comments.
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlCheck:
+    """A file of SQL that returns bad rows."""
+
+    #: File name without its ending.
+    name: str
+    file: str
+    text: str
+    about: str = ""
+    owner: str = ""
+    severity: str = "error"
+    #: Assets it reads.
+    inputs: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTest:
+    """Given rows, expected rows."""
+
+    table: str
+    name: str
+    file: str
+    line: int
+    given: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    expect: tuple[Mapping[str, Any], ...] = ()
+    #: Values of ``$start`` and ``$end``, where the table has them.
+    start: str = ""
+    end: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Every asset of a project and what joins them; immutable.
+
+    ``assets`` is keyed by lower-case name and in topological order (inputs first) wherever there is no cycle.
+    """
+
+    assets: Mapping[str, Asset] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    checks: tuple[SqlCheck, ...] = ()
+    tests: tuple[UnitTest, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def __getitem__(self, name: str) -> Asset:
+        return self.assets[name.lower()]
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self.assets
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[str, ...]]:
+        """The assets that read each asset, by lower-case name."""
+        readers: dict[str, list[str]] = {key: [] for key in self.assets}
+        for key, asset in self.assets.items():
+            for name in asset.inputs:
+                if name.lower() in readers:
+                    readers[name.lower()].append(key)
+        return {key: tuple(names) for key, names in readers.items()}
+
+    def upstream(self, keys: Iterable[str]) -> set[str]:
+        """``keys`` and all that they need, directly or not. O(nodes + edges)."""
+        return self._reach(keys, lambda key: [n.lower() for n in self.assets[key].inputs if n in self])
+
+    def downstream(self, keys: Iterable[str]) -> set[str]:
+        """``keys`` and all that needs them, directly or not. O(nodes + edges)."""
+        return self._reach(keys, lambda key: self.readers[key])
+
+    @staticmethod
+    def _reach(keys: Iterable[str], step: Any) -> set[str]:
+        seen: set[str] = set()
+        stack = list(keys)
+        while stack:
+            key = stack.pop()
+            if key not in seen:
+                seen.add(key)
+                stack.extend(step(key))
+        return seen
+
+
+def in_order(assets: Mapping[str, Asset]) -> tuple[dict[str, Asset], tuple[tuple[str, ...], ...]]:
+    """Inputs before their readers, names in alphabetical order where there is a choice; and every cycle as a path.
+
+    Depth first without recursion, O(nodes + edges). A path of a cycle ends with the name it starts with.
+    """
+    order: dict[str, Asset] = {}
+    cycles: list[tuple[str, ...]] = []
+    state: dict[str, int] = {}
+    for root in sorted(assets):
+        if state.get(root):
+            continue
+        path: list[str] = [root]
+        stack = [iter(sorted(n.lower() for n in assets[root].inputs if n.lower() in assets))]
+        state[root] = 1
+        while stack:
+            child = next(stack[-1], None)
+            if child is None:
+                done = path.pop()
+                stack.pop()
+                state[done] = 2
+                order[done] = assets[done]
+            elif state.get(child) == 1:
+                cycles.append((*path[path.index(child) :], child))
+            elif not state.get(child):
+                state[child] = 1
+                path.append(child)
+                stack.append(iter(sorted(n.lower() for n in assets[child].inputs if n.lower() in assets)))
+    return order, tuple(cycles)

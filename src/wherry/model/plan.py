@@ -1,0 +1,75 @@
+"""What a run would do, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from wherry.model.slice import Slice
+
+Action = Literal["build", "load", "skip", "drop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What the lake says of a table that was built before."""
+
+    #: Identity of the data; another after every build that changed something.
+    version: str
+    #: Meaning and inputs' versions it was built from.
+    recipe: str
+    #: Meaning of the table and of all that it is made of, data aside.
+    lineage: str
+    #: Meaning of the table itself.
+    meaning: str
+    #: Its build word, or ``source``.
+    word: str = "replace"
+    #: Intervals of an incremental table.
+    filled: tuple[Slice, ...] = ()
+    #: Cursor of a source.
+    cursor: Mapping[str, Any] | None = None
+    #: Whether its checks passed on these rows.
+    checked: bool = True
+    #: Hash of the checks that were run on it.
+    checks: str = ""
+    #: A load that was cut off: rows and cursor are right but not yet the whole.
+    partial: bool = False
+    #: Whether these rows are on the branch of an unfinished run only.
+    unpublished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the person asked for, beside the selection."""
+
+    #: Build everything selected from scratch.
+    full: bool = False
+    #: Backfill: build these moments of incremental tables.
+    start: datetime | None = None
+    until: datetime | None = None
+    #: Drop tables whose file is gone even when their rows cannot be built again.
+    prune: bool = False
+    #: The clock of the run, UTC without a zone.
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One table and what becomes of it."""
+
+    name: str
+    action: Action
+    #: Plain words, lower case, no full stop.
+    reason: str
+    #: Intervals of an incremental table to build.
+    slices: tuple[Slice, ...] = ()
+    #: Whether rows that are there now are thrown away first.
+    refill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in the order they may run: inputs first."""
+
+    steps: tuple[Step, ...] = ()
+    by_name: Mapping[str, Step] = field(default_factory=dict)

@@ -1,0 +1,67 @@
+"""What happened: runs and their events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wherry.model.finding import Finding
+
+RunState = Literal["running", "done", "failed", "killed"]
+AssetState = Literal["built", "skipped", "failed", "blocked", "dropped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The verdict of one check on one table."""
+
+    check: str
+    column: str
+    state: Literal["passed", "failed", "warned"]
+    #: How many rows (or groups) break it.
+    failing: int
+    #: Why it could not be decided, when it could not.
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetResult:
+    """What a run did to one table."""
+
+    name: str
+    state: AssetState
+    reason: str = ""
+    rows: int | None = None
+    seconds: float = 0.0
+    checks: tuple[CheckResult, ...] = ()
+    #: Rows that could not be stored and went to the reject table.
+    rejected: int = 0
+    findings: tuple[Finding, ...] = ()
+    #: Exit code of what failed: 1 the data, 2 the project, 3 wherry itself; 0 when nothing did.
+    fault: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened; the log of them is the only history."""
+
+    run: str
+    #: ISO 8601, UTC.
+    at: str
+    kind: str
+    asset: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt to bring a branch of the lake up to date."""
+
+    id: str
+    branch: str
+    work_branch: str
+    state: RunState
+    started_at: str
+    ended_at: str = ""
+    author: str = ""
+    commit: str = ""
+    assets: tuple[AssetResult, ...] = ()

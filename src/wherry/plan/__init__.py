@@ -1,0 +1,1 @@
+"""Wanted versus built: steps, with reasons."""

@@ -1,0 +1,54 @@
+"""The hashes that say whether a table is what it should be."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from wherry.model.asset import Asset, Check
+from wherry.model.graph import Graph
+
+
+def digest(*parts: str) -> str:
+    hashed = blake2b(digest_size=16)
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
+    return hashed.hexdigest()
+
+
+def recipe(asset: Asset, versions: Mapping[str, str], files: str = "") -> str:
+    """Hash of what a table means and of the data it is made from.
+
+    ``versions`` holds the version of each input by lower-case name; ``files`` the fingerprint of files its SQL reads.
+    """
+    inputs = sorted(f"{name.lower()}={versions[name.lower()]}" for name in asset.inputs)
+    return digest(asset.meaning, files, *inputs)
+
+
+def lineages(graph: Graph) -> dict[str, str]:
+    """For each asset the hash of its meaning and that of everything it is made of. O(nodes + edges)."""
+    found: dict[str, str] = {}
+    for key, asset in graph.assets.items():
+        inputs = (f"{name.lower()}={found[name.lower()]}" for name in asset.inputs if name.lower() in found)
+        found[key] = digest(asset.meaning, *sorted(inputs))
+    return found
+
+
+def promises(graph: Graph) -> dict[str, str]:
+    """For each asset the hash of all that is checked of it: its own checks and the files of SQL that read it."""
+    readers: dict[str, list[str]] = {}
+    for check in graph.checks:
+        for name in check.inputs:
+            readers.setdefault(name.lower(), []).append(check.meaning)
+    return {
+        key: digest(checks_hash(asset.checks), *sorted(readers.get(key, ())))
+        if asset.checks or key in readers
+        else ""
+        for key, asset in graph.assets.items()
+    }
+
+
+def checks_hash(checks: Iterable[Check]) -> str:
+    """Hash of a table's promises: another when one is added, removed or changed."""
+    described = (
+        f"{c.kind} {c.column} {sorted(c.arguments.items())!r} {c.severity} {c.mostly} {c.where}" for c in checks
+    )
+    return digest(*sorted(described))

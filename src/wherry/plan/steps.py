@@ -1,0 +1,161 @@
+"""Wanted versus built, table by table."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from wherry.model.asset import Asset
+from wherry.model.graph import Graph
+from wherry.model.plan import Built, Plan, Request, Step
+from wherry.model.slice import BEGINNING, Slice, ceil, floor, shift, subtract, union
+from wherry.plan.recipe import lineages, promises, recipe
+
+#: Tables of these build words can be made again from their inputs alone.
+REBUILDABLE = ("view", "replace", "incremental")
+
+
+def make_plan(
+    graph: Graph,
+    built: Mapping[str, Built],
+    selected: Collection[str],
+    request: Request,
+    *,
+    source_changes: Callable[[Asset, Built | None], str | None],
+    files: Callable[[Asset], str],
+) -> Plan:
+    """One step for every selected asset and every table whose file is gone, inputs first.
+
+    ``source_changes`` says why a source has something to read; ``files`` gives the fingerprint of the files that an
+    asset's SQL reads. Pure but for these two. O(nodes + edges).
+    """
+    found, promised = lineages(graph), promises(graph)
+    moving: dict[str, Step] = {}
+    steps: list[Step] = []
+    for key, asset in graph.assets.items():
+        if key not in selected:
+            continue
+        if asset.kind == "source":
+            step = _source_step(asset, built.get(key), found[key], request, source_changes)
+        else:
+            step = table_step(asset, built.get(key), found[key], request, built, moving, files(asset))
+        if step.action == "skip":
+            step = replace(step, reason=_settled(built[key], promised[key]))
+        steps.append(step)
+        if step.action != "skip":
+            moving[key] = step
+    if len(selected) == len(graph.assets):
+        steps.extend(_removed(graph, built, request))
+    return Plan(steps=tuple(steps), by_name={step.name.lower(): step for step in steps})
+
+
+def _source_step(
+    asset: Asset,
+    built: Built | None,
+    lineage: str,
+    request: Request,
+    source_changes: Callable[[Asset, Built | None], str | None],
+) -> Step:
+    name = asset.name
+    if built is None:
+        return Step(name=name, action="load", reason="new")
+    if request.full:
+        return Step(name=name, action="load", reason="--full was asked for", refill=True)
+    if built.lineage != lineage:
+        return Step(name=name, action="load", reason="what is loaded was changed in its file", refill=True)
+    if built.partial:
+        return Step(name=name, action="load", reason="the last load was cut off; it goes on from there")
+    if reason := source_changes(asset, built):
+        return Step(name=name, action="load", reason=reason)
+    return Step(name=name, action="skip", reason="unchanged")
+
+
+def table_step(
+    asset: Asset,
+    built: Built | None,
+    lineage: str,
+    request: Request,
+    versions: Mapping[str, Built],
+    moving: Mapping[str, Step],
+    files: str,
+) -> Step:
+    """What becomes of one table, given what becomes of its inputs (``moving``) and what is built of them."""
+    name = asset.name
+    incremental = asset.build.word == "incremental"
+    wanted = _wanted_slice(asset, request) if incremental else None
+    if built is None:
+        return _first(asset, "new", wanted)
+    if request.full:
+        return _first(asset, "--full was asked for", wanted)
+    if built.lineage != lineage and asset.build.word in REBUILDABLE:
+        reason = "its file was changed" if built.meaning != asset.meaning else _changed_upstream(asset, moving)
+        return _first(asset, reason, wanted)
+    if incremental and wanted and (request.start or request.until):
+        return Step(name=name, action="build", reason="backfill was asked for", slices=(wanted,))
+    reason = ""
+    if built.meaning != asset.meaning:
+        reason = "its file was changed; rows gathered before stay (--full builds them again)"
+    elif changing := [n for n in asset.inputs if n.lower() in moving]:
+        reason = f"{changing[0]} changes" if len(changing) == 1 else f"{changing[0]} and {len(changing) - 1} more change"
+    elif any(n.lower() not in versions for n in asset.inputs):
+        reason = "an input is not built yet"
+    elif recipe(asset, {n.lower(): versions[n.lower()].version for n in asset.inputs}, files) != built.recipe:
+        reason = "its inputs changed since it was built"
+    if incremental and wanted:
+        slices = _slices(asset, built, wanted, inputs_changed=bool(reason))
+        if slices:
+            shown = reason or f"{len(slices)} interval{'s are' if len(slices) > 1 else ' is'} not filled yet"
+            return Step(name=name, action="build", reason=shown, slices=slices)
+        return Step(name=name, action="skip", reason="unchanged")
+    if reason:
+        return Step(name=name, action="build", reason=reason)
+    return Step(name=name, action="skip", reason="unchanged")
+
+
+def _first(asset: Asset, reason: str, wanted: Slice | None) -> Step:
+    return Step(name=asset.name, action="build", reason=reason, slices=(wanted,) if wanted else (), refill=True)
+
+
+def _settled(built: Built, promise: str) -> str:
+    """Why a table that is not built again is still looked at, or left alone."""
+    if not built.checked:
+        return "only its checks run: they did not finish, or failed"
+    if built.checks != promise:
+        return "only its checks run: they changed"
+    return "built by a run that did not finish" if built.unpublished else "unchanged"
+
+
+def _changed_upstream(asset: Asset, moving: Mapping[str, Step]) -> str:
+    changing = [name for name in asset.inputs if name.lower() in moving]
+    return f"{changing[0]} was changed" if changing else "what it is made of was changed"
+
+
+def _wanted_slice(asset: Asset, request: Request) -> Slice | None:
+    """The moments a table should hold: from its start to the end of the running interval, or what a backfill asks."""
+    grain = asset.build.grain
+    start = datetime.fromisoformat(asset.build.start) if asset.build.start else BEGINNING
+    start = floor(request.start, grain) if request.start else start
+    end = ceil(request.until, grain) if request.until else shift(floor(request.now, grain), grain, 1)
+    return Slice(start=start, end=end) if start < end else None
+
+
+def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) -> tuple[Slice, ...]:
+    """Gaps; and when inputs changed, the last filled interval (it may not have been over) and those looked back on."""
+    gaps = list(subtract(wanted, built.filled))
+    if inputs_changed and built.filled:
+        newest = max(piece.end for piece in built.filled)
+        again = shift(newest, asset.build.grain, -1 - asset.build.lookback)
+        gaps.append(Slice(start=max(again, wanted.start), end=wanted.end))
+    return union(gaps)
+
+
+def _removed(graph: Graph, built: Mapping[str, Built], request: Request) -> list[Step]:
+    steps = []
+    for key in sorted(built):
+        if key in graph.assets:
+            continue
+        if built[key].word in REBUILDABLE or request.prune:
+            steps.append(Step(name=key, action="drop", reason="its file is gone"))
+        else:
+            reason = "its file is gone; its rows could not be built again and stay (--prune drops it)"
+            steps.append(Step(name=key, action="skip", reason=reason))
+    return steps

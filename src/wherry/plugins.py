@@ -1,0 +1,120 @@
+"""Find what is pluggable: built in, in the project's plugins/, by entry point."""
+
+import sys
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from wherry.errors import ProjectError
+from wherry.model.finding import Finding
+from wherry.ports import Source
+
+BUILT_IN = {"files": "wherry.sources.files"}
+
+
+@cache
+def find_source(connector: str, folder: Path) -> Source:
+    """The source plugin called ``connector``; it offers itself as ``source``. Raises ``ProjectError``."""
+    module: Any
+    if connector in BUILT_IN:
+        module = import_module(BUILT_IN[connector])
+        return module.source  # type: ignore[no-any-return]
+    file = folder / "plugins" / f"{connector}.py"
+    if connector.isidentifier() and file.is_file():
+        spec = spec_from_file_location(f"wherry_plugin_{connector}", file)
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+            return module.source  # type: ignore[no-any-return]
+        except Exception as error:
+            message = f"The plugin {file.name} does not load: {type(error).__name__}: {error}."
+            finding = Finding(code="bad-plugin", message=message, file=f"plugins/{file.name}", line=_line_in(error, file))
+            raise ProjectError(findings=[finding]) from error
+    for entry in entry_points(group="wherry.sources", name=connector):
+        return entry.load()  # type: ignore[no-any-return]
+    raise ProjectError(
+        f"There is no connector `{connector}`.",
+        hint=f"Built in: {', '.join(BUILT_IN)}. Your own goes to plugins/{connector}.py.",
+    )
+
+
+def _line_in(error: BaseException, file: Path) -> int:
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+class OptionProblem(ValueError):
+    """An option is unknown, missing or of the wrong type."""
+
+    def __init__(self, option: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.option, self.hint = option, hint
+
+
+def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionProblem]]:
+    """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it."""
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    known = {field.name: field for field in fields(kind) if not field.name.startswith("_")}
+    problems: list[OptionProblem] = []
+    values: dict[str, Any] = {}
+    for option, value in given.items():
+        if option not in known:
+            problems.append(_unknown(option, known))
+        elif not _fits(value, hints[option]):
+            problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
+        else:
+            values[option] = value
+    for option, field in known.items():
+        if option not in given and field.default is MISSING and field.default_factory is MISSING:
+            problems.append(OptionProblem(option, f"The option `{option}` is missing."))
+    return (None if problems else kind(**values)), problems
+
+
+def _unknown(option: str, known: dict[str, Any]) -> OptionProblem:
+    from difflib import get_close_matches
+
+    close = get_close_matches(option, known, n=1)
+    hint = f"Did you mean `{close[0]}`?" if close else f"Known are: {', '.join(known)}."
+    return OptionProblem(option, f"There is no option `{option}` here.", hint)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin is None:
+        if hint is float:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    if str(origin) == "typing.Literal":
+        return value in arguments
+    if origin in (list, tuple):
+        return isinstance(value, list | tuple) and all(_fits(item, arguments[0]) for item in value if arguments)
+    if isinstance(origin, type) and issubclass(origin, object) and hasattr(origin, "keys"):
+        return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values() if arguments)
+    return any(_fits(value, each) for each in arguments)
+
+
+def _words(hint: Any) -> str:
+    if get_origin(hint) is None:
+        return {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "NoneType": "empty"}.get(
+            getattr(hint, "__name__", str(hint)), str(hint)
+        )
+    if str(get_origin(hint)) == "typing.Literal":
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) in (list, tuple):
+        return "a list"
+    if hasattr(get_origin(hint), "keys"):
+        return "a mapping"
+    return " or ".join(_words(each) for each in get_args(hint))

@@ -1,0 +1,154 @@
+"""wherry.toml, and the environment that its values may name."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wherry.errors import ProjectError
+from wherry.model.finding import Finding
+from wherry.project.nearest import did_you_mean
+
+FILE = "wherry.toml"
+KEYS = ("name", "lake", "database", "engine", "env")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What wherry.toml says, with the chosen environment's overrides and the variables filled in."""
+
+    folder: Path
+    name: str
+    #: Folder of the lake's files.
+    lake: str
+    #: Path of the SQLite database beside it.
+    database: str
+    engine: str
+    #: Name of the environment, empty for none.
+    env: str = ""
+    #: The process's variables over those of ``.env``.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def scratch(self) -> Path:
+        """The disposable folder of the project."""
+        return self.folder / ".wherry"
+
+    @property
+    def lake_path(self) -> Path:
+        return self.folder / self.lake
+
+    @property
+    def database_path(self) -> Path:
+        return self.folder / self.database
+
+
+def find_folder(start: Path) -> Path:
+    """The folder with a wherry.toml at or above ``start``. Raises ``ProjectError``."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise ProjectError(
+        f"There is no {FILE} in {start} or above it.",
+        hint="Go into a project's folder, name it with --project, or make one with `wherry new DIR`.",
+    )
+
+
+def read_config(folder: Path, env: str = "") -> Config:
+    """Read ``folder``'s wherry.toml. Raises ``ProjectError`` with all that is wrong in it."""
+    findings: list[Finding] = []
+    variables = {**read_dotenv(folder / ".env"), **os.environ}
+    text = (folder / FILE).read_bytes().decode("utf-8", "replace")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _TOML_PLACE.search(str(error))
+        finding = Finding(
+            code="not-toml",
+            message=f"This is not TOML: {_TOML_PLACE.sub('', str(error)).strip()}.",
+            file=FILE,
+            line=int(at[1]) if at else 1,
+            column=int(at[2]) if at else 1,
+        )
+        raise ProjectError(findings=[finding]) from None
+
+    def problem(key: str, message: str, hint: str = "", code: str = "bad-value") -> None:
+        line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
+        findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1))
+
+    values: dict[str, Any] = {}
+    overrides = document.get("env", {})
+    if env and env not in overrides:
+        problem("env", f"There is no [env.{env}].", did_you_mean(env, overrides, "Add it, or leave out --env."), "unknown-env")
+    for key, value in {**document, **overrides.get(env, {})}.items():
+        if key not in KEYS:
+            problem(key, f"There is no key `{key}`.", did_you_mean(key, KEYS, f"Known are: {', '.join(KEYS)}."), "unknown-key")
+        elif key != "env" and not isinstance(value, str):
+            problem(key, f"`{key}` must be text in quotes.")
+        elif key != "env":
+            missing = [name for name in _VARIABLE.findall(value) if name not in variables]
+            for name in missing:
+                problem(key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable")
+            values[key] = value if missing else expand(value, variables)
+    if "name" not in document:
+        problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
+    if (engine := values.get("engine", "duckdb")) != "duckdb":
+        problem("engine", f"There is no engine `{engine}`.", 'This version has engine = "duckdb".')
+    for key in ("lake", "database"):
+        if "://" in values.get(key, ""):
+            problem(key, f"`{key}` must be a path on this machine in this version.", f"Write for example {key} = \".wherry/{key}\".")
+    if findings:
+        raise ProjectError(findings=findings)
+    return Config(
+        folder=folder,
+        name=values["name"],
+        lake=values.get("lake", ".wherry/lake"),
+        database=values.get("database", ".wherry/wherry.db"),
+        engine=engine,
+        env=env,
+        variables=variables,
+    )
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """``NAME=value`` lines; ``#`` begins a comment line; quotes around a value go."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return {}
+    variables = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+                value = value[1:-1]
+            variables[name.strip()] = value
+    return variables
+
+
+def variables_in(value: Any) -> set[str]:
+    """Names of the ``${VARIABLES}`` in a value of JSON types, at any depth."""
+    if isinstance(value, str):
+        return set(_VARIABLE.findall(value))
+    if isinstance(value, Mapping):
+        return set().union(*(variables_in(v) for v in value.values()))
+    if isinstance(value, list | tuple):
+        return set().union(*(variables_in(v) for v in value))
+    return set()
+
+
+def expand(value: Any, variables: Mapping[str, str]) -> Any:
+    """The same value with every ``${VARIABLE}`` filled in. Raises KeyError for one that is missing."""
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: variables[match[1]], value)
+    if isinstance(value, Mapping):
+        return {key: expand(item, variables) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [expand(item, variables) for item in value]
+    return value

@@ -1,0 +1,28 @@
+"""What one file says, before its references are joined to the other files'."""
+
+from dataclasses import dataclass, field
+
+from wherry.model.asset import Asset
+from wherry.model.finding import Finding
+from wherry.model.graph import Function, SqlCheck, UnitTest
+from wherry.sql.statement import Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An asset or check, and the statement that makes it, where it is SQL."""
+
+    asset: Asset | None = None
+    check: SqlCheck | None = None
+    statement: Statement | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Drafts:
+    """Everything read so far, and everything wrong with it."""
+
+    assets: list[Draft] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    checks: list[Draft] = field(default_factory=list)
+    tests: list[UnitTest] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)

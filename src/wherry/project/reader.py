@@ -1,0 +1,88 @@
+"""Read a project's folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from wherry.model.finding import Finding
+from wherry.model.graph import Graph
+from wherry.project.cache import Cache
+from wherry.project.config import Config
+from wherry.project.draft import Drafts
+from wherry.project.join import join
+from wherry.project.python_files import read_python_table
+from wherry.project.source_files import read_source_file
+from wherry.project.sql_files import SqlFiles
+from wherry.project.unit_test_files import read_unit_tests
+
+
+def read_project(config: Config, cache: Cache) -> Graph:
+    """The graph of ``config.folder``, with every finding of every file; types are not yet bound.
+
+    O(size of the files that changed) parsing and O(all files) hashing.
+    """
+    drafts = Drafts()
+    texts: dict[str, str] = {}
+    sql = SqlFiles(cache, drafts)
+
+    def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
+        for file in _files(config.folder, folder, endings):
+            try:
+                text = (config.folder / file).read_bytes().decode("utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                drafts.findings.append(_unreadable(file, error))
+                continue
+            texts[file] = text.replace("\r\n", "\n")
+            read(file, texts[file])
+
+    def table(file: str, text: str) -> None:
+        name = _table_name(file, drafts)
+        if name and file.endswith(".sql"):
+            sql.table(name, file, text)
+        elif name:
+            read_python_table(name, file, text, config.folder, drafts)
+
+    each("functions", (".sql",), sql.functions)
+    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, config.variables, drafts))
+    each("tables", (".sql", ".py"), table)
+    each("checks", (".sql",), sql.check)
+    each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
+    graph = join(drafts)
+    return replace(graph, findings=with_source_lines(graph.findings, texts))
+
+
+def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> tuple[Finding, ...]:
+    """The findings in the order of files and lines, each with the text of its line."""
+    lines = {file: texts[file].split("\n") for file in {f.file for f in findings} if file in texts}
+
+    def shown(finding: Finding) -> Finding:
+        rows = lines.get(finding.file, [])
+        if finding.source_line or not 0 < finding.line <= len(rows):
+            return finding
+        return replace(finding, source_line=rows[finding.line - 1])
+
+    return tuple(sorted(map(shown, findings), key=lambda f: (f.file, f.line, f.column, f.code)))
+
+
+def _files(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    start = root / folder
+    for path in sorted(start.rglob("*")) if start.is_dir() else ():
+        if path.suffix in endings and not any(part[0] in "._" for part in path.relative_to(start).parts):
+            yield path.relative_to(root).as_posix()
+
+
+def _table_name(file: str, drafts: Drafts) -> str:
+    parts = file.rpartition(".")[0].split("/")[1:]
+    if len(parts) <= 2 and "." not in "".join(parts):
+        return ".".join(parts if len(parts) == 2 else ("main", *parts))
+    hint = "Put it at tables/<schema>/<table>.sql, without dots in either name."
+    message = f"The path does not name a table: {'.'.join(parts)} is not schema.table."
+    drafts.findings.append(Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1))
+    return ""
+
+
+def _unreadable(file: str, error: Exception) -> Finding:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[: error.start].count(b"\n") + 1
+        return Finding(code="not-utf8", message="This file is not UTF-8 text.", hint="Save it as UTF-8.", file=file, line=line, column=1)
+    return Finding(code="unreadable", message=f"This file cannot be read: {getattr(error, 'strerror', error)}.", file=file)

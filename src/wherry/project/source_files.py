@@ -1,0 +1,116 @@
+"""sources/*.yml: where data comes from, one file per system."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any, get_args
+
+from wherry.model.asset import Asset, Mode, SourceTable
+from wherry.project.config import variables_in
+from wherry.project.draft import Draft, Drafts
+from wherry.project.located import Located, read_yaml
+from wherry.project.table_keys import COMMON_KEYS, TableKeys
+
+SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
+TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
+SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
+
+
+def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts: Drafts) -> None:
+    """Add every table that a source file names, and what is wrong with it.
+
+    ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding.
+    """
+    located = read_yaml(text, file=file)
+    drafts.findings.extend(located.findings)
+    reader = TableKeys(located=located, file=file)
+    document = located.value
+    if not isinstance(document, Mapping):
+        if not located.findings:
+            reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.")
+        drafts.findings.extend(reader.findings)
+        return
+    for name in sorted(variables_in(document) - set(variables)):
+        line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
+        reader.problem("missing-variable", "", f"The variable {name} is not set.", "Set it in the environment or in .env.")
+        finding = reader.findings.pop()
+        drafts.findings.append(_on_line(finding, line))
+    if not isinstance(document.get("connector"), str):
+        reader.problem("missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`.")
+    tables = document.get("tables")
+    if not isinstance(tables, Mapping) or not tables:
+        reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.")
+        tables = {}
+    drafts.findings.extend(reader.findings)
+    stem = PurePosixPath(file).stem
+    for table, written in tables.items():
+        _read_table(stem, file, str(table), written, document, located, drafts)
+
+
+def _on_line(finding: Any, line: int) -> Any:
+    from dataclasses import replace
+
+    return replace(finding, line=line, column=1)
+
+
+def _read_table(
+    stem: str, file: str, table: str, written: Any, document: Mapping[str, Any], located: Located, drafts: Drafts
+) -> None:
+    path = f"tables/{table}"
+    reader = TableKeys(located=located, file=file, path=path)
+    keys: Mapping[str, Any] = {} if written is None else written
+    if not isinstance(keys, Mapping):
+        reader.problem("bad-value", "", f"What is said of `{table}` must be a mapping.", "For example {as: raw.orders, mode: full}.")
+        keys = {}
+    fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys})
+    for name in ("owner", "fresh"):
+        if name not in fields and isinstance(document.get(name), str):
+            fields[name] = document[name]
+    mode = keys.get("mode", "full")
+    if mode not in get_args(Mode):
+        reader.problem("bad-value", "mode", f"`mode: {mode}` must be full or incremental.")
+        mode = "full"
+    elif mode in ("cdc", "follow"):
+        reader.problem("unsupported-mode", "mode", f"`mode: {mode}` is not read by this version.", "Use full or incremental.")
+        mode = "full"
+    change = keys.get("on_schema_change", document.get("on_schema_change", "evolve"))
+    if change not in SCHEMA_CHANGES:
+        reader.problem("bad-value", "on_schema_change", f"`on_schema_change: {change}` must be one of {', '.join(SCHEMA_CHANGES)}.")
+        change = "evolve"
+    name = str(keys.get("as") or f"{stem}.{_plain(table)}")
+    if name.count(".") != 1 or not all(name.split(".")):
+        reader.problem("bad-name", "as", f"`as: {name}` must read schema.table.")
+        drafts.findings.extend(reader.findings)
+        return
+    key = keys.get("key", ())
+    line, _ = located.at(path)
+    options = {k: v for k, v in document.items() if k not in SOURCE_KEYS}
+    table_options = {k: v for k, v in keys.items() if k not in TABLE_KEYS}
+    lines = {k: located.at(k)[0] for k in options} | {f"table.{k}": located.at(f"{path}/{k}")[0] for k in table_options}
+    source = SourceTable(
+        source=stem,
+        connector=str(document.get("connector") or ""),
+        table=table,
+        mode=mode,
+        cursor=str(keys.get("cursor") or ""),
+        key=tuple(str(k) for k in key) if isinstance(key, list) else (str(key),) if key else (),
+        on_schema_change=change,
+        options=options,
+        table_options=table_options,
+        option_lines=lines,
+    )
+    drafts.findings.extend(reader.findings)
+    drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
+
+
+def _plain(table: str) -> str:
+    """A table name for a file, a glob or a dotted name: ``public.orders`` is orders, ``a/b c.csv`` is b_c."""
+    last = table.rstrip("/").rpartition("/")[2]
+    if re.fullmatch(r"[\w$]+(\.[\w$]+)*", table) and "/" not in table and last.rpartition(".")[2] not in _ENDINGS:
+        return table.rpartition(".")[2]
+    while last.rpartition(".")[2].lower() in _ENDINGS:
+        last = last.rpartition(".")[0]
+    return re.sub(r"\W+", "_", last).strip("_") or "rows"
+
+
+_ENDINGS = frozenset(("csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "xlsx", "gz", "zst", "dat"))

@@ -1,0 +1,192 @@
+"""tables/**/*.sql, checks/*.sql and functions/*.sql."""
+
+import re
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from wherry.model.asset import Asset
+from wherry.model.finding import Finding
+from wherry.model.graph import Function, SqlCheck
+from wherry.project.cache import Cache, digest
+from wherry.project.draft import Draft, Drafts
+from wherry.project.header import Header, read_header
+from wherry.project.located import Located
+from wherry.project.table_keys import HEADER_KEYS, TableKeys
+from wherry.sql.statement import Parser, SqlError, Statement
+
+CHECK_KEYS = ("about", "owner", "severity")
+_MACRO = re.compile(
+    r"\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:macro|function)\s+(?:if\s+not\s+exists\s+)?"
+    r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
+    re.IGNORECASE,
+)
+_COMMENTS = re.compile(r"(?:\s+|--[^\n]*\n?|/\*.*?\*/)*", re.DOTALL)
+
+
+class SqlFiles:
+    """Reads SQL files, each text once as long as the cache remembers it."""
+
+    def __init__(self, cache: Cache, drafts: Drafts) -> None:
+        self._cache, self._drafts, self._parser = cache, drafts, Parser()
+
+    def table(self, name: str, file: str, text: str) -> None:
+        """A table: its header says how, its SELECT says what."""
+        header = self._header(text, file, HEADER_KEYS)
+        reader = TableKeys(located=header.keys, file=file)
+        reader.unknown(header.keys.value, HEADER_KEYS)
+        fields = reader.read(header.keys.value)
+        self._drafts.findings.extend(reader.findings)
+        statement = self._statement(text, file)
+        fields.setdefault("about", header.about)
+        asset = Asset(name=name, kind="sql", file=file, text=text, **fields)
+        if statement is not None:
+            self._check_parameters(asset, statement)
+            asset = replace(asset, files=statement.files)
+        self._drafts.assets.append(Draft(asset=asset, statement=statement))
+
+    def check(self, file: str, text: str) -> None:
+        """A check: a SELECT of bad rows."""
+        header = self._header(text, file, CHECK_KEYS)
+        keys = header.keys.value
+        reader = TableKeys(located=header.keys, file=file)
+        reader.unknown(keys, CHECK_KEYS)
+        severity = keys.get("severity", "error")
+        if severity not in ("error", "warn"):
+            reader.problem("bad-value", "severity", f"`severity: {severity}` must be error or warn.")
+        self._drafts.findings.extend(reader.findings)
+        statement = self._statement(text, file)
+        check = SqlCheck(
+            name=PurePosixPath(file).stem,
+            file=file,
+            text=text,
+            about=str(keys.get("about") or header.about),
+            owner=str(keys.get("owner") or ""),
+            severity=severity,
+        )
+        self._drafts.checks.append(Draft(check=check, statement=statement))
+
+    def functions(self, file: str, text: str) -> None:
+        """SQL macros: CREATE MACRO name(parameters) AS expression, or AS TABLE query."""
+        key = "functions:" + digest(text)
+        stored = self._cache.get(key)
+        if stored is None:
+            stored = self._read_functions(text)
+            self._cache.put(key, stored)
+        self._drafts.findings.extend(Finding(file=file, **finding) for finding in stored["findings"])
+        for function in stored["functions"]:
+            lists = {name: tuple(function[name]) for name in ("tables", "calls")}
+            self._drafts.functions.append(Function(**{**function, **lists, "file": file}))
+
+    def _header(self, text: str, file: str, known: tuple[str, ...]) -> Header:
+        if not text.startswith("--"):
+            return Header(about="", keys=Located(value={}))
+        key = "header:" + digest(file, text)
+        stored = self._cache.get(key)
+        if stored is None:
+            header = read_header(text, file=file, known=known)
+            stored = {
+                "about": header.about,
+                "value": header.keys.value,
+                "places": dict(header.keys.places),
+                "findings": [asdict(finding) for finding in header.keys.findings],
+            }
+            self._cache.put(key, stored)
+        self._drafts.findings.extend(Finding(**finding) for finding in stored["findings"])
+        return Header(about=stored["about"], keys=Located(value=stored["value"], places=stored["places"]))
+
+    def _statement(self, text: str, file: str) -> Statement | None:
+        key = "sql:" + digest(text)
+        stored = self._cache.get(key)
+        if stored is None:
+            try:
+                stored = self._parser.read(text).to_json()
+            except SqlError as error:
+                stored = {"error": str(error), "line": error.line, "column": error.column}
+            self._cache.put(key, stored)
+        if "error" not in stored:
+            return Statement.from_json(stored)
+        self._drafts.findings.append(
+            Finding(
+                code="not-sql",
+                message=f"This SQL does not parse: {stored['error']}.",
+                hint="A file is one SELECT as DuckDB reads it.",
+                file=file,
+                line=stored["line"],
+                column=stored["column"],
+            )
+        )
+        return None
+
+    def _check_parameters(self, asset: Asset, statement: Statement) -> None:
+        allowed = ("start", "end") if asset.build.word == "incremental" else ()
+        for name in statement.parameters:
+            if name not in allowed:
+                line = next((n for n, row in enumerate(asset.text.split("\n"), 1) if f"${name}" in row), 1)
+                hint = "`$start` and `$end` go with `build: incremental by <column>`; there are no others."
+                self._drafts.findings.append(
+                    Finding(code="unknown-parameter", message=f"Nothing gives `${name}` a value.", hint=hint, file=asset.file, line=line)
+                )
+
+    def _read_functions(self, text: str) -> dict[str, Any]:
+        functions: list[dict[str, Any]] = []
+        findings: list[dict[str, Any]] = []
+        try:
+            statements = self._parser.split(text)
+        except SqlError as error:
+            return {"functions": [], "findings": [_broken(f"This SQL does not parse: {error}.", 1)]}
+        at = 0
+        for statement in statements:
+            found = text.find(statement, at)
+            at = (found if found >= 0 else at) + len(statement)
+            lead = _COMMENTS.match(statement)
+            body = statement[lead.end() if lead else 0 :]
+            line = text.count("\n", 0, max(found, 0)) + statement[: lead.end() if lead else 0].count("\n") + 1
+            try:
+                functions.append({**self._macro(body), "line": line, "text": body})
+            except SqlError as error:
+                findings.append(_broken(str(error), line))
+        return {"functions": functions, "findings": findings}
+
+    def _macro(self, text: str) -> dict[str, Any]:
+        match = _MACRO.match(text)
+        if match is None:
+            raise SqlError("Only CREATE MACRO name(...) AS ... goes into functions/.")
+        close = _closing(text, match.end() - 1)
+        rest = re.match(r"\s*as\s+(table\b)?", text[close + 1 :], re.IGNORECASE)
+        if rest is None:
+            raise SqlError("A macro needs AS after its parameters.")
+        body = text[close + 1 + rest.end() :].rstrip().rstrip(";")
+        try:
+            statement = self._parser.read(body if rest[1] else f"SELECT ({body})")
+        except SqlError as error:
+            raise SqlError(f"The macro's body does not parse: {error}.") from None
+        parameters = re.sub(r"\s+", " ", text[match.end() : close]).strip()
+        return {
+            "name": match[1].strip('"').lower(),
+            "tables": [reference.full_name for reference in statement.tables],
+            "calls": list(statement.calls),
+            "meaning": digest(match[1].lower(), parameters, statement.meaning, str(bool(rest[1]))),
+        }
+
+
+def _broken(message: str, line: int) -> dict[str, Any]:
+    return {"code": "not-sql", "message": message, "line": line, "column": 1}
+
+
+def _closing(text: str, opening: int) -> int:
+    """Index of the bracket that closes the one at ``opening``; quotes are skipped."""
+    depth, quote = 0, ""
+    for index in range(opening, len(text)):
+        letter = text[index]
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "(":
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if not depth:
+                return index
+    raise SqlError("A bracket is not closed.")

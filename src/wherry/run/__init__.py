@@ -1,0 +1,1 @@
+"""Carry a plan out: load, build, check, publish."""

@@ -1,0 +1,261 @@
+"""Make the rows of one table, by its build word, in one transaction of the run's branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from wherry.engines.duckdb import DuckDB
+from wherry.errors import DataError
+from wherry.lake.types import select_storable
+from wherry.model.asset import Asset
+from wherry.model.plan import Built, Step
+from wherry.model.slice import Slice, union
+from wherry.quoting import full_name, name, names
+from wherry.run.record import to_state
+from wherry.run.session import MIRRORED_VALUES, Session
+from wherry.sql.bind import HISTORY_COLUMNS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A table to build and everything that says how."""
+
+    asset: Asset
+    step: Step
+    #: A SELECT of the new rows; may name ``$start`` and ``$end`` where the table is incremental.
+    select: str
+    #: What to remember of the table once built; intervals are added here.
+    built: Built
+    #: The clock of the run, UTC without a zone.
+    now: datetime
+    #: Whether the table is on the branch and its rows count.
+    exists: bool
+
+
+def build(session: Session, cursor: DuckDB, work: Work) -> bool:
+    """Build one table. Returns whether its rows changed; when they did not, nothing was written."""
+    word = work.asset.build.word
+    if word == "incremental":
+        return _incremental(session, cursor, work)
+    if work.exists and not work.step.refill and word != "replace":
+        return {"append": _append, "merge": _merge, "history": _history}[word](session, cursor, work)
+    if word not in ("merge", "history"):
+        _create(session, cursor, work, work.select, None)
+        return True
+    staged = _stage(cursor, work.select, session.fresh_name())
+    try:
+        _expect_key(cursor, work.asset, staged, work.asset.build.columns)
+        _create(session, cursor, work, f"SELECT * FROM {staged}" if word == "merge" else _opened(f"FROM {staged}", work.now), None)
+    finally:
+        cursor.execute(f"DROP TABLE {staged}")
+    return True
+
+
+def _opened(source: str, now: datetime) -> str:
+    kinds = dict(HISTORY_COLUMNS)
+    return (
+        f"SELECT *, TIMESTAMP '{now}' AS valid_from, CAST(NULL AS {kinds['valid_to']}) AS valid_to, "
+        f"true AS is_current {source}"
+    )
+
+
+def _create(
+    session: Session, cursor: DuckDB, work: Work, select: str, values: Mapping[str, Any] | None, built: Built | None = None
+) -> None:
+    """Make the table anew from ``select``: in memory first where all it reads is small, so that its readers need not
+    open it from the lake."""
+    table = work.asset.name
+    target = full_name(table)
+    select = select_storable(cursor.schema(select, values), select)
+    in_memory = work.asset.kind == "sql" and session.small(work.asset.inputs)
+    session.clear(table)
+    if in_memory:
+        cursor.execute(f"CREATE TABLE {target} AS {select}", values)
+        select, values = f"FROM {target}", None
+    session.attach()
+    if work.exists:
+        cursor.execute(f"DROP TABLE IF EXISTS lake.{target}")
+    else:
+        session.make_lake_schema(table, cursor)
+    session.lake.carry(session.branch, table, to_state(built or work.built))
+    try:
+        cursor.execute(f"CREATE TABLE lake.{target} AS {select}", values)
+    except BaseException:
+        session.lake.uncarry(session.branch, table)
+        if in_memory:
+            cursor.execute(f"DROP TABLE IF EXISTS {target}")
+        raise
+    if in_memory and _values(cursor, target) <= MIRRORED_VALUES:
+        session.mirrored(table)
+        return
+    if in_memory:
+        cursor.execute(f"DROP TABLE {target}")
+    session.built(table)
+
+
+def _values(cursor: DuckDB, target: str) -> int:
+    rows = int(cursor.execute(f"SELECT count(*) FROM {target}")[0][0])
+    return rows * len(cursor.schema(f"FROM {target}"))
+
+
+def _commit(
+    session: Session, cursor: DuckDB, work: Work, statements: Sequence[tuple[str, Mapping[str, Any] | None]], built: Built | None = None
+) -> None:
+    """Change the table and what is remembered of it in one transaction."""
+    table = work.asset.name
+    session.lake.carry(session.branch, table, to_state(built or work.built))
+    try:
+        cursor.write(statements)
+    except BaseException:
+        session.lake.uncarry(session.branch, table)
+        raise
+    session.built(table)
+
+
+def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
+    """Each slice replaces the rows of its own moments; ``filled`` moves with them."""
+    by = name(work.asset.build.columns[0])
+    within = f"SELECT * FROM (\n{work.select}\n) WHERE {by} >= $start AND {by} < $end"
+    if work.step.refill or not work.exists:
+        first, *others = work.step.slices
+        _create(session, cursor, work, within, _moments(first), replace(work.built, filled=(first,)))
+        work = replace(work, built=replace(work.built, filled=(first,)))
+    else:
+        others = list(work.step.slices)
+    if others:
+        target = f"lake.{full_name(work.asset.name)}"
+        select = select_storable(cursor.schema(within, _moments(others[0])), within)
+        session.attach()
+        statements: list[tuple[str, Mapping[str, Any] | None]] = []
+        for piece in others:
+            moments = _moments(piece)
+            statements.append((f"DELETE FROM {target} WHERE {by} >= $start AND {by} < $end", moments))
+            statements.append((f"INSERT INTO {target} BY NAME {select}", moments))
+        filled = union((*work.built.filled, *others))
+        _commit(session, cursor, work, statements, replace(work.built, filled=filled))
+    return True
+
+
+def _moments(piece: Slice) -> dict[str, datetime]:
+    return {"start": piece.start, "end": piece.end}
+
+
+def _append(session: Session, cursor: DuckDB, work: Work) -> bool:
+    """New rows behind the old ones."""
+    staged = _stage(cursor, work.select, session.fresh_name())
+    try:
+        if not cursor.execute(f"SELECT 1 FROM {staged} LIMIT 1"):
+            return False
+        target = _widened(session, cursor, work, staged)
+        _commit(session, cursor, work, [(f"INSERT INTO {target} BY NAME FROM {staged}", None)])
+        return True
+    finally:
+        cursor.execute(f"DROP TABLE {staged}")
+
+
+def _merge(session: Session, cursor: DuckDB, work: Work) -> bool:
+    """Rows whose key is new come in, rows that differ take the place of the old, equal ones are left alone."""
+    key = work.asset.build.columns
+    staged = _stage(cursor, work.select, session.fresh_name())
+    changed = session.fresh_name()
+    try:
+        _expect_key(cursor, work.asset, staged, key)
+        target = _widened(session, cursor, work, staged)
+        columns = [column for column, _ in cursor.schema(f"FROM {staged}")]
+        cursor.execute(
+            f"CREATE TABLE {changed} AS SELECT s.* FROM {staged} AS s LEFT JOIN {target} AS t ON {_same_key(key)} "
+            f"WHERE t.{name(key[0])} IS NULL OR {_differs(columns, key)}"
+        )
+        if not cursor.execute(f"SELECT 1 FROM {changed} LIMIT 1"):
+            return False
+        gone = f"DELETE FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {changed} AS s WHERE {_same_key(key)})"
+        _commit(session, cursor, work, [(gone, None), (f"INSERT INTO {target} BY NAME FROM {changed}", None)])
+        return True
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {changed}")
+        cursor.execute(f"DROP TABLE {staged}")
+
+
+def _history(session: Session, cursor: DuckDB, work: Work) -> bool:
+    """Slowly changing dimension, type 2: rows that changed or disappeared are closed, what is new is opened."""
+    key = work.asset.build.columns
+    staged = _stage(cursor, work.select, session.fresh_name())
+    closing, opening = session.fresh_name(), session.fresh_name()
+    try:
+        _expect_key(cursor, work.asset, staged, key)
+        target = _widened(session, cursor, work, staged)
+        columns = [column for column, _ in cursor.schema(f"FROM {staged}")]
+        current = f"(SELECT * FROM {target} WHERE is_current)"
+        same, differs = _same_key(key), _differs(columns, key)
+        cursor.execute(
+            f"CREATE TABLE {closing} AS SELECT {', '.join('t.' + name(k) for k in key)} FROM {current} AS t "
+            f"LEFT JOIN {staged} AS s ON {same} WHERE s.{name(key[0])} IS NULL OR {differs}"
+        )
+        cursor.execute(
+            f"CREATE TABLE {opening} AS {_opened(f'FROM (SELECT s.* FROM {staged} AS s LEFT JOIN {current} AS t ON {same} WHERE t.{name(key[0])} IS NULL OR {differs})', work.now)}"
+        )
+        statements: list[tuple[str, Mapping[str, Any] | None]] = []
+        if cursor.execute(f"SELECT 1 FROM {closing} LIMIT 1"):
+            found = f"EXISTS (SELECT 1 FROM {closing} AS s WHERE {same})"
+            close = f"UPDATE {target} AS t SET valid_to = TIMESTAMP '{work.now}', is_current = false WHERE is_current AND {found}"
+            statements.append((close, None))
+        if cursor.execute(f"SELECT 1 FROM {opening} LIMIT 1"):
+            statements.append((f"INSERT INTO {target} BY NAME FROM {opening}", None))
+        if statements:
+            _commit(session, cursor, work, statements)
+        return bool(statements)
+    finally:
+        for relation in (opening, closing):
+            cursor.execute(f"DROP TABLE IF EXISTS {relation}")
+        cursor.execute(f"DROP TABLE {staged}")
+
+
+def _stage(cursor: DuckDB, select: str, relation: str) -> str:
+    """The new rows as a table of the session, which spills to disk when it is large."""
+    cursor.execute(f"CREATE OR REPLACE TABLE {relation} AS {select_storable(cursor.schema(select), select)}")
+    return relation
+
+
+def _same_key(key: Sequence[str]) -> str:
+    return " AND ".join(f"s.{name(column)} = t.{name(column)}" for column in key)
+
+
+def _differs(columns: Sequence[str], key: Sequence[str]) -> str:
+    lower = {column.lower() for column in key}
+    rest = [column for column in columns if column.lower() not in lower]
+    return " OR ".join(f"s.{name(c)} IS DISTINCT FROM t.{name(c)}" for c in rest) or "false"
+
+
+def _expect_key(cursor: DuckDB, asset: Asset, staged: str, key: Sequence[str]) -> None:
+    """Raises ``DataError`` when the key is null somewhere or not unique."""
+    empty = " OR ".join(f"{name(column)} IS NULL" for column in key)
+    nulls = cursor.execute(f"SELECT count(*) FROM {staged} WHERE {empty}")[0][0]
+    shown = ", ".join(key)
+    if nulls:
+        raise DataError(
+            f"The key ({shown}) of `{asset.name}` is null in {nulls} row{'s' if nulls > 1 else ''}.",
+            hint="Leave such rows out, or choose another key. The table is as it was.",
+        )
+    twice = cursor.execute(f"SELECT {names(key)}, count(*) FROM {staged} GROUP BY {names(key)} HAVING count(*) > 1 LIMIT 1")
+    if twice:
+        *values, copies = twice[0]
+        example = ", ".join(f"{column} = {value!r}" for column, value in zip(key, values, strict=True))
+        raise DataError(
+            f"The key ({shown}) of `{asset.name}` is not unique: {copies} rows have {example}.",
+            hint="Take one row per key, for example with QUALIFY row_number() OVER (...) = 1. The table is as it was.",
+        )
+
+
+def _widened(session: Session, cursor: DuckDB, work: Work, staged: str) -> str:
+    """The lake's table, with a column added for each that the new rows have beyond it."""
+    session.attach()
+    target = f"lake.{full_name(work.asset.name)}"
+    there = {column.lower() for column, _ in cursor.schema(f"FROM {target}")}
+    for column, kind in cursor.schema(f"FROM {staged}"):
+        if column.lower() not in there:
+            cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
+    return target
+

@@ -1,0 +1,60 @@
+"""What an exception means to a person: findings, and who is at fault."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import replace
+
+from wherry.errors import WherryError
+from wherry.model.asset import Asset
+from wherry.model.finding import Finding
+
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], int]:
+    """Findings that say where in the asset's file, and the exit code of whoever is at fault."""
+    import duckdb
+
+    if isinstance(error, WherryError):
+        return tuple(_placed(finding, asset) for finding in error.findings), error.exit_code
+    text = str(error).strip()
+    full = "No space left on device" in text or "disk is full" in text or getattr(error, "errno", 0) == errno.ENOSPC
+    if full:
+        hint = "Make room, then run again: it goes on from here. Published tables are as they were."
+        return (_placed(Finding(code="disk-full", message="The disk is full.", hint=hint), asset),), 1
+    if isinstance(error, duckdb.Error):
+        binding = isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException)
+        finding = Finding(
+            code="sql-failed",
+            message=text.partition("\n")[0],
+            hint=_hint(text) or "The table is as it was.",
+            line=_line(text, asset),
+        )
+        return (_placed(finding, asset),), 2 if binding else 1
+    if isinstance(error, OSError):
+        message = f"{error.strerror or text}{': ' + str(error.filename) if error.filename else ''}."
+        return (_placed(Finding(code="io", message=message, hint="The table is as it was."), asset),), 1
+    message = f"{type(error).__name__}: {text.partition(chr(10))[0]}"
+    hint = "This is a defect of wherry; the table is as it was. WHERRY_TRACE=1 prints where it happened."
+    return (_placed(Finding(code="internal", message=message, hint=hint), asset),), 3
+
+
+def _placed(finding: Finding, asset: Asset) -> Finding:
+    line = finding.line or asset.line
+    rows = asset.text.split("\n")
+    source_line = finding.source_line or (rows[line - 1] if not finding.file and 0 < line <= len(rows) and asset.text else "")
+    return replace(finding, file=finding.file or asset.file, line=line, source_line=source_line)
+
+
+def _line(text: str, asset: Asset) -> int:
+    match = _LINE.search(text)
+    return int(match[1]) if match and int(match[1]) <= asset.text.count("\n") + 1 and asset.kind == "sql" else 0
+
+
+def _hint(text: str) -> str:
+    for row in text.splitlines():
+        if row.startswith(("Candidate bindings:", "Did you mean")):
+            return row
+    return ""

@@ -1,0 +1,78 @@
+"""Which of a run's tables may be published, and the checks that look at several tables at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from wherry.model.graph import Graph
+from wherry.model.run import AssetResult
+from wherry.run.checking import run_sql_check
+from wherry.run.load import REJECTS
+from wherry.run.record import from_state
+
+if TYPE_CHECKING:
+    from wherry.lake.lake import Lake
+    from wherry.run.step import Attempt
+
+
+def publishable(
+    graph: Graph,
+    lake: Lake,
+    work_branch: str,
+    results: Mapping[str, AssetResult],
+    only: Collection[str] | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """Names to publish together, and why others that the branch changed are held back.
+
+    A table is published when it passed and each of its inputs is published with it or has not changed on the branch.
+    """
+    own = lake.own_pointers(work_branch)
+    names: list[str] = []
+    held: dict[str, str] = {}
+    for key, asset in graph.assets.items():
+        if key not in own or (only is not None and key not in only):
+            continue
+        result, built = results.get(key), from_state(own[key].state)
+        if result is None or result.state in ("failed", "blocked") or built is None or not built.checked or built.partial:
+            held[asset.name] = "not built and checked in this run"
+            continue
+        open_inputs = [name for name in asset.inputs if name.lower() in own and name.lower() not in names]
+        if open_inputs:
+            held[asset.name] = f"{open_inputs[0]} is not published"
+            continue
+        names.append(key)
+        if (key + REJECTS).lower() in own:
+            names.append(key + REJECTS)
+    if only is None:
+        names.extend(key for key, pointer in own.items() if pointer.kind == "dropped" and key not in graph.assets and key not in names)
+    return names, held
+
+
+def sql_check_failures(graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]) -> dict[str, str]:
+    """Run the files of SQL checks that a table of this run concerns; the tables that must not be published, and why."""
+    failed: dict[str, str] = {}
+    for check in graph.checks:
+        keys = [name.lower() for name in check.inputs]
+        fresh = [k for k in keys if k in results and (results[k].state == "built" or _open(attempt, k))]
+        if not fresh or any(k not in attempt.session.pointers for k in keys):
+            continue
+        if any(k in results and results[k].state in ("failed", "blocked") for k in keys):
+            continue
+        attempt.session.show(check.inputs)
+        for name in check.functions:
+            attempt.session.define(graph.functions[name].text)
+        result = run_sql_check(attempt.session.engine, check)
+        attempt.tell("checked", result=result, file=check.file)
+        if result.state != "failed":
+            continue
+        found = result.error or f"{result.failing} bad row{'' if result.failing == 1 else 's'}"
+        for key in fresh:
+            failed[graph.assets[key].name] = f"check failed: {check.file} ({found})"
+    return failed
+
+
+def _open(attempt: Attempt, key: str) -> bool:
+    """Whether what is on the run's branch of a table is still to be published, or to be checked anew."""
+    built = attempt.built.get(key)
+    return key in attempt.pending or (built is not None and built.unpublished)

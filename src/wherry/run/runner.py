@@ -1,0 +1,277 @@
+"""Bring a branch of the lake up to date: plan, build in parallel on a branch of the run's own, publish at once."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from wherry.engines.duckdb import DuckDB
+from wherry.lake.pointer import Put
+from wherry.model.graph import Graph
+from wherry.model.plan import Plan, Request, Step
+from wherry.model.run import AssetResult, Event, Run, RunState
+from wherry.plan.recipe import lineages, promises
+from wherry.run.lock import run_lock
+from wherry.run.planning import plan_for
+from wherry.run.project import Project
+from wherry.run.publishing import publishable, sql_check_failures
+from wherry.run.seen import WORK, Seen, see
+from wherry.run.session import Session
+from wherry.run.step import Attempt
+from wherry.state.runs import add_events, close_killed, end_run, start_run
+
+if TYPE_CHECKING:
+    from wherry.lake.lake import Lake
+
+
+def nobody(kind: str, **what: object) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run, beside what."""
+
+    branch: str = "main"
+    #: SELECT words; empty: everything.
+    words: Sequence[str] = ()
+    jobs: int = 0
+    #: Publish each table as it passes instead of all at the end.
+    publish_each: bool = False
+    author: str = field(default_factory=lambda: author())
+
+
+def run(project: Project, lake: Lake, request: Request, options: RunOptions, tell: Callable[..., None] = nobody) -> Run:
+    """Carry out what is to be done on ``options.branch``. What failed is in the result; nothing half is published.
+
+    ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``. Raises ``LakeError`` when
+    another run is under way there.
+    """
+    project.expect_sound()
+    with run_lock(project.config.database_path, options.branch):
+        return _Run(project, lake, request, options, tell).go()
+
+
+class _Run:
+    def __init__(
+        self, project: Project, lake: Lake, request: Request, options: RunOptions, tell: Callable[..., None]
+    ) -> None:
+        self.project, self.lake, self.request, self.options, self.tell = project, lake, request, options, tell
+        self.graph: Graph = project.graph
+        started = datetime.now(UTC)
+        self.id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.run = Run(
+            id=self.id,
+            branch=options.branch,
+            work_branch=WORK + self.id,
+            state="running",
+            started_at=_stamp(),
+            author=options.author,
+        )
+        self.results: dict[str, AssetResult] = {}
+        self.events: list[Event] = []
+        self.unpublished: set[str] = set()
+        self.commit = ""
+
+    def go(self) -> Run:
+        close_killed(self.lake.engine, self.options.branch, _stamp())
+        seen = see(self.lake, self.options.branch)
+        plan = plan_for(self.project, seen, self.options.words, self.request)
+        self.tell("planned", plan=plan)
+        start_run(self.lake.engine, self.run, os.getpid())
+        state: RunState = "killed"
+        try:
+            if self._settled(plan, seen):
+                for step in plan.steps:
+                    self._finish(AssetResult(name=step.name, state="skipped", reason=step.reason))
+                state = "done"
+            else:
+                state = self._carry_out(plan, seen)
+        finally:
+            ordered = [self.results[s.name.lower()] for s in plan.steps if s.name.lower() in self.results]
+            self.run = replace(self.run, state=state, ended_at=_stamp(), commit=self.commit, assets=tuple(ordered))
+            add_events(self.lake.engine, self.events)
+            end_run(self.lake.engine, self.run)
+        return self.run
+
+    def _settled(self, plan: Plan, seen: Seen) -> bool:
+        return all(s.action == "skip" and s.reason.startswith(("unchanged", "its file is gone")) for s in plan.steps) and not any(
+            built.unpublished for built in seen.built.values()
+        )
+
+    def _carry_out(self, plan: Plan, seen: Seen) -> RunState:
+        self._open_branch(seen)
+        engine = DuckDB(folder=self.project.config.folder, scratch=self.project.config.scratch)
+        attempt = Attempt(
+            project=self.project,
+            lake=self.lake,
+            session=Session(self.lake, self.run.work_branch, engine),
+            request=self.request,
+            tell=self.tell,
+            lineages=lineages(self.graph),
+            promises=promises(self.graph),
+            built=dict(seen.built),
+        )
+        try:
+            self._drop(plan, attempt)
+            self._build(plan, attempt)
+            for name, reason in sql_check_failures(self.graph, attempt, self.results).items():
+                self._fail(attempt, name, reason)
+            self._publish(attempt)
+        finally:
+            engine.close()
+        self._close_branch()
+        return "failed" if any(r.state in ("failed", "blocked") for r in self.results.values()) else "done"
+
+    def _open_branch(self, seen: Seen) -> None:
+        author = self.options.author
+        if seen.unfinished:
+            self.lake.continue_branch(seen.unfinished[0], self.run.work_branch, onto=self.options.branch, author=author)
+            for other in seen.unfinished[1:]:
+                self.lake.drop_branch(other)
+        else:
+            self.lake.create_branch(self.run.work_branch, parent=self.options.branch, author=author)
+
+    def _close_branch(self) -> None:
+        if not self.lake.own_pointers(self.run.work_branch):
+            self.lake.drop_branch(self.run.work_branch)
+
+    def _drop(self, plan: Plan, attempt: Attempt) -> None:
+        for step in plan.steps:
+            if step.name.lower() in self.graph.assets:
+                continue
+            if step.action == "drop":
+                pointers = attempt.session.pointers
+                for key in (step.name.lower(), f"{step.name.lower()}__rejects"):
+                    if key in pointers:
+                        attempt.pending[key] = Put(name=pointers[key].full_name, kind="dropped")
+            state = "dropped" if step.action == "drop" else "skipped"
+            self._finish(AssetResult(name=step.name, state=state, reason=step.reason))  # type: ignore[arg-type]
+
+    def _build(self, plan: Plan, attempt: Attempt) -> None:
+        """Every step as soon as what it waits for is settled, ``jobs`` at a time."""
+        steps = {s.name.lower(): s for s in plan.steps if s.name.lower() in self.graph.assets}
+        waits = {key: _waits_for(self.graph, key) & set(steps) for key in steps}
+        readers: dict[str, list[str]] = {key: [] for key in steps}
+        for key, others in waits.items():
+            for other in others:
+                readers[other].append(key)
+        ready = [key for key in steps if not waits[key]]
+        jobs = self.options.jobs or min(os.cpu_count() or 1, 8)
+        under_way: dict[Future[AssetResult], str] = {}
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            try:
+                while ready or under_way:
+                    while ready and len(under_way) < jobs:
+                        key = ready.pop(0)
+                        if blocked := self._blocked(steps[key]):
+                            self._finish(blocked)
+                            ready[:0] = self._released(key, waits, readers)
+                        else:
+                            under_way[pool.submit(attempt.carry_out, steps[key])] = key
+                    done, _ = wait(under_way, return_when=FIRST_COMPLETED) if under_way else (set(), None)
+                    for future in done:
+                        key = under_way.pop(future)
+                        self._finish(future.result())
+                        if self.options.publish_each:
+                            self._publish(attempt, only=[key])
+                        ready.extend(self._released(key, waits, readers))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                with attempt.lock:
+                    for cursor in attempt.cursors:
+                        cursor.connection.interrupt()
+                raise
+
+    @staticmethod
+    def _released(key: str, waits: dict[str, set[str]], readers: dict[str, list[str]]) -> list[str]:
+        released = []
+        for reader in readers[key]:
+            waits[reader].discard(key)
+            if not waits[reader]:
+                released.append(reader)
+        return released
+
+    def _blocked(self, step: Step) -> AssetResult | None:
+        for name in self.graph[step.name].inputs:
+            result = self.results.get(name.lower())
+            if result is not None and result.state in ("failed", "blocked"):
+                reason = f"{name} {'failed' if result.state == 'failed' else 'is blocked'}"
+                return AssetResult(name=step.name, state="blocked", reason=reason)
+        return None
+
+    def _finish(self, result: AssetResult) -> None:
+        self.results[result.name.lower()] = result
+        if result.state != "skipped" or result.checks:
+            body = {"reason": result.reason, "rows": result.rows, "seconds": result.seconds, "rejected": result.rejected}
+            self.events.append(Event(run=self.id, at=_stamp(), kind=result.state, asset=result.name, body=body))
+            if len(self.events) >= 100:
+                add_events(self.lake.engine, self.events)
+                self.events = []
+        self.tell("finished", result=result)
+
+    def _fail(self, attempt: Attempt, name: str, reason: str) -> None:
+        """A check over several tables failed: what was built of them is not to be published."""
+        key = name.lower()
+        attempt.remember_failed(name)
+        before = self.results.get(key) or AssetResult(name=name, state="skipped")
+        self._finish(replace(before, state="failed", reason=reason, fault=1))
+
+    def _publish(self, attempt: Attempt, only: Collection[str] | None = None) -> None:
+        with attempt.lock:
+            pending = {k: p for k, p in attempt.pending.items() if only is None or k in only}
+            for key in pending:
+                del attempt.pending[key]
+        author, work = self.options.author, self.run.work_branch
+        if pending:
+            self.lake.put(work, list(pending.values()), author=author, message="states of the run", run=self.id)
+        names, held = publishable(self.graph, self.lake, work, self.results, only)
+        for name, reason in held.items():
+            result = self.results.get(name.lower())
+            if result is not None and result.state not in ("failed", "blocked") and only is None:
+                self._finish(replace(result, state="blocked", reason=reason))
+        if not names:
+            return
+        message = f"run {self.id}: {_counted(names)}"
+        commit = self.lake.merge(
+            work, onto=self.options.branch, only=names, author=author, message=message, run=self.id
+        )
+        if commit is not None:
+            self.commit = commit.id
+            self.tell("published", commit=commit)
+
+
+def _waits_for(graph: Graph, key: str) -> set[str]:
+    asset = graph.assets[key]
+    referred = {c.arguments["table"].lower() for c in asset.checks if c.kind == "refers"} - {key}
+    return {name.lower() for name in asset.inputs} | referred
+
+
+def _counted(names: Collection[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown) if len(shown) <= 3 else f"{', '.join(shown[:2])} and {len(shown) - 2} more"
+
+
+def author() -> str:
+    """Who commits: the name of the account."""
+    with suppress(Exception):
+        return getpass.getuser()
+    return "unknown"
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def exit_code(run: Run) -> int:
+    """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
+    return max((result.fault or 1 for result in run.assets if result.state == "failed"), default=0)
+
+

@@ -1,0 +1,235 @@
+"""One table of a run: load or build it, check it, remember what it became."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from wherry.engines.duckdb import DuckDB
+from wherry.errors import DataError
+from wherry.lake.pointer import Pointer, Put
+from wherry.model.asset import Asset
+from wherry.model.plan import Built, Request, Step
+from wherry.model.run import AssetResult, AssetState, CheckResult
+from wherry.plan.recipe import recipe
+from wherry.plan.steps import table_step
+from wherry.run.build import Work, build
+from wherry.run.checking import run_checks
+from wherry.run.direct_files import fingerprint
+from wherry.run.failure import explain
+from wherry.run.load import Loading, load
+from wherry.run.project import Project
+from wherry.run.python_table import python_rows
+from wherry.run.record import from_state, new_version, to_state
+from wherry.run.session import Session
+from wherry.sql.statement import body
+
+if TYPE_CHECKING:
+    from wherry.lake.lake import Lake
+
+Tell = Callable[..., None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A run under way: what its threads share."""
+
+    project: Project
+    lake: Lake
+    session: Session
+    request: Request
+    tell: Tell
+    lineages: dict[str, str]
+    promises: dict[str, str]
+    #: What the run's branch holds, by lower-case name.
+    built: dict[str, Built]
+    #: Changes of pointers that need no rows written: views, passed checks. Losing them costs time only.
+    pending: dict[str, Put] = field(default_factory=dict)
+    cursors: set[DuckDB] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def carry_out(self, step: Step) -> AssetResult:
+        """Do one step; what goes wrong is in the result."""
+        asset = self.project.graph[step.name]
+        began = time.perf_counter()
+        cursor = self.session.engine.cursor()
+        with self.lock:
+            self.cursors.add(cursor)
+        self.tell("started", name=asset.name)
+        try:
+            result = self._carry_out(asset, step, cursor)
+        except Exception as error:
+            findings, fault = explain(error, asset)
+            reason = findings[0].message
+            result = AssetResult(name=asset.name, state="failed", reason=reason, findings=findings, fault=fault)
+            self.tell("error", error=error)
+        finally:
+            with self.lock:
+                self.cursors.discard(cursor)
+            cursor.close()
+        return replace(result, seconds=round(time.perf_counter() - began, 3))
+
+    def _carry_out(self, asset: Asset, step: Step, cursor: DuckDB) -> AssetResult:
+        key = asset.name.lower()
+        before = self.built.get(key)
+        rejected = 0
+        if asset.kind == "source":
+            state, reason, rejected = self._source(asset, step, before, cursor)
+        else:
+            state, reason = self._table(asset, step, before, cursor)
+        checks = self._check(asset, before, cursor) if self._needs_checks(key, state) else ()
+        bad = [check for check in checks if check.state == "failed"]
+        built = self.built[key]
+        if not built.checked or built.checks != self.promises[key]:
+            built = replace(built, checked=not bad, checks=self.promises[key])
+            self._remember(asset, built)
+        result = AssetResult(
+            name=asset.name,
+            state=state,
+            reason=reason,
+            rows=self.session.row_count(asset.name),
+            checks=checks,
+            rejected=rejected,
+        )
+        return replace(result, state="failed", reason=_check_reason(bad), fault=1) if bad else result
+
+    def _needs_checks(self, key: str, state: AssetState) -> bool:
+        built = self.built[key]
+        return state == "built" or not built.checked or built.checks != self.promises[key]
+
+    def _check(self, asset: Asset, before: Built | None, cursor: DuckDB) -> tuple[CheckResult, ...]:
+        if not asset.checks:
+            return ()
+        self.session.show([asset.name])
+        others = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
+        self.session.show([name for name in others if name.lower() in self.session.pointers])
+        return run_checks(cursor, asset.name, asset.checks)
+
+    def _remember(self, asset: Asset, built: Built) -> None:
+        """Note a new state of a pointer whose rows stay as they are."""
+        key = asset.name.lower()
+        pointer = self.session.pointers[key]
+        state = {**pointer.state, **to_state(built)}
+        if not built.partial:
+            state.pop("partial", None)
+        with self.lock:
+            self.built[key] = built
+            put = self.pending.get(key) or Put(name=pointer.full_name, kind=pointer.kind)
+            self.pending[key] = replace(put, state=state)
+
+    def remember_failed(self, name: str) -> None:
+        """A check that came later failed on this table."""
+        self._remember(self.project.graph[name], replace(self.built[name.lower()], checked=False))
+
+    def _source(self, asset: Asset, step: Step, before: Built | None, cursor: DuckDB) -> tuple[AssetState, str, int]:
+        key = asset.name.lower()
+        if step.action == "skip":
+            return "skipped", step.reason, 0
+        ready = self.project.sources[key]
+        built = Built(
+            version=new_version(),
+            recipe=asset.meaning,
+            lineage=self.lineages[key],
+            meaning=asset.meaning,
+            word="source",
+            checked=False,
+            checks=self.promises[key],
+        )
+        loading = Loading(
+            asset=asset,
+            step=step,
+            source=ready.source,
+            options=ready.options,
+            request=ready.request,
+            before=None if step.refill else before,
+            built=built,
+        )
+        loaded = load(self.session, cursor, loading, lambda rows, size: self.tell("progress", name=asset.name, rows=rows, bytes=size))
+        if loaded is None and before is None:
+            raise DataError(
+                f"The source gave nothing for `{asset.name}`, not even columns.", hint="Look at what is there, then run again."
+            )
+        if loaded is None:
+            if before is not None and before.partial:
+                self._remember(asset, replace(before, partial=False))
+            return "skipped", "there was nothing new after all", 0
+        now, rejected = loaded
+        self._remember(asset, replace(now, checked=not self.promises[key]))
+        return "built", step.reason, rejected
+
+    def _table(self, asset: Asset, planned: Step, before: Built | None, cursor: DuckDB) -> tuple[AssetState, str]:
+        key = asset.name.lower()
+        files = fingerprint(asset, self.project.config.folder)
+        # Its inputs are settled now; what looked like a change may not have been one.
+        step = table_step(asset, before, self.lineages[key], self.request, self.built, {}, files)
+        if step.action == "skip":
+            return "skipped", planned.reason if planned.action == "skip" else "its inputs did not change after all"
+        wanted = recipe(asset, {name.lower(): self.built[name.lower()].version for name in asset.inputs}, files)
+        backfill = self.request.start or self.request.until
+        built = Built(
+            version=wanted if asset.build.word == "view" else new_version(),
+            # A backfill fills what was asked for only: what changed elsewhere is still to be built.
+            recipe=before.recipe if before is not None and backfill and not step.refill else wanted,
+            lineage=self.lineages[key],
+            meaning=asset.meaning,
+            word=asset.build.word,
+            filled=before.filled if before is not None and not step.refill else (),
+            checks=self.promises[key],
+            checked=not self.promises[key],
+        )
+        if asset.build.word == "view":
+            self._view(asset, built)
+        elif not self._rows(asset, step, built, before, cursor):
+            assert before is not None
+            self._remember(asset, replace(built, version=before.version, filled=before.filled))
+            return "skipped", "its rows did not change"
+        else:
+            state = self.session.pointers[key].state
+            self.built[key] = from_state(state) or built
+        return "built", planned.reason
+
+    def _view(self, asset: Asset, built: Built) -> None:
+        functions = [self.project.graph.functions[name].text for name in asset.functions]
+        state = {**to_state(built), "inputs": list(asset.inputs), "functions": functions}
+        schema, _, table = asset.name.partition(".")
+        pointer = Pointer(namespace=schema, name=table, kind="view", sql=body(asset.text), state=state)
+        self.session.set_view(pointer)
+        with self.lock:
+            self.built[asset.name.lower()] = built
+            self.pending[asset.name.lower()] = Put(name=asset.name, kind="view", sql=pointer.sql, state=state)
+
+    def _rows(self, asset: Asset, step: Step, built: Built, before: Built | None, cursor: DuckDB) -> bool:
+        pointer = self.session.pointers.get(asset.name.lower())
+        if pointer is not None and pointer.kind == "view":
+            drop = Put(name=pointer.full_name, kind="dropped")
+            self.lake.put(self.session.branch, [drop], author="", message="a view becomes a table")
+        self.session.show(asset.inputs)
+        for name in asset.functions:
+            self.session.define(self.project.graph.functions[name].text)
+
+        def work(select: str) -> Work:
+            return Work(
+                asset=asset,
+                step=step,
+                select=select,
+                built=built,
+                now=self.request.now,
+                exists=pointer is not None and pointer.kind == "table",
+            )
+
+        if asset.kind == "sql":
+            return build(self.session, cursor, work(body(asset.text)))
+        with python_rows(self.session, cursor, asset, self.project.config.folder) as select:
+            return build(self.session, cursor, work(select))
+
+
+def _check_reason(bad: list[CheckResult]) -> str:
+    first = bad[0]
+    what = f"{first.column}: {first.check}" if first.column else first.check
+    found = first.error or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
+    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return f"check failed: {what} ({found}){more}"
+

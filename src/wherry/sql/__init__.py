@@ -1,0 +1,1 @@
+"""Everything about SQL text: inputs, columns, lineage, binding."""

@@ -1,0 +1,202 @@
+"""What a SELECT reads and means, told by DuckDB's own parser.
+
+The parser that will run a statement is the one that can say what it reads: ``json_serialize_sql`` gives its syntax
+tree with the place of every reference, in 0.4 ms.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Any
+
+from wherry.sql.place import place
+
+_FILE_READERS = ("read_csv", "read_csv_auto", "read_json", "read_json_auto", "read_ndjson", "read_parquet", "parquet_scan",
+                 "read_xlsx", "read_text", "read_blob")  # fmt: skip
+
+
+_END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|\Z)|/\*.*?\*/\s*)*\Z", re.DOTALL)
+
+
+def body(sql: str) -> str:
+    """A statement without its closing semicolon, to stand inside another."""
+    return _END.sub("", sql.rstrip())
+
+
+class SqlError(ValueError):
+    """This is not SQL that DuckDB reads."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A table that a statement reads."""
+
+    #: Empty when the statement names none.
+    schema: str
+    table: str
+    #: 1-based place in the statement's text.
+    line: int
+    column: int
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.schema or 'main'}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A SELECT, read."""
+
+    #: In order of appearance, each table once.
+    tables: tuple[Reference, ...]
+    #: Files it reads directly, as written.
+    files: tuple[str, ...]
+    #: Every function it calls, lower case, sorted.
+    calls: tuple[str, ...]
+    #: Names of its parameters (``$start``), without the dollar, sorted.
+    parameters: tuple[str, ...]
+    #: Hash that layout, comments and the case of table and function names do not change.
+    meaning: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Statement":
+        return cls(
+            tables=tuple(Reference(**reference) for reference in stored["tables"]),
+            files=tuple(stored["files"]),
+            calls=tuple(stored["calls"]),
+            parameters=tuple(stored["parameters"]),
+            meaning=stored["meaning"],
+        )
+
+
+class Parser:
+    """Reads statements; holds the scratch connection that does it."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def read(self, sql: str) -> Statement:
+        """Read one SELECT. Raises ``SqlError`` with the place of the problem."""
+        tree = self._tree(sql)
+        seen = _Seen()
+        _walk(tree, frozenset(), seen)
+        tables = {(schema.lower(), table.lower()): (schema, table, offset) for schema, table, offset in reversed(seen.tables)}
+        references = []
+        for schema, table, offset in sorted(tables.values(), key=lambda found: found[2]):
+            line, column = place(sql, offset)
+            references.append(Reference(schema=schema, table=table, line=line, column=column))
+        normal = json.dumps(_normal(tree), sort_keys=True, separators=(",", ":"))
+        return Statement(
+            tables=tuple(references),
+            files=tuple(dict.fromkeys(seen.files)),
+            calls=tuple(sorted(seen.calls)),
+            parameters=tuple(sorted(seen.parameters)),
+            meaning=blake2b(normal.encode(), digest_size=16).hexdigest(),
+        )
+
+    def split(self, sql: str) -> list[str]:
+        """The statements of a script. Raises ``SqlError``."""
+        import duckdb
+
+        try:
+            return [statement.query for statement in self._connect().extract_statements(sql)]
+        except duckdb.Error as error:
+            raise SqlError(str(error).splitlines()[0]) from None
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            import duckdb
+
+            self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        return self._connection
+
+    def _tree(self, sql: str) -> Any:
+        row = self._connect().execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchone()
+        answer = json.loads(row[0])
+        if answer["error"]:
+            message = answer["error_message"]
+            if answer.get("error_type") == "not implemented":
+                message = "only a SELECT can make a table"
+            line, column = place(sql, int(answer.get("position") or 0))
+            raise SqlError(message, line, column)
+        statements = answer["statements"]
+        if len(statements) != 1:
+            raise SqlError("there is no statement here" if not statements else "there is more than one statement here")
+        return statements[0]["node"]
+
+
+class _Seen:
+    def __init__(self) -> None:
+        self.tables: list[tuple[str, str, int]] = []
+        self.files: list[str] = []
+        self.calls: set[str] = set()
+        self.parameters: set[str] = set()
+
+
+def _walk(node: Any, ctes: frozenset[str], seen: _Seen) -> None:
+    """Depth first through the tree, with the names of the common table expressions in scope. O(nodes)."""
+    if isinstance(node, list):
+        for item in node:
+            _walk(item, ctes, seen)
+        return
+    if not isinstance(node, dict):
+        return
+    if node.get("type") == "RECURSIVE_CTE_NODE":
+        ctes |= {str(node.get("cte_name") or node.get("ctename") or "").lower()}
+    for entry in (node.get("cte_map") or {}).get("map", ()):
+        name = str(entry["key"]).lower()
+        # A common table expression sees those before it; itself only when recursive, which its own node says.
+        _walk(entry["value"], ctes, seen)
+        ctes |= {name}
+    if node.get("type") == "BASE_TABLE":
+        _base_table(node, ctes, seen)
+    if node.get("class") == "PARAMETER":
+        seen.parameters.add(str(node["identifier"]))
+    if call := node.get("function_name"):
+        seen.calls.add(str(call).lower())
+        if str(call).lower() in _FILE_READERS:
+            seen.files.extend(_constants(node.get("children", [])[:1]))
+    for key, value in node.items():
+        if key != "cte_map":
+            _walk(value, ctes, seen)
+
+
+def _base_table(node: dict[str, Any], ctes: frozenset[str], seen: _Seen) -> None:
+    schema, table = node["schema_name"], node["table_name"]
+    if not schema and table.lower() in ctes:
+        return
+    if not schema and ("/" in table or "." in table):
+        seen.files.append(table)
+        return
+    if node.get("catalog_name"):
+        schema = f"{node['catalog_name']}.{schema}"
+    seen.tables.append((schema, table, int(node["query_location"])))
+
+
+def _constants(nodes: list[Any]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, dict) and node.get("class") == "CONSTANT" and isinstance(node["value"].get("value"), str):
+            yield node["value"]["value"]
+        elif isinstance(node, dict) and node.get("function_name") == "list_value":
+            yield from _constants(node["children"])
+
+
+def _normal(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_normal(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value.lower() if key in ("schema_name", "table_name", "function_name") else _normal(value)
+        for key, value in node.items()
+        if key != "query_location"
+    }

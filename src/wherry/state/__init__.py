@@ -1,0 +1,1 @@
+"""What happened: runs and events, in the lake's database."""
