@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         _end(130, "Stopped. Published tables are as they were; the next run goes on from here.")
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(0)
     except Exception as error:
         from wherry.cli.failure import tell

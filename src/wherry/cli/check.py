@@ -23,6 +23,8 @@ def command(place: Place) -> int:
     else:
         show_findings(findings)
         errors, warnings = len(project.errors), len(findings) - len(project.errors)
-        told = f"{errors} error{'s' * (errors != 1)}" + (f", {warnings} warning{'s' * (warnings != 1)}" if warnings else "")
+        told = f"{errors} error{'s' * (errors != 1)}" + (
+            f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
+        )
         click.echo(f"{len(project.graph.assets)} tables, {told if findings else 'nothing wrong'}.")
     return 2 if project.errors else 0

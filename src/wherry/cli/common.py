@@ -62,7 +62,12 @@ class Place:
 def about_project(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of every verb and, as its first argument, their ``Place``."""
 
-    @click.option("--project", "folder", type=click.Path(path_type=Path, file_okay=False), help="The project's folder (default: here or above).")
+    @click.option(
+        "--project",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The project's folder (default: here or above).",
+    )
     @click.option("--env", default="", help="The [env.NAME] of wherry.toml to use.")
     @click.option("--branch", default="main", show_default=True, help="The branch of the lake.")
     @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document on standard output.")

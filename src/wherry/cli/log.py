@@ -29,7 +29,9 @@ def command(place: Place, table: str | None, author: str | None, run_id: str | N
                         "author": c.author,
                         "message": c.message,
                         "run": c.run,
-                        "tables": [{"name": f"{x.namespace}.{x.name}", "kind": x.kind, "rows": x.rows} for x in c.changes],
+                        "tables": [
+                            {"name": f"{x.namespace}.{x.name}", "kind": x.kind, "rows": x.rows} for x in c.changes
+                        ],
                     }
                     for c in commits
                 ]
@@ -37,7 +39,8 @@ def command(place: Place, table: str | None, author: str | None, run_id: str | N
         )
         return 0
     for commit in commits:
-        click.echo(f"{click.style(commit.id, fg='yellow')}  {commit.at[:19].replace('T', ' ')}  {commit.author}  {commit.message}")
+        when = commit.at[:19].replace("T", " ")
+        click.echo(f"{click.style(commit.id, fg='yellow')}  {when}  {commit.author}  {commit.message}")
     if not commits:
         click.echo("No commits yet. `wherry run` makes the first.")
     return 0

@@ -10,10 +10,14 @@ from wherry.cli.asking import SELECT_HELP, asked, request
 from wherry.cli.common import Place, about_project
 
 
-@click.command(epilog="Example:  wherry plan +marts.revenue", help=f"Show what a run would do, and why.\n\n    {SELECT_HELP}")
+@click.command(
+    epilog="Example:  wherry plan +marts.revenue", help=f"Show what a run would do, and why.\n\n    {SELECT_HELP}"
+)
 @asked
 @about_project
-def command(place: Place, select: tuple[str, ...], full: bool, start: datetime | None, until: datetime | None, prune: bool) -> int:
+def command(
+    place: Place, select: tuple[str, ...], full: bool, start: datetime | None, until: datetime | None, prune: bool
+) -> int:
     from wherry.run.planning import plan_for
     from wherry.run.seen import see
 

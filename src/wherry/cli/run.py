@@ -101,7 +101,9 @@ def summarise(run: Run) -> None:
     warned = [(r.name, c) for r in run.assets for c in r.checks if c.state == "warned"]
     for name, check in warned:
         what = f"{check.column}: {check.check}" if check.column else check.check
-        click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {name}: {what} ({check.failing} bad rows)", err=True)
+        click.echo(
+            f"{click.style('warning', fg='yellow', bold=True)}: {name}: {what} ({check.failing} bad rows)", err=True
+        )
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
     if set(counts) <= {"skipped"}:
         click.echo(f"Nothing to do: {len(run.assets)} tables are up to date.")

@@ -15,7 +15,15 @@ _ROWS = re.compile(r"rows\s*(>=|<=|!=|<>|=|>|<)\s*([0-9]+)\Z", re.IGNORECASE)
 _UNIQUE = re.compile(r"unique\s*\[(.*)\]\Z", re.IGNORECASE | re.DOTALL)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.+Z-]+)?\Z")
 
-COLUMN_FORMS = ("not_null", "unique", ">= 0", "between 0 and 1", "in [a, b]", 'matches "^[A-Z]+$"', "refers to s.t.column")
+COLUMN_FORMS = (
+    "not_null",
+    "unique",
+    ">= 0",
+    "between 0 and 1",
+    "in [a, b]",
+    'matches "^[A-Z]+$"',
+    "refers to s.t.column",
+)
 LONG_KEYS = ("check", "mostly", "where", "severity", "name")
 
 

@@ -84,16 +84,28 @@ def read_config(folder: Path, env: str = "") -> Config:
     values: dict[str, Any] = {}
     overrides = document.get("env", {})
     if env and env not in overrides:
-        problem("env", f"There is no [env.{env}].", did_you_mean(env, overrides, "Add it, or leave out --env."), "unknown-env")
+        problem(
+            "env",
+            f"There is no [env.{env}].",
+            did_you_mean(env, overrides, "Add it, or leave out --env."),
+            "unknown-env",
+        )
     for key, value in {**document, **overrides.get(env, {})}.items():
         if key not in KEYS:
-            problem(key, f"There is no key `{key}`.", did_you_mean(key, KEYS, f"Known are: {', '.join(KEYS)}."), "unknown-key")
+            problem(
+                key,
+                f"There is no key `{key}`.",
+                did_you_mean(key, KEYS, f"Known are: {', '.join(KEYS)}."),
+                "unknown-key",
+            )
         elif key != "env" and not isinstance(value, str):
             problem(key, f"`{key}` must be text in quotes.")
         elif key != "env":
             missing = [name for name in _VARIABLE.findall(value) if name not in variables]
             for name in missing:
-                problem(key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable")
+                problem(
+                    key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable"
+                )
             values[key] = value if missing else expand(value, variables)
     if "name" not in document:
         problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
@@ -101,7 +113,11 @@ def read_config(folder: Path, env: str = "") -> Config:
         problem("engine", f"There is no engine `{engine}`.", 'This version has engine = "duckdb".')
     for key in ("lake", "database"):
         if "://" in values.get(key, ""):
-            problem(key, f"`{key}` must be a path on this machine in this version.", f"Write for example {key} = \".wherry/{key}\".")
+            problem(
+                key,
+                f"`{key}` must be a path on this machine in this version.",
+                f'Write for example {key} = ".wherry/{key}".',
+            )
     if findings:
         raise ProjectError(findings=findings)
     return Config(

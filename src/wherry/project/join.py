@@ -18,10 +18,7 @@ def join(drafts: Drafts) -> Graph:
     names = _unique({}, drafts, findings)
     functions = _functions(drafts, findings)
     reach = {name: _reach(name, functions) for name in functions}
-    assets = {
-        key: _asset(draft, names, functions, reach, findings)
-        for key, draft in names.items()
-    }
+    assets = {key: _asset(draft, names, functions, reach, findings) for key, draft in names.items()}
     checks = tuple(_check(draft, names, functions, reach, findings) for draft in drafts.checks if draft.check)
     for test in drafts.tests:
         for table in (test.table, *test.given):
@@ -41,7 +38,9 @@ def join(drafts: Drafts) -> Graph:
                 column=1,
             )
         )
-    return Graph(assets=ordered, functions=functions, checks=checks, tests=tuple(drafts.tests), findings=tuple(findings))
+    return Graph(
+        assets=ordered, functions=functions, checks=checks, tests=tuple(drafts.tests), findings=tuple(findings)
+    )
 
 
 def _unique(found: dict[str, Draft], drafts: Drafts, findings: list[Finding]) -> dict[str, Draft]:
@@ -70,7 +69,9 @@ def _functions(drafts: Drafts, findings: list[Finding]) -> dict[str, Function]:
         other = functions.setdefault(function.name, function)
         if other is not function:
             message = f"The function `{function.name}` is already made by {other.file}."
-            findings.append(Finding(code="duplicate-function", message=message, file=function.file, line=function.line, column=1))
+            findings.append(
+                Finding(code="duplicate-function", message=message, file=function.file, line=function.line, column=1)
+            )
     return functions
 
 

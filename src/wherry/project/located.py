@@ -77,7 +77,7 @@ def read_yaml(text: str, *, file: str, line: int = 0, column: int = 0) -> Locate
             Finding(
                 code="not-yaml",
                 message=f"This is not YAML: {problem}.",
-                hint="Quote text that holds any of : [ ] { } > , # or a leading symbol, for example \">= 0\".",
+                hint='Quote text that holds any of : [ ] { } > , # or a leading symbol, for example ">= 0".',
                 file=file,
                 line=(mark.line + 1 if mark else 1) + line,
                 column=(mark.column + 1 if mark else 1) + column,

@@ -18,7 +18,9 @@ _BUILDS = ("replace", "append", "merge", "history")
 class PythonProblem(Exception):
     """This file does not define one table."""
 
-    def __init__(self, message: str, line: int, column: int = 1, hint: str = "", code: str = "bad-python-table") -> None:
+    def __init__(
+        self, message: str, line: int, column: int = 1, hint: str = "", code: str = "bad-python-table"
+    ) -> None:
         super().__init__(message)
         self.line, self.column, self.hint, self.code = line, column, hint, code
 
@@ -157,7 +159,9 @@ def _meaning(module: ast.Module, folder: Path) -> str:
     while todo:
         path, tree = todo.pop()
         for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            if isinstance(
+                node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef
+            ) and ast.get_docstring(node):
                 node.body = node.body[1:] or [ast.Pass()]
         seen[path] = ast.dump(tree)
         for imported in _imports(tree):

@@ -84,5 +84,14 @@ def _table_name(file: str, drafts: Drafts) -> str:
 def _unreadable(file: str, error: Exception) -> Finding:
     if isinstance(error, UnicodeDecodeError):
         line = error.object[: error.start].count(b"\n") + 1
-        return Finding(code="not-utf8", message="This file is not UTF-8 text.", hint="Save it as UTF-8.", file=file, line=line, column=1)
-    return Finding(code="unreadable", message=f"This file cannot be read: {getattr(error, 'strerror', error)}.", file=file)
+        return Finding(
+            code="not-utf8",
+            message="This file is not UTF-8 text.",
+            hint="Save it as UTF-8.",
+            file=file,
+            line=line,
+            column=1,
+        )
+    return Finding(
+        code="unreadable", message=f"This file cannot be read: {getattr(error, 'strerror', error)}.", file=file
+    )

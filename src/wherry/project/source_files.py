@@ -32,11 +32,15 @@ def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts:
         return
     for name in sorted(variables_in(document) - set(variables)):
         line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
-        reader.problem("missing-variable", "", f"The variable {name} is not set.", "Set it in the environment or in .env.")
+        reader.problem(
+            "missing-variable", "", f"The variable {name} is not set.", "Set it in the environment or in .env."
+        )
         finding = reader.findings.pop()
         drafts.findings.append(_on_line(finding, line))
     if not isinstance(document.get("connector"), str):
-        reader.problem("missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`.")
+        reader.problem(
+            "missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`."
+        )
     tables = document.get("tables")
     if not isinstance(tables, Mapping) or not tables:
         reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.")
@@ -60,7 +64,12 @@ def _read_table(
     reader = TableKeys(located=located, file=file, path=path)
     keys: Mapping[str, Any] = {} if written is None else written
     if not isinstance(keys, Mapping):
-        reader.problem("bad-value", "", f"What is said of `{table}` must be a mapping.", "For example {as: raw.orders, mode: full}.")
+        reader.problem(
+            "bad-value",
+            "",
+            f"What is said of `{table}` must be a mapping.",
+            "For example {as: raw.orders, mode: full}.",
+        )
         keys = {}
     fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys})
     for name in ("owner", "fresh"):
@@ -71,11 +80,15 @@ def _read_table(
         reader.problem("bad-value", "mode", f"`mode: {mode}` must be full or incremental.")
         mode = "full"
     elif mode in ("cdc", "follow"):
-        reader.problem("unsupported-mode", "mode", f"`mode: {mode}` is not read by this version.", "Use full or incremental.")
+        reader.problem(
+            "unsupported-mode", "mode", f"`mode: {mode}` is not read by this version.", "Use full or incremental."
+        )
         mode = "full"
     change = keys.get("on_schema_change", document.get("on_schema_change", "evolve"))
     if change not in SCHEMA_CHANGES:
-        reader.problem("bad-value", "on_schema_change", f"`on_schema_change: {change}` must be one of {', '.join(SCHEMA_CHANGES)}.")
+        reader.problem(
+            "bad-value", "on_schema_change", f"`on_schema_change: {change}` must be one of {', '.join(SCHEMA_CHANGES)}."
+        )
         change = "evolve"
     name = str(keys.get("as") or f"{stem}.{_plain(table)}")
     if name.count(".") != 1 or not all(name.split(".")):

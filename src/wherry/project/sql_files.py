@@ -125,7 +125,13 @@ class SqlFiles:
                 line = next((n for n, row in enumerate(asset.text.split("\n"), 1) if f"${name}" in row), 1)
                 hint = "`$start` and `$end` go with `build: incremental by <column>`; there are no others."
                 self._drafts.findings.append(
-                    Finding(code="unknown-parameter", message=f"Nothing gives `${name}` a value.", hint=hint, file=asset.file, line=line)
+                    Finding(
+                        code="unknown-parameter",
+                        message=f"Nothing gives `${name}` a value.",
+                        hint=hint,
+                        file=asset.file,
+                        line=line,
+                    )
                 )
 
     def _read_functions(self, text: str) -> dict[str, Any]:

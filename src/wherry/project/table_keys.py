@@ -36,9 +36,7 @@ class TableKeys:
 
     def problem(self, code: str, path: str, message: str, hint: str = "") -> None:
         line, column = self.located.at("/".join(p for p in (self.path, path) if p))
-        self.findings.append(
-            Finding(code=code, message=message, hint=hint, file=self.file, line=line, column=column)
-        )
+        self.findings.append(Finding(code=code, message=message, hint=hint, file=self.file, line=line, column=column))
 
     def unknown(self, keys: Mapping[str, Any], known: Iterable[str]) -> None:
         """A finding for every key that nobody knows."""
@@ -56,7 +54,9 @@ class TableKeys:
                 fields[name] = str(keys[name])
         if (fresh := keys.get("fresh")) is not None:
             if not _FRESH.match(str(fresh).strip()):
-                self.problem("bad-value", "fresh", f"`fresh: {fresh}` is not understood.", "Say for example `within 2 hours`.")
+                self.problem(
+                    "bad-value", "fresh", f"`fresh: {fresh}` is not understood.", "Say for example `within 2 hours`."
+                )
             fields["fresh"] = str(fresh)
         fields["tags"] = self._tags(keys.get("tags"), "tags")
         columns, checks = self._columns(keys.get("columns"))
@@ -125,7 +125,9 @@ class TableKeys:
         word = match[1].lower() if match else ""
         words = get_args(BuildWord)
         if match is None or word not in words:
-            hint = did_you_mean(written.split()[0] if written else "", words, f"The build words are: {', '.join(words)}.")
+            hint = did_you_mean(
+                written.split()[0] if written else "", words, f"The build words are: {', '.join(words)}."
+            )
             self.problem("unknown-build", "build", f"There is no build word `{written}`.", hint)
             return Build()
         link, columns = _LINK.get(word), tuple(c.strip().strip('"') for c in (match[3] or "").split(",") if c.strip())
@@ -133,7 +135,12 @@ class TableKeys:
             form = {"incremental": "incremental by <column>"}.get(word, f"{word} on <key>" if link else word)
             self.problem("bad-build", "build", f"`build: {written}` must read `{form}`.")
         if word == "follow":
-            self.problem("unsupported-build", "build", "`follow` needs a stream, and this version reads none.", "Use `incremental by <column>`.")
+            self.problem(
+                "unsupported-build",
+                "build",
+                "`follow` needs a stream, and this version reads none.",
+                "Use `incremental by <column>`.",
+            )
         for key in ("grain", "start", "lookback"):
             if key in keys and word != "incremental":
                 self.problem("bad-build", key, f"`{key}` goes with `build: incremental by <column>`.")
@@ -170,5 +177,3 @@ class TableKeys:
             self.problem("bad-value", "lookback", f"`lookback: {value}` must be a whole number of grains, 0 or more.")
             return 0
         return value
-
-

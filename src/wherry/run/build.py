@@ -48,7 +48,13 @@ def build(session: Session, cursor: DuckDB, work: Work) -> bool:
     staged = _stage(cursor, work.select, session.fresh_name())
     try:
         _expect_key(cursor, work.asset, staged, work.asset.build.columns)
-        _create(session, cursor, work, f"SELECT * FROM {staged}" if word == "merge" else _opened(f"FROM {staged}", work.now), None)
+        _create(
+            session,
+            cursor,
+            work,
+            f"SELECT * FROM {staged}" if word == "merge" else _opened(f"FROM {staged}", work.now),
+            None,
+        )
     finally:
         cursor.execute(f"DROP TABLE {staged}")
     return True
@@ -63,7 +69,12 @@ def _opened(source: str, now: datetime) -> str:
 
 
 def _create(
-    session: Session, cursor: DuckDB, work: Work, select: str, values: Mapping[str, Any] | None, built: Built | None = None
+    session: Session,
+    cursor: DuckDB,
+    work: Work,
+    select: str,
+    values: Mapping[str, Any] | None,
+    built: Built | None = None,
 ) -> None:
     """Make the table anew from ``select``: in memory first where all it reads is small, so that its readers need not
     open it from the lake."""
@@ -102,7 +113,11 @@ def _values(cursor: DuckDB, target: str) -> int:
 
 
 def _commit(
-    session: Session, cursor: DuckDB, work: Work, statements: Sequence[tuple[str, Mapping[str, Any] | None]], built: Built | None = None
+    session: Session,
+    cursor: DuckDB,
+    work: Work,
+    statements: Sequence[tuple[str, Mapping[str, Any] | None]],
+    built: Built | None = None,
 ) -> None:
     """Change the table and what is remembered of it in one transaction."""
     table = work.asset.name
@@ -194,14 +209,14 @@ def _history(session: Session, cursor: DuckDB, work: Work) -> bool:
             f"CREATE TABLE {closing} AS SELECT {', '.join('t.' + name(k) for k in key)} FROM {current} AS t "
             f"LEFT JOIN {staged} AS s ON {same} WHERE s.{name(key[0])} IS NULL OR {differs}"
         )
-        cursor.execute(
-            f"CREATE TABLE {opening} AS {_opened(f'FROM (SELECT s.* FROM {staged} AS s LEFT JOIN {current} AS t ON {same} WHERE t.{name(key[0])} IS NULL OR {differs})', work.now)}"
-        )
+        joined = f"FROM {staged} AS s LEFT JOIN {current} AS t ON {same}"
+        new = f"(SELECT s.* {joined} WHERE t.{name(key[0])} IS NULL OR {differs})"
+        cursor.execute(f"CREATE TABLE {opening} AS {_opened(f'FROM {new}', work.now)}")
         statements: list[tuple[str, Mapping[str, Any] | None]] = []
         if cursor.execute(f"SELECT 1 FROM {closing} LIMIT 1"):
             found = f"EXISTS (SELECT 1 FROM {closing} AS s WHERE {same})"
-            close = f"UPDATE {target} AS t SET valid_to = TIMESTAMP '{work.now}', is_current = false WHERE is_current AND {found}"
-            statements.append((close, None))
+            closed = f"valid_to = TIMESTAMP '{work.now}', is_current = false"
+            statements.append((f"UPDATE {target} AS t SET {closed} WHERE is_current AND {found}", None))
         if cursor.execute(f"SELECT 1 FROM {opening} LIMIT 1"):
             statements.append((f"INSERT INTO {target} BY NAME FROM {opening}", None))
         if statements:
@@ -239,7 +254,9 @@ def _expect_key(cursor: DuckDB, asset: Asset, staged: str, key: Sequence[str]) -
             f"The key ({shown}) of `{asset.name}` is null in {nulls} row{'s' if nulls > 1 else ''}.",
             hint="Leave such rows out, or choose another key. The table is as it was.",
         )
-    twice = cursor.execute(f"SELECT {names(key)}, count(*) FROM {staged} GROUP BY {names(key)} HAVING count(*) > 1 LIMIT 1")
+    twice = cursor.execute(
+        f"SELECT {names(key)}, count(*) FROM {staged} GROUP BY {names(key)} HAVING count(*) > 1 LIMIT 1"
+    )
     if twice:
         *values, copies = twice[0]
         example = ", ".join(f"{column} = {value!r}" for column, value in zip(key, values, strict=True))
@@ -258,4 +275,3 @@ def _widened(session: Session, cursor: DuckDB, work: Work, staged: str) -> str:
         if column.lower() not in there:
             cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
     return target
-

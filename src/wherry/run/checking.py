@@ -37,7 +37,9 @@ def run_checks(cursor: DuckDB, table: str, checks: Sequence[Check]) -> tuple[Che
             continue
         try:
             failing[index] = int(cursor.execute(count_sql(module, check, table))[0][0])
-            looked[index] = int(cursor.execute(f"SELECT count(*) FROM {_relation(check, table)}")[0][0]) if check.mostly < 1 else 0
+            looked[index] = (
+                int(cursor.execute(f"SELECT count(*) FROM {_relation(check, table)}")[0][0]) if check.mostly < 1 else 0
+            )
         except Exception as error:
             errors[index] = _first_line(error)
     return tuple(

@@ -44,7 +44,9 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
 def _placed(finding: Finding, asset: Asset) -> Finding:
     line = finding.line or asset.line
     rows = asset.text.split("\n")
-    source_line = finding.source_line or (rows[line - 1] if not finding.file and 0 < line <= len(rows) and asset.text else "")
+    source_line = finding.source_line or (
+        rows[line - 1] if not finding.file and 0 < line <= len(rows) and asset.text else ""
+    )
     return replace(finding, file=finding.file or asset.file, line=line, source_line=source_line)
 
 

@@ -37,7 +37,9 @@ class Loading:
     built: Built
 
 
-def load(session: Session, cursor: DuckDB, loading: Loading, progress: Callable[[int, int], None]) -> tuple[Built, int] | None:
+def load(
+    session: Session, cursor: DuckDB, loading: Loading, progress: Callable[[int, int], None]
+) -> tuple[Built, int] | None:
     """Load what is new. Returns what is built and how many rows were rejected; None when nothing was new.
 
     After a crash every batch that was committed stays; a load in mode ``incremental`` goes on behind it. ``progress``
@@ -118,7 +120,9 @@ def _evolve(cursor: DuckDB, asset: Asset, target: str, select: str) -> None:
         shown = ", ".join(f"`{column}` ({kind})" for column, kind in new)
         message = f"`{source.table}` has new columns, and `{asset.name}` is frozen: {shown}."
         hint = "Set `on_schema_change: evolve`, or list the columns you want. Nothing of this batch was loaded."
-        raise DataError(findings=[Finding(code="schema-changed", message=message, hint=hint, file=asset.file, line=asset.line)])
+        raise DataError(
+            findings=[Finding(code="schema-changed", message=message, hint=hint, file=asset.file, line=asset.line)]
+        )
     for column, kind in new:
         cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
 

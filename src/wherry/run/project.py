@@ -100,11 +100,19 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             options, problems = make_options(source.Options, _given(source, table.options, config))
             for problem in problems:
                 line = table.option_lines.get(problem.option, 1)
-                findings.append(Finding(code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1))
+                findings.append(
+                    Finding(
+                        code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
+                    )
+                )
             table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
             for problem in wrong:
                 line = table.option_lines.get(f"table.{problem.option}", asset.line)
-                findings.append(Finding(code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1))
+                findings.append(
+                    Finding(
+                        code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
+                    )
+                )
             if not problems and not wrong:
                 request = TableRequest(
                     name=table.table, mode=table.mode, cursor_column=table.cursor, key=table.key, options=table_options
@@ -139,7 +147,12 @@ def _known_columns(
         if asset.kind == "sql":
             continue
         pointer = pointers.get(key)
-        if pointer is not None and lake is not None and pointer.kind == "table" and pointer.state.get("meaning") == asset.meaning:
+        if (
+            pointer is not None
+            and lake is not None
+            and pointer.kind == "table"
+            and pointer.state.get("meaning") == asset.meaning
+        ):
             stored = cache.get(f"lake:{pointer.location}")
             if stored is None:
                 stored = [list(column) for column in lake.columns(pointer)]

@@ -34,7 +34,13 @@ def publishable(
         if key not in own or (only is not None and key not in only):
             continue
         result, built = results.get(key), from_state(own[key].state)
-        if result is None or result.state in ("failed", "blocked") or built is None or not built.checked or built.partial:
+        if (
+            result is None
+            or result.state in ("failed", "blocked")
+            or built is None
+            or not built.checked
+            or built.partial
+        ):
             held[asset.name] = "not built and checked in this run"
             continue
         open_inputs = [name for name in asset.inputs if name.lower() in own and name.lower() not in names]
@@ -45,7 +51,11 @@ def publishable(
         if (key + REJECTS).lower() in own:
             names.append(key + REJECTS)
     if only is None:
-        names.extend(key for key, pointer in own.items() if pointer.kind == "dropped" and key not in graph.assets and key not in names)
+        names.extend(
+            key
+            for key, pointer in own.items()
+            if pointer.kind == "dropped" and key not in graph.assets and key not in names
+        )
     return names, held
 
 

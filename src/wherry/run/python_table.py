@@ -86,8 +86,8 @@ def _rows(returned: Any, asset: Asset) -> Any:
         if isinstance(first, pa.RecordBatch | pa.Table):
             return pa.RecordBatchReader.from_batches(first.schema, _batches(itertools.chain([first], batches)))
     raise TypeError(
-        f"{asset.function}() returned {type(returned).__name__}; it must return a pandas or polars frame, an Arrow table, "
-        "a DuckDB relation or an iterator of Arrow batches (with at least one)"
+        f"{asset.function}() returned {type(returned).__name__}; it must return a pandas or polars frame, "
+        "an Arrow table, a DuckDB relation or an iterator of Arrow batches (with at least one)"
     )
 
 

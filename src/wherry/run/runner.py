@@ -102,9 +102,9 @@ class _Run:
         return self.run
 
     def _settled(self, plan: Plan, seen: Seen) -> bool:
-        return all(s.action == "skip" and s.reason.startswith(("unchanged", "its file is gone")) for s in plan.steps) and not any(
-            built.unpublished for built in seen.built.values()
-        )
+        return all(
+            s.action == "skip" and s.reason.startswith(("unchanged", "its file is gone")) for s in plan.steps
+        ) and not any(built.unpublished for built in seen.built.values())
 
     def _carry_out(self, plan: Plan, seen: Seen) -> RunState:
         self._open_branch(seen)
@@ -210,7 +210,12 @@ class _Run:
     def _finish(self, result: AssetResult) -> None:
         self.results[result.name.lower()] = result
         if result.state != "skipped" or result.checks:
-            body = {"reason": result.reason, "rows": result.rows, "seconds": result.seconds, "rejected": result.rejected}
+            body = {
+                "reason": result.reason,
+                "rows": result.rows,
+                "seconds": result.seconds,
+                "rejected": result.rejected,
+            }
             self.events.append(Event(run=self.id, at=_stamp(), kind=result.state, asset=result.name, body=body))
             if len(self.events) >= 100:
                 add_events(self.lake.engine, self.events)
@@ -273,5 +278,3 @@ def _stamp() -> str:
 def exit_code(run: Run) -> int:
     """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
     return max((result.fault or 1 for result in run.assets if result.state == "failed"), default=0)
-
-

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import LakeError
@@ -37,6 +37,18 @@ class Session:
         self._numbers = itertools.count()
         self._pointers: dict[str, Pointer] | None = None
 
+    @classmethod
+    def of_tables(cls, engine: DuckDB, tables: Sequence[str]) -> Session:
+        """A session without a lake, over tables that the engine's memory holds already."""
+        from wherry.lake.pointer import Pointer
+
+        session = cls(None, "", engine)  # type: ignore[arg-type]
+        parts = [table.partition(".") for table in tables]
+        pointers = [Pointer(namespace=schema, name=table, kind="table") for schema, _, table in parts]
+        session._pointers = {pointer.key: pointer for pointer in pointers}
+        session._shown = set(session._pointers)
+        return session
+
     @property
     def pointers(self) -> dict[str, Pointer]:
         """The branch's tables as they were when first asked for, kept up to date with what this session builds."""
@@ -65,7 +77,9 @@ class Session:
     def _show(self, table: str) -> None:
         pointer = self.pointers.get(table.lower())
         if pointer is None or pointer.kind == "dropped":
-            raise LakeError(f"The table `{table}` is not in branch `{self.branch}`.", hint="Run `wherry run` to build it.")
+            raise LakeError(
+                f"The table `{table}` is not in branch `{self.branch}`.", hint="Run `wherry run` to build it."
+            )
         self.clear(table)
         target = full_name(pointer.full_name)
         if pointer.kind == "view":
@@ -152,17 +166,3 @@ class Session:
         """Rows of a table as the lake's metadata has them; None for a view."""
         pointer = self.pointers.get(table.lower())
         return pointer.rows if pointer is not None else None
-
-
-def run_through(session: Session, work: Callable[[DuckDB], Any]) -> Any:
-    """Call ``work`` with a cursor of its own, closed afterwards."""
-    cursor = session.engine.cursor()
-    try:
-        return work(cursor)
-    finally:
-        cursor.close()
-
-
-def inputs_and_functions(asset: Any, functions: Mapping[str, Any]) -> dict[str, Any]:
-    """What a view needs to be shown again from the lake alone."""
-    return {"inputs": list(asset.inputs), "functions": [functions[each].text for each in asset.functions]}

@@ -147,10 +147,16 @@ class Attempt:
             before=None if step.refill else before,
             built=built,
         )
-        loaded = load(self.session, cursor, loading, lambda rows, size: self.tell("progress", name=asset.name, rows=rows, bytes=size))
+        loaded = load(
+            self.session,
+            cursor,
+            loading,
+            lambda rows, size: self.tell("progress", name=asset.name, rows=rows, bytes=size),
+        )
         if loaded is None and before is None:
             raise DataError(
-                f"The source gave nothing for `{asset.name}`, not even columns.", hint="Look at what is there, then run again."
+                f"The source gave nothing for `{asset.name}`, not even columns.",
+                hint="Look at what is there, then run again.",
             )
         if loaded is None:
             if before is not None and before.partial:
@@ -232,4 +238,3 @@ def _check_reason(bad: list[CheckResult]) -> str:
     found = first.error or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
     more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"check failed: {what} ({found}){more}"
-

@@ -81,7 +81,7 @@ class Binder:
 
 
 def _bind_error(raised: str, sql: str, lines_before: int) -> BindError:
-    kind, _, body = raised.partition("{")
+    _, _, body = raised.partition("{")
     try:
         details = json.loads("{" + body)
     except ValueError:
@@ -202,7 +202,7 @@ class _Work:
         spoken = [(column.name, "columns") for column in asset.columns]
         spoken += [(column, "build") for column in asset.build.columns]
         spoken += [(column, "checks") for check in asset.checks for column in check.arguments.get("columns", ())]
-        for column in dict.fromkeys(name for name, _ in spoken if name.lower() not in columns):
+        for column in dict.fromkeys(each for each, _ in spoken if each.lower() not in columns):
             line = next((n for n, row in enumerate(asset.text.split("\n"), 1) if column in row), asset.line)
             close = [real for low, real in columns.items() if low[:3] == column.lower()[:3]]
             hint = f"Did you mean `{close[0]}`?" if close else f"Its columns are: {', '.join(columns.values())}."

@@ -13,8 +13,20 @@ from typing import Any
 
 from wherry.sql.place import place
 
-_FILE_READERS = ("read_csv", "read_csv_auto", "read_json", "read_json_auto", "read_ndjson", "read_parquet", "parquet_scan",
-                 "read_xlsx", "read_text", "read_blob")  # fmt: skip
+_FILE_READERS = frozenset(
+    [
+        "read_csv",
+        "read_csv_auto",
+        "read_json",
+        "read_json_auto",
+        "read_ndjson",
+        "read_parquet",
+        "parquet_scan",
+        "read_xlsx",
+        "read_text",
+        "read_blob",
+    ]
+)
 
 
 _END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|\Z)|/\*.*?\*/\s*)*\Z", re.DOTALL)
@@ -89,7 +101,9 @@ class Parser:
         tree = self._tree(sql)
         seen = _Seen()
         _walk(tree, frozenset(), seen)
-        tables = {(schema.lower(), table.lower()): (schema, table, offset) for schema, table, offset in reversed(seen.tables)}
+        tables = {
+            (schema.lower(), table.lower()): (schema, table, offset) for schema, table, offset in reversed(seen.tables)
+        }
         references = []
         for schema, table, offset in sorted(tables.values(), key=lambda found: found[2]):
             line, column = place(sql, offset)
