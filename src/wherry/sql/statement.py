@@ -11,22 +11,11 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
+from wherry.quoting import text
 from wherry.sql.place import place
 
-_FILE_READERS = frozenset(
-    [
-        "read_csv",
-        "read_csv_auto",
-        "read_json",
-        "read_json_auto",
-        "read_ndjson",
-        "read_parquet",
-        "parquet_scan",
-        "read_xlsx",
-        "read_text",
-        "read_blob",
-    ]
-)
+#: Table functions whose first argument names files.
+_FILE_READERS = re.compile(r"(?:read_(?:csv|csv_auto|json|json_auto|ndjson|parquet|xlsx|text|blob)|parquet_scan)\Z")
 
 
 _END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|\Z)|/\*.*?\*/\s*)*\Z", re.DOTALL)
@@ -98,7 +87,7 @@ class Parser:
 
     def read(self, sql: str) -> Statement:
         """Read one SELECT. Raises ``SqlError`` with the place of the problem."""
-        tree = self._tree(sql)
+        written, tree = self._tree(sql)
         seen = _Seen()
         _walk(tree, frozenset(), seen)
         tables = {
@@ -108,13 +97,12 @@ class Parser:
         for schema, table, offset in sorted(tables.values(), key=lambda found: found[2]):
             line, column = place(sql, offset)
             references.append(Reference(schema=schema, table=table, line=line, column=column))
-        normal = json.dumps(_normal(tree), sort_keys=True, separators=(",", ":"))
         return Statement(
             tables=tuple(references),
             files=tuple(dict.fromkeys(seen.files)),
             calls=tuple(sorted(seen.calls)),
             parameters=tuple(sorted(seen.parameters)),
-            meaning=blake2b(normal.encode(), digest_size=16).hexdigest(),
+            meaning=blake2b(_normal(written).encode(), digest_size=16).hexdigest(),
         )
 
     def split(self, sql: str) -> list[str]:
@@ -133,8 +121,10 @@ class Parser:
             self._connection = duckdb.connect(":memory:", config={"threads": 1})
         return self._connection
 
-    def _tree(self, sql: str) -> Any:
-        row = self._connect().execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchone()
+    def _tree(self, sql: str) -> tuple[str, Any]:
+        """The syntax tree, as DuckDB writes it and as values."""
+        # As a literal: binding a parameter makes duckdb import pandas, where it is installed.
+        row = self._connect().execute(f"SELECT json_serialize_sql({text(sql)})").fetchone()
         answer = json.loads(row[0])
         if answer["error"]:
             message = answer["error_message"]
@@ -145,7 +135,7 @@ class Parser:
         statements = answer["statements"]
         if len(statements) != 1:
             raise SqlError("there is no statement here" if not statements else "there is more than one statement here")
-        return statements[0]["node"]
+        return row[0], statements[0]["node"]
 
 
 class _Seen:
@@ -158,29 +148,29 @@ class _Seen:
 
 def _walk(node: Any, ctes: frozenset[str], seen: _Seen) -> None:
     """Depth first through the tree, with the names of the common table expressions in scope. O(nodes)."""
-    if isinstance(node, list):
+    if node.__class__ is list:
         for item in node:
-            _walk(item, ctes, seen)
+            if item.__class__ is dict:
+                _walk(item, ctes, seen)
         return
-    if not isinstance(node, dict):
-        return
-    if node.get("type") == "RECURSIVE_CTE_NODE":
+    kind = node.get("type")
+    if kind == "RECURSIVE_CTE_NODE":
         ctes |= {str(node.get("cte_name") or node.get("ctename") or "").lower()}
-    for entry in (node.get("cte_map") or {}).get("map", ()):
-        name = str(entry["key"]).lower()
-        # A common table expression sees those before it; itself only when recursive, which its own node says.
-        _walk(entry["value"], ctes, seen)
-        ctes |= {name}
-    if node.get("type") == "BASE_TABLE":
+    elif kind == "BASE_TABLE":
         _base_table(node, ctes, seen)
-    if node.get("class") == "PARAMETER":
+    elif node.get("class") == "PARAMETER":
         seen.parameters.add(str(node["identifier"]))
+    if "cte_map" in node:
+        for entry in node["cte_map"]["map"]:
+            # A common table expression sees those before it; itself only when recursive, which its own node says.
+            _walk(entry["value"], ctes, seen)
+            ctes |= {str(entry["key"]).lower()}
     if call := node.get("function_name"):
         seen.calls.add(str(call).lower())
-        if str(call).lower() in _FILE_READERS:
+        if _FILE_READERS.match(str(call).lower()):
             seen.files.extend(_constants(node.get("children", [])[:1]))
     for key, value in node.items():
-        if key != "cte_map":
+        if (value.__class__ is dict or value.__class__ is list) and value and key != "cte_map":
             _walk(value, ctes, seen)
 
 
@@ -204,13 +194,10 @@ def _constants(nodes: list[Any]) -> Iterator[str]:
             yield from _constants(node["children"])
 
 
-def _normal(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_normal(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value.lower() if key in ("schema_name", "table_name", "function_name") else _normal(value)
-        for key, value in node.items()
-        if key != "query_location"
-    }
+_PLACES = re.compile(r'"query_location":\d+,?')
+_FOLDED = re.compile(r'"(?:schema_name|table_name|function_name)":"[^"]*"')
+
+
+def _normal(tree: str) -> str:
+    """The tree's text without places, and with the names that DuckDB does not tell apart by case in lower case."""
+    return _FOLDED.sub(lambda match: match[0].lower(), _PLACES.sub("", tree))
