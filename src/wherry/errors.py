@@ -30,9 +30,7 @@ class WherryError(Exception):
 
     def at(self, file: str, line: int = 0, column: int = 0) -> "WherryError":
         """The same error, saying where for the findings that do not say it themselves."""
-        self.findings = tuple(
-            f if f.file else replace(f, file=file, line=line, column=column) for f in self.findings
-        )
+        self.findings = tuple(f if f.file else replace(f, file=file, line=line, column=column) for f in self.findings)
         return self
 
 

@@ -34,7 +34,9 @@ def find_source(connector: str, folder: Path) -> Source:
             return module.source  # type: ignore[no-any-return]
         except Exception as error:
             message = f"The plugin {file.name} does not load: {type(error).__name__}: {error}."
-            finding = Finding(code="bad-plugin", message=message, file=f"plugins/{file.name}", line=_line_in(error, file))
+            finding = Finding(
+                code="bad-plugin", message=message, file=f"plugins/{file.name}", line=_line_in(error, file)
+            )
             raise ProjectError(findings=[finding]) from error
     for entry in entry_points(group="wherry.sources", name=connector):
         return entry.load()  # type: ignore[no-any-return]
@@ -108,9 +110,13 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _words(hint: Any) -> str:
     if get_origin(hint) is None:
-        return {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "NoneType": "empty"}.get(
-            getattr(hint, "__name__", str(hint)), str(hint)
-        )
+        return {
+            "str": "text",
+            "int": "a whole number",
+            "float": "a number",
+            "bool": "true or false",
+            "NoneType": "empty",
+        }.get(getattr(hint, "__name__", str(hint)), str(hint))
     if str(get_origin(hint)) == "typing.Literal":
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (list, tuple):

@@ -39,9 +39,7 @@ def promises(graph: Graph) -> dict[str, str]:
         for name in check.inputs:
             readers.setdefault(name.lower(), []).append(check.meaning)
     return {
-        key: digest(checks_hash(asset.checks), *sorted(readers.get(key, ())))
-        if asset.checks or key in readers
-        else ""
+        key: digest(checks_hash(asset.checks), *sorted(readers.get(key, ()))) if asset.checks or key in readers else ""
         for key, asset in graph.assets.items()
     }
 

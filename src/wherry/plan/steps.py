@@ -95,7 +95,9 @@ def table_step(
     if built.meaning != asset.meaning:
         reason = "its file was changed; rows gathered before stay (--full builds them again)"
     elif changing := [n for n in asset.inputs if n.lower() in moving]:
-        reason = f"{changing[0]} changes" if len(changing) == 1 else f"{changing[0]} and {len(changing) - 1} more change"
+        reason = (
+            f"{changing[0]} changes" if len(changing) == 1 else f"{changing[0]} and {len(changing) - 1} more change"
+        )
     elif any(n.lower() not in versions for n in asset.inputs):
         reason = "an input is not built yet"
     elif recipe(asset, {n.lower(): versions[n.lower()].version for n in asset.inputs}, files) != built.recipe:

@@ -1,0 +1,79 @@
+# Everything lives in .venv, which each target makes by itself. Needs make, bash and a Python of 3.11 or newer.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Templates are copied into other people's folders, where `from wherry import Table` means theirs.
+TEMPLATES := src/wherry/templates
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check bench clean
+
+$(STAMP): pyproject.toml
+	@[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || { \
+	  for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo "wherry needs Python 3.11 or newer, and none of python3, python3.14 ... python3.11 is one." >&2; exit 1; \
+	  fi; \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
+	  rm -rf $(VENV); "$$python" -m venv $(VENV); \
+	}
+	@echo "installing wherry into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev,demo]'
+	@touch $(STAMP)
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n auto tests
+
+check: $(STAMP)
+	@$(BIN)/ruff check --extend-exclude $(TEMPLATES) .
+	@$(BIN)/ruff format --check --extend-exclude $(TEMPLATES) .
+	@$(BIN)/mypy --exclude '^$(TEMPLATES)/'
+	@$(BIN)/python -m pytest -p no:xdist tests/test_import_direction.py
+
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/graph_1000/run.py
+
+clean:
+	rm -rf $(VENV) .demo .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist src/*.egg-info
+
+# The demo: a year of departures from New York, brought into a lake, and three questions to it.
+define LATEST
+SELECT airline, sum(departures) AS departures, round(100 * sum(late) / sum(departures - cancelled), 1) AS late_percent
+FROM marts.daily_punctuality JOIN marts.dim_airline USING (carrier)
+GROUP BY ALL ORDER BY late_percent DESC, airline LIMIT 5
+endef
+define WORST
+SELECT date_day, day_name, sum(cancelled) AS cancelled, round(100 * sum(late) / sum(departures - cancelled)) AS late_percent
+FROM marts.daily_punctuality JOIN marts.dim_date ON date_day = flight_date
+GROUP BY ALL ORDER BY late_percent DESC, date_day LIMIT 5
+endef
+define RAIN
+SELECT name AS airport, round(minutes / 10, 1) AS minutes_per_tenth_of_an_inch, departures
+FROM marts.weather_delay JOIN marts.dim_airport ON airport = origin
+WHERE term = 'rain' ORDER BY 2 DESC
+endef
+export LATEST WORST RAIN
+
+demo: $(STAMP)
+	@set -e; export PATH="$(CURDIR)/$(BIN):$$PATH"; rm -rf .demo/flights; mkdir -p .demo; \
+	tell() { printf '\n$$ %s\n' "$$*"; }; \
+	go() { tell "$$@"; "$$@"; }; \
+	ask() { printf '\n# %s\n$$ wherry sql "\n%s"\n' "$$1" "$$2"; wherry sql "$$2"; }; \
+	go wherry new .demo/flights --template flights; \
+	tell cd .demo/flights; cd .demo/flights; \
+	go wherry run; \
+	printf '\n# Again: nothing changed, so nothing is built.'; \
+	go wherry run; \
+	ask 'Which airlines leave late most often?' "$$LATEST"; \
+	ask 'Which days were the worst?' "$$WORST"; \
+	ask 'What does a tenth of an inch of rain in an hour cost, in minutes of delay?' "$$RAIN"; \
+	printf '\nNext, in .demo/flights:\n'; \
+	printf '  %-52s %s\n' \
+	  'wherry show marts.fact_departure' 'columns, where each comes from, checks, history' \
+	  'edit tables/marts/fact_departure.sql; wherry plan' 'what a change costs before it is made' \
+	  'wherry test' 'the unit tests in tests/' \
+	  'wherry log' 'every state the lake was in; wherry restore goes back' \
+	  'docs/start.md' 'the same from an empty folder'

@@ -1,0 +1,73 @@
+"""A branch of the lake inside a DuckDB connection."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wherry import quoting
+from wherry.errors import LakeError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from wherry.lake.server import Server
+
+#: In this order: each may need the ones before it.
+EXTENSIONS = ("avro", "httpfs", "iceberg")
+
+
+def connect(database: str = ":memory:") -> DuckDBPyConnection:
+    """A DuckDB that reads and writes the lake, ready in 10 ms instead of 160.
+
+    DuckDB would hash the 80 MB of the extensions each time to check their signatures. They come from the same package
+    index as this program, so for these files, and no longer, that is switched off.
+    """
+    import duckdb
+
+    connection = duckdb.connect(database, config={"allow_unsigned_extensions": "true"})
+    load_extensions(connection)
+    connection.execute("SET allow_unsigned_extensions = false")
+    return connection
+
+
+def load_extensions(connection: DuckDBPyConnection) -> None:
+    """Load what reads and writes Iceberg from the installed packages; nothing is downloaded."""
+    connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+    present = {
+        row[0] for row in connection.execute("SELECT extension_name FROM duckdb_extensions() WHERE loaded").fetchall()
+    }
+    for name in EXTENSIONS:
+        if name not in present:
+            connection.execute(f"LOAD {quoting.text(extension_file(name))}")
+
+
+def extension_file(name: str) -> str:
+    """The extension's file for the DuckDB that runs. Raises ``LakeError`` when its package is missing."""
+    import duckdb
+
+    spec = find_spec(f"duckdb_extension_{name}")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if path.exists():
+            return str(path)
+    raise LakeError(
+        f"DuckDB's `{name}` extension for version {duckdb.__version__} is not installed",
+        hint=f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
+    )
+
+
+def attach(
+    connection: DuckDBPyConnection, server: Server, branch: str, alias: str, *, at: int | None, author: str
+) -> None:
+    """Attach a branch (as of commit number ``at``, then for reading only) as the catalog ``alias``."""
+    load_extensions(connection)
+    warehouse = branch if at is None else f"{branch}@{at}"
+    secret = quoting.name(f"wherry {alias}")
+    token = quoting.text(server.token(author))
+    connection.execute(f"CREATE OR REPLACE SECRET {secret} (TYPE iceberg, TOKEN {token})")
+    connection.execute(
+        f"ATTACH {quoting.text(warehouse)} AS {quoting.name(alias)} "
+        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret})"
+    )

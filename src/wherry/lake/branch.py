@@ -1,0 +1,139 @@
+"""Branches: made in an instant, whatever the lake holds, and dropped as fast."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from wherry.errors import LakeError, NoSuchBranch
+from wherry.lake import database as db
+from wherry.lake import read
+from wherry.lake.clock import boot, stamp
+from wherry.lake.commit import record
+from wherry.lake.names import MAIN, check_branch, is_work
+from wherry.lake.pointer import same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchInfo:
+    """A branch, as people list it."""
+
+    name: str
+    #: The branch it forked from; None for ``main``.
+    parent: str | None
+    #: Number of the commit at which it forked; None for ``main``.
+    base: int | None
+    #: Number of its newest commit; that of the fork when it has none since.
+    head_seq: int
+    #: ISO 8601, UTC.
+    created_at: str
+    #: Tables and views that it changed and has not published.
+    changed: int
+    author: str = ""
+
+
+def create(engine: sa.Engine, name: str, *, parent: str, at: int | None, author: str) -> None:
+    """Make a branch that sees what ``parent`` saw at commit number ``at`` (None: sees now)."""
+    check_branch(name)
+    with db.writing(engine, durable=not is_work(name)) as connection:
+        _insert(connection, name, parent=parent, at=at, author=author)
+
+
+def drop(engine: sa.Engine, name: str) -> None:
+    """Forget a branch. Its commits stay in the log; its files go with the next upkeep."""
+    with db.writing(engine, durable=not is_work(name)) as connection:
+        _delete(connection, name)
+
+
+def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
+    """Make ``new`` from the head of ``onto`` and take over from ``old`` what nobody changed on ``onto`` meanwhile.
+
+    Returns the names taken; ``old`` is dropped. Nothing is taken when the machine was started again since.
+    """
+    check_branch(new)
+    with db.writing(engine, durable=not is_work(new)) as connection:
+        own, base, now = read.own(connection, old), read.base(connection, old), read.see(connection, onto)
+        taken = [p for k, p in own.items() if same(base.get(k), now.get(k))]
+        if not survived(connection, old):
+            taken = []
+        _insert(connection, new, parent=onto, at=None, author=author)
+        copy_namespaces(connection, old, new)
+        if taken:
+            record(connection, new, taken, now, author=author, message=f"continue {old}")
+        _delete(connection, old)
+    return [p.full_name for p in taken]
+
+
+def listing(engine: sa.Engine) -> list[BranchInfo]:
+    """All branches; ``main`` first, then by age."""
+    head = sa.select(sa.func.max(db.commit.c.seq)).where(db.commit.c.branch == db.branch.c.name).scalar_subquery()
+    changed = (
+        sa.select(sa.func.count()).where(db.pointer.c.branch == db.branch.c.name, db.pointer.c.own).scalar_subquery()
+    )
+    query = sa.select(db.branch, head.label("head"), changed.label("changed")).order_by(
+        db.branch.c.parent.is_not(None), db.branch.c.created_at, db.branch.c.name
+    )
+    with db.reading(engine) as connection:
+        return [
+            BranchInfo(
+                name=row.name,
+                parent=row.parent,
+                base=row.base,
+                head_seq=max(row.head or 0, row.base or 0),
+                created_at=row.created_at,
+                changed=row.changed if row.parent is not None else 0,
+                author=row.author,
+            )
+            for row in connection.execute(query)
+        ]
+
+
+def move_base(connection: sa.Connection, name: str, parent: str, seq: int) -> None:
+    """From commit number ``seq`` on the branch has nothing of its own and sees what its parent saw then."""
+    connection.execute(db.pointer.delete().where(db.pointer.c.branch == name))
+    connection.execute(db.fork.insert().values(branch=name, seq=seq, parent=parent, base=seq))
+    connection.execute(db.branch.update().where(db.branch.c.name == name).values(base=seq))
+
+
+def survived(connection: sa.Connection, name: str) -> bool:
+    """Whether all that was written on the branch is certainly there.
+
+    Files of a work branch are not flushed one by one: the system may have lost some when it stopped.
+    """
+    made = connection.execute(sa.select(db.branch.c.boot).where(db.branch.c.name == name)).scalar()
+    return made is None or made == boot()
+
+
+def copy_namespaces(connection: sa.Connection, source: str, target: str) -> None:
+    """Schemas made or dropped on one branch become so on another."""
+    rows = connection.execute(sa.select(db.namespace).where(db.namespace.c.branch == source)).all()
+    for row in rows:
+        connection.execute(db.namespace.delete().where(db.namespace.c.branch == target, db.namespace.c.key == row.key))
+        connection.execute(
+            db.namespace.insert().values(branch=target, key=row.key, name=row.name, properties=row.properties)
+        )
+
+
+def _insert(connection: sa.Connection, name: str, *, parent: str, at: int | None, author: str) -> None:
+    if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == name)).first():
+        raise LakeError(f"the branch `{name}` exists already")
+    read.fork_of(connection, parent)
+    newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
+    base = newest if at is None else min(at, newest)
+    values = {"name": name, "parent": parent, "base": base, "created_at": stamp(), "author": author}
+    connection.execute(db.branch.insert().values(**values, boot=boot() if is_work(name) else None))
+    connection.execute(db.fork.insert().values(branch=name, seq=newest, parent=parent, base=base))
+
+
+def _delete(connection: sa.Connection, name: str) -> None:
+    if name == MAIN:
+        raise LakeError("the branch `main` cannot be dropped")
+    children = connection.execute(sa.select(db.branch.c.name).where(db.branch.c.parent == name)).scalars().all()
+    if children:
+        raise LakeError(
+            f"the branch `{name}` cannot be dropped: {', '.join(f'`{c}`' for c in children)} read from it",
+            hint="drop or merge those first",
+        )
+    if connection.execute(db.branch.delete().where(db.branch.c.name == name)).rowcount == 0:
+        raise NoSuchBranch(f"there is no branch `{name}`", hint="`wherry branch` lists the branches")
+    for table in (db.fork, db.pointer, db.namespace):
+        connection.execute(table.delete().where(table.c.branch == name))

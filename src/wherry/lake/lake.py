@@ -1,0 +1,222 @@
+"""The lake: tables on branches, and one way in to all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from wherry.errors import LakeError
+from wherry.lake import branch as branching
+from wherry.lake import commit as committing
+from wherry.lake import database as db
+from wherry.lake import log as logging
+from wherry.lake import merge as merging
+from wherry.lake import read, types
+from wherry.lake import restore as restoring
+from wherry.lake.attach import attach
+from wherry.lake.branch import BranchInfo
+from wherry.lake.catalog import Catalog
+from wherry.lake.clock import stamp
+from wherry.lake.commit import Commit
+from wherry.lake.names import MAIN
+from wherry.lake.pointer import Pointer, Put
+from wherry.lake.server import Server
+from wherry.lake.storage import Storage
+from wherry.lake.tables import Carried, Tables
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from duckdb import DuckDBPyConnection
+
+
+class Lake:
+    """Tables and views on branches; every change is a commit that can be read and restored."""
+
+    def __init__(self, engine: sa.Engine, storage: Storage) -> None:
+        #: The SQLAlchemy engine of the lake's database, for what is kept beside the pointers.
+        self.engine = engine
+        self.storage = storage
+        self._carried = Carried()
+        #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
+        self.catalog = Catalog(engine, Tables(engine, storage, self._carried))
+        self._server: Server | None = None
+        self._lock = Lock()
+
+    @classmethod
+    def open(cls, database: str | Path, root: Path) -> Lake:
+        """Open a lake, or make a new one: ``database`` is a SQLite file or a SQLAlchemy URL, ``root`` a folder.
+
+        Raises ``NewerLake`` when a newer wherry made it.
+        """
+        return cls(db.open_database(str(database), stamp()), Storage(Path(root)))
+
+    def close(self) -> None:
+        with self._lock:
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+        self.engine.dispose()
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # What a branch sees
+
+    def pointers(self, branch: str, at: int | None = None) -> dict[str, Pointer]:
+        """Everything the branch sees now, or saw at commit number ``at``, by full name in lower case."""
+        with db.reading(self.engine) as connection:
+            return read.see(connection, branch, at)
+
+    def pointer(self, branch: str, name: str, at: int | None = None) -> Pointer | None:
+        """The table or view of this name (upper and lower case are the same), or None."""
+        with db.reading(self.engine) as connection:
+            found = read.find(connection, branch, name, at)
+        return None if found is None or found.kind == "dropped" else found
+
+    def own_pointers(self, branch: str) -> dict[str, Pointer]:
+        """Only what the branch itself changed and has not published, dropped ones included."""
+        with db.reading(self.engine) as connection:
+            return read.own(connection, branch)
+
+    def base_pointers(self, branch: str) -> dict[str, Pointer]:
+        """What the branch's changes start from: its parent at the fork, and what it published since."""
+        with db.reading(self.engine) as connection:
+            return read.base(connection, branch)
+
+    def columns(self, pointer: Pointer) -> list[tuple[str, str]]:
+        """Names and DuckDB types of a table's columns, read from its metadata alone."""
+        if pointer.location is None:
+            raise LakeError(f"the columns of the {pointer.kind} `{pointer.full_name}` are not kept")
+        return types.columns(self.storage.read(pointer.location))
+
+    # Changes
+
+    def put(
+        self,
+        branch: str,
+        puts: Sequence[Put],
+        *,
+        author: str,
+        message: str,
+        run: str | None = None,
+        expected: Mapping[str, int | None] | None = None,
+    ) -> Commit:
+        """Set views, drop names, change states or locations: one commit, all or nothing.
+
+        ``expected`` holds, by name, the ``seq`` that the caller saw (None: nothing). Raises ``Conflict``.
+        """
+        return committing.put(
+            self.engine, self.storage, branch, puts, author=author, message=message, run=run, expected=expected
+        )
+
+    def carry(self, branch: str, name: str, state: Mapping[str, Any]) -> None:
+        """Give the next commit of this table on this branch its state: both move in one transaction, once.
+
+        A commit that fails leaves it waiting; ``uncarry`` takes it back.
+        """
+        self._carried.put(branch, name, state)
+
+    def uncarry(self, branch: str, name: str) -> None:
+        """Forget a carried state, if there is one."""
+        self._carried.remove(branch, name)
+
+    def merge(
+        self,
+        source: str,
+        *,
+        onto: str | None = None,
+        only: Collection[str] | None = None,
+        puts: Sequence[Put] = (),
+        author: str,
+        message: str,
+        run: str | None = None,
+        dry_run: bool = False,
+    ) -> Commit | None:
+        """Publish what ``source`` changed onto ``onto`` (its parent), all at once; None when there is nothing.
+
+        ``only`` names the tables to publish; ``puts`` are further changes of the same commit. Raises ``Conflict``
+        naming every table that changed on ``onto`` since the fork. ``dry_run`` tells what would be done.
+        """
+        return merging.merge(
+            self.engine,
+            self.storage,
+            source,
+            onto=onto,
+            only=only,
+            puts=puts,
+            author=author,
+            message=message,
+            run=run,
+            dry_run=dry_run,
+        )
+
+    def restore(self, commit: str, *, branch: str = MAIN, only: Collection[str] | None = None, author: str) -> Commit:
+        """Make the branch (or the tables ``only``) look as right after that commit, as a new commit."""
+        return restoring.restore(self.engine, self.storage, commit, branch=branch, only=only, author=author)
+
+    # Branches
+
+    def create_branch(self, name: str, *, parent: str = MAIN, at: int | None = None, author: str = "") -> None:
+        """Make a branch that sees what ``parent`` sees now, or saw at commit number ``at``."""
+        branching.create(self.engine, name, parent=parent, at=at, author=author)
+
+    def drop_branch(self, name: str) -> None:
+        """Forget a branch and what it did not publish."""
+        branching.drop(self.engine, name)
+
+    def branches(self) -> list[BranchInfo]:
+        """All branches, ``main`` first."""
+        return branching.listing(self.engine)
+
+    def continue_branch(self, old: str, new: str, *, onto: str = MAIN, author: str = "") -> list[str]:
+        """Make ``new`` from the head of ``onto``, take over what ``old`` built on still valid ground, drop ``old``.
+
+        Returns the names taken over.
+        """
+        return branching.proceed(self.engine, old, new, onto=onto, author=author)
+
+    # History
+
+    def log(
+        self,
+        branch: str | None = MAIN,
+        *,
+        table: str | None = None,
+        author: str | None = None,
+        run: str | None = None,
+        limit: int = 50,
+    ) -> list[Commit]:
+        """Commits that made the branch what it is (None: of all branches), newest first."""
+        return logging.commits(self.engine, branch, table=table, author=author, run=run, limit=limit)
+
+    def resolve(self, at: str) -> int:
+        """The number of a commit, given its id or the beginning of it, or of the newest at an ISO time (UTC)."""
+        return logging.resolve(self.engine, at)
+
+    # DuckDB
+
+    def attach(
+        self, connection: DuckDBPyConnection, branch: str, alias: str, at: int | None = None, *, author: str = ""
+    ) -> None:
+        """Attach a branch to a DuckDB connection; as of commit number ``at`` it can only be read.
+
+        What the connection then writes is committed in ``author``'s name. A schema that a statement looked for in vain
+        stays missing for this connection, even after a merge brings it: attach again.
+        """
+        with db.reading(self.engine) as reader:
+            # DuckDB's own message would not say what is missing.
+            read.fork_of(reader, branch)
+        attach(connection, self.server, branch, alias, at=at, author=author)
+
+    @property
+    def server(self) -> Server:
+        """The catalog's loopback server; started when first asked for."""
+        with self._lock:
+            if self._server is None:
+                self._server = Server(self.catalog.handle)
+            return self._server

@@ -1,0 +1,318 @@
+"""CSV, TSV and the like: every line becomes a row or a reject."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wherry.sources.files import kinds
+from wherry.sources.files.database import failed, literal_path, named, quoted, texts
+from wherry.sources.files.dialect import looks_like_header, sniff_delimiter
+from wherry.sources.files.listing import File
+from wherry.sources.files.options import TableOptions
+from wherry.sources.files.records import Dialect, Split, first_record, split_records
+from wherry.sources.files.scan import (
+    FILE_COLUMN,
+    Reject,
+    Scan,
+    check_file_column,
+    check_types_are_used,
+    distinct_names,
+    given_types,
+    misfit,
+)
+from wherry.sources.files.text import (
+    Text,
+    WorkFolder,
+    chunks,
+    count_records,
+    open_text,
+    plain_copy,
+    without_lines,
+    wrong_encoding,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """One file of a batch, and how it is read."""
+
+    text: Text
+    path: str
+    compression: str
+    names: tuple[str, ...]
+    skip: int
+    header: bool
+    #: Set when the file had to be split by hand.
+    split: Split | None = None
+
+    @property
+    def prefix(self) -> str:
+        return self.path.removesuffix(self.text.file.name)
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What a first reading of all rows tells."""
+
+    rows: int
+    #: How many of the rows do not fit the given types.
+    misfits: int
+    masks: dict[str, int | None]
+    #: How many problems DuckDB found in the writing of the files.
+    problems: int
+
+
+class CsvScan:
+    """Works out the query for a batch of CSV files, in the order of its methods."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: TableOptions,
+        work: WorkFolder,
+        known: Mapping[str, str],
+        with_file: bool,
+    ) -> None:
+        self.con, self.table, self.work, self.with_file = con, table, work, with_file
+        self.known = {name: kind for name, kind in known.items() if name != FILE_COLUMN}
+        self.types = given_types(con, table)
+        self.complaint = ""
+
+    def scan(self, files: Sequence[File], local: Mapping[str, str]) -> Scan:
+        """Raises ``SourceError`` for a batch that cannot be read as a whole."""
+        opened = [open_text(f, self.table, self.work, local.get(f.name)) for f in files]
+        filled = [t for t in opened if t.head.strip(b"\r\n")]
+        self.dialect = self.find_dialect(filled[0]) if filled else Dialect(delimiter=b",", quote=b"", escape=b"")
+        parts = self.find_columns(filled)
+        self.columns = self.all_columns(parts, files)
+        if self.with_file:
+            check_file_column(self.columns)
+        check_types_are_used(self.table, self.columns, self.known)
+        self.given = {c: k for c in self.columns if (k := self.types.get(c.lower(), "VARCHAR")) != "VARCHAR"}
+        self.fits = " AND ".join(kinds.fits(named(c), kind, self.table) for c, kind in self.given.items()) or "true"
+        expected = sum(self.count(part) for part in parts)
+        reading = self.first_reading(parts)
+        if reading is None or reading.problems or reading.rows != expected:
+            reading = self.repair(parts)
+        known = {name.lower(): kind for name, kind in self.known.items()}
+        types = {
+            c: self.types.get(c.lower()) or kinds.narrowest(reading.masks.get(c), known.get(c.lower(), ""))
+            for c in self.columns
+        }
+        rejects = self.misfits(parts) if reading.misfits else []
+        for part in parts:
+            if part.split:
+                name = part.text.file.name
+                rejects += (Reject(file=name, line=b.line, reason=b.reason, row=b.row) for b in part.split.bad)
+        return Scan(
+            sql=self.query(parts, types, reading.misfits),
+            columns=types,
+            rows=reading.rows - reading.misfits,
+            rejects=sorted(rejects, key=lambda r: (r.file, r.line or 0)),
+        )
+
+    def find_dialect(self, text: Text) -> Dialect:
+        quote = self.table.quote.encode()
+        escape = self.table.escape.encode() or quote
+        delimiter = self.table.delimiter.replace("\\t", "\t")
+        if not delimiter:
+            delimiter = sniff_delimiter(text, quote, escape, self.table)
+        return Dialect(delimiter=delimiter.encode(), quote=quote, escape=escape)
+
+    def find_columns(self, filled: Sequence[Text]) -> list[Part]:
+        parts: list[Part] = []
+        header = self.table.header
+        for text in filled:
+            values, _, skip = first_record(text.head, self.dialect, self.table.skip)
+            if not values:
+                continue
+            if header is None:
+                header = not self.table.names and looks_like_header(values, self.table)
+            names = list(self.table.names)
+            if not names:
+                try:
+                    found = [v.decode("utf-8") for v in values] if header else [""] * len(values)
+                except UnicodeDecodeError:
+                    raise wrong_encoding(text.file.name, self.table.encoding, f"line {skip + 1}") from None
+                names = distinct_names(found)
+            parts.append(
+                Part(
+                    text=text,
+                    path=text.path,
+                    compression=text.compression,
+                    names=tuple(names),
+                    skip=skip,
+                    header=header,
+                )
+            )
+        return parts
+
+    def all_columns(self, parts: Sequence[Part], files: Sequence[File]) -> list[str]:
+        wanted: list[str] = [*self.known]
+        if not parts:
+            wanted += self.table.names or self.table.types
+        for names in dict.fromkeys(p.names for p in parts):
+            wanted += names
+        spelled: dict[str, str] = {}
+        for name in wanted:
+            spelled.setdefault(name.lower(), name)
+        columns = list(spelled.values())
+        if not columns:
+            raise failed(
+                "empty-file",
+                f"`{files[0].name}` is empty: it has not even a header.",
+                "Write it again, or give `names:` or `types:` so that an empty file is a table without rows.",
+            )
+        return columns
+
+    def count(self, part: Part) -> int:
+        pieces = without_lines(chunks(part.text), part.skip) if part.skip else chunks(part.text)
+        found = count_records(pieces, self.dialect.quote, self.dialect.escape, blanks=len(part.names) == 1)
+        return found - part.header
+
+    def source(self, parts: Sequence[Part], rejects: str = "") -> str:
+        """SQL: rows of all files with every column, as text where the type is not given."""
+        groups: dict[tuple[Any, ...], list[Part]] = {}
+        for part in parts:
+            key = (part.names, part.prefix, part.compression, part.skip, part.header, part.split is None)
+            groups.setdefault(key, []).append(part)
+        selects = [self.group(members, rejects) for members in groups.values()]
+        if not selects:
+            nulls = [f"NULL::VARCHAR AS {named(c)}" for c in self.columns]
+            selects = [f"SELECT {', '.join(nulls)}, NULL::VARCHAR AS {named(FILE_COLUMN)} WHERE false"]
+        return " UNION ALL ".join(selects)
+
+    def group(self, members: Sequence[Part], rejects: str) -> str:
+        one, table = members[0], self.table
+        mine = {name.lower(): f"c{i}" for i, name in enumerate(one.names)}
+        columns = ", ".join(f"{alias}: 'VARCHAR'" for alias in mine.values())
+        settings = {
+            "columns": "{" + columns + "}",
+            "auto_detect": "false",
+            "header": str(one.header and one.split is None).lower(),
+            "skip": str(0 if one.split else one.skip),
+            "delim": quoted(self.dialect.delimiter.decode()),
+            "quote": quoted(self.dialect.quote.decode()),
+            "escape": quoted(self.dialect.escape.decode()),
+            "nullstr": texts(table.null) if table.null else "['']",
+            "compression": quoted(one.compression),
+            "filename": "'path'",
+            "parallel": str(one.split is None).lower(),
+            "hive_partitioning": "false",
+        }
+        if rejects:
+            settings |= {
+                "store_rejects": "true",
+                "rejects_table": quoted(rejects),
+                "rejects_scan": quoted(rejects + "s"),
+            }
+        else:
+            settings["ignore_errors"] = "true"
+        values = [
+            f"{mine[c.lower()]} AS {named(c)}" if c.lower() in mine
+            else f"NULL::VARCHAR AS {named(c)}"
+            for c in self.columns
+        ]  # fmt: skip
+        paths = texts(literal_path(p.path) for p in members)
+        arguments = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        file = f"substr(path, {len(one.prefix) + 1}) AS {named(FILE_COLUMN)}"
+        return f"SELECT {', '.join(values)}, {file} FROM read_csv({paths}, {arguments})"
+
+    def first_reading(self, parts: Sequence[Part]) -> Reading | None:
+        """Read all rows once: how many there are, and what types hold them. None: DuckDB cannot make sense of them."""
+        import duckdb
+
+        open_columns = [c for c in self.columns if c.lower() not in self.types and self.known.get(c) != "VARCHAR"]
+        masks = [f"bit_and({kinds.mask(named(c), self.table)})" for c in open_columns]
+        # A column that the query does not use is not decoded, and bad bytes in it are not found.
+        others = [f"count({named(c)})" for c in self.columns if c not in open_columns]
+        asked = ["count(*)", f"count(*) FILTER (NOT ({self.fits}))", *masks, *others]
+        name = f"rejects_{next(_numbers)}"
+        try:
+            # Rejects are stored at the end of the result: read it to there.
+            row = self.con.execute(f"SELECT {', '.join(asked)} FROM ({self.source(parts, name)})").fetchall()[0]
+        except duckdb.InvalidInputException as error:
+            self.complaint = str(error).split("\n")[0]
+            return None
+        problems = 0
+        if parts:
+            problems = self.con.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0]
+            self.con.execute(f"DROP TABLE {name}")
+            self.con.execute(f"DROP TABLE {name}s")
+        found = dict(zip(open_columns, row[2:], strict=False))
+        return Reading(rows=row[0], misfits=row[1], masks=found, problems=problems)
+
+    def repair(self, parts: list[Part]) -> Reading:
+        """Split the files by hand in which DuckDB finds problems or not all records; read again."""
+        for part in parts:
+            alone = self.first_reading([part]) if len(parts) > 1 else None
+            if alone is None or alone.problems or alone.rows != self.count(part):
+                self.split(part)
+        reading = self.first_reading(parts)
+        kept = sum(p.split.records if p.split else self.count(p) for p in parts)
+        if reading is None or reading.problems or reading.rows != kept:
+            raise failed(
+                "unreadable-csv",
+                f"{', '.join(f'`{p.text.file.name}`' for p in parts if p.split)} cannot be read as CSV"
+                f" with delimiter {self.dialect.delimiter.decode()!r} and quote {self.dialect.quote.decode()!r}.",
+                "Set `delimiter:`, `quote:`, `escape:` and `encoding:` to what the file is written with.",
+            )
+        return reading
+
+    def split(self, part: Part) -> Split:
+        name = part.text.file.name
+        target = self.work.new("split", name)
+        plain = plain_copy(part.text, self.work)
+        part.split = split_records(plain, target, self.dialect, len(part.names), skip=part.skip, header=part.header)
+        part.path, part.compression = str(target), "none"
+        bad = part.split.bad
+        if part.split.undecodable * 10 > part.split.records + len(bad):
+            line = next(b.line for b in bad if "not utf-8" in b.reason)
+            raise wrong_encoding(name, self.table.encoding, f"line {line}")
+        return part.split
+
+    def misfits(self, parts: Sequence[Part]) -> list[Reject]:
+        """Rows that do not fit the given types, with their lines: these files are split to know them."""
+        told = self.con.execute(
+            f"SELECT DISTINCT {named(FILE_COLUMN)} FROM ({self.source(parts)}) WHERE NOT ({self.fits})"
+        ).fetchall()
+        guilty = {row[0] for row in told}
+        judged = [f"{named(c)}, {kinds.fits(named(c), kind, self.table)}" for c, kind in self.given.items()]
+        found: list[Reject] = []
+        for part in parts:
+            name = part.text.file.name
+            if name not in guilty:
+                continue
+            split = part.split or self.split(part)
+            rows = self.con.execute(
+                f"SELECT n, {', '.join(judged)} FROM (SELECT *, row_number() OVER () AS n"
+                f" FROM ({self.source([part])})) WHERE NOT ({self.fits}) ORDER BY n"
+            ).fetchall()
+            places = split.places({row[0] for row in rows}, self.dialect)
+            for n, *values in rows:
+                reasons = [
+                    misfit(column, value, kind)
+                    for (column, kind), value, fits in zip(self.given.items(), values[::2], values[1::2], strict=True)
+                    if not fits
+                ]
+                line, text = places[n]
+                found.append(Reject(file=name, line=line, reason=" ".join(reasons), row=text))
+        return found
+
+    def query(self, parts: Sequence[Part], types: Mapping[str, str], misfits: int) -> str:
+        values = [
+            named(c) if types[c] == "VARCHAR" else f"{kinds.conversion(named(c), types[c], self.table)} AS {named(c)}"
+            for c in self.columns
+        ]
+        if self.with_file:
+            values.append(named(FILE_COLUMN))
+        where = f" WHERE {self.fits}" if misfits else ""
+        return f"SELECT {', '.join(values)} FROM ({self.source(parts)}){where}"

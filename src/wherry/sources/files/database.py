@@ -1,0 +1,99 @@
+"""A private DuckDB that reads files: its settings, its extensions, its errors in plain words."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from wherry.errors import SourceError
+from wherry.model.finding import Finding
+from wherry.sources.files.options import Options
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def quoted(text: str) -> str:
+    """A SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def named(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def texts(values: Iterable[str]) -> str:
+    """A SQL list of strings."""
+    return "[" + ", ".join(quoted(v) for v in values) + "]"
+
+
+def literal_path(path: str) -> str:
+    """A path that DuckDB does not take for a pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def failed(code: str, message: str, hint: str = "", file: str = "", line: int = 0) -> SourceError:
+    """A SourceError with one Finding."""
+    return SourceError(findings=[Finding(code=code, message=message, hint=hint, file=file, line=line)])
+
+
+def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension from its Python package: nothing is downloaded."""
+    import duckdb
+
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    found = [f for d in folders for f in Path(d).glob(f"extensions/v{duckdb.__version__}/{name}.duckdb_extension")]
+    if not found:
+        raise failed(
+            "missing-extension",
+            f"DuckDB's `{name}` extension is not installed.",
+            f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
+        )
+    con.execute(f"LOAD {quoted(str(found[0]))}")
+
+
+def open_database(options: Options) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads local files, and the remote ones that ``path`` speaks of."""
+    import duckdb
+
+    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    scheme = options.path.partition("://")[0] if "://" in options.path else ""
+    if scheme in ("http", "https", "s3"):
+        load_extension(con, "httpfs")
+        con.execute("SET GLOBAL http_retries = 2")
+    if scheme == "s3":
+        con.execute(f"CREATE SECRET storage ({', '.join(secret_parameters(options))})")
+    return con
+
+
+def secret_parameters(options: Options) -> list[str]:
+    """Parameters of CREATE SECRET for the bucket's credentials."""
+    given = {
+        "KEY_ID": options.AWS_ACCESS_KEY_ID,
+        "SECRET": options.AWS_SECRET_ACCESS_KEY,
+        "SESSION_TOKEN": options.AWS_SESSION_TOKEN,
+        "REGION": options.AWS_REGION or "us-east-1",
+    }
+    parameters = ["TYPE s3"] + [f"{name} {quoted(value)}" for name, value in given.items() if value]
+    if options.AWS_ENDPOINT_URL:
+        address = urlsplit(options.AWS_ENDPOINT_URL)
+        parameters += [
+            f"ENDPOINT {quoted(address.netloc + address.path.rstrip('/'))}",
+            "URL_STYLE 'path'",
+            f"USE_SSL {'false' if address.scheme == 'http' else 'true'}",
+        ]
+    return parameters
+
+
+def without_secrets(text: str, options: Options) -> str:
+    """The text with credentials struck out."""
+    for secret in (options.AWS_SECRET_ACCESS_KEY, options.AWS_SESSION_TOKEN, options.AWS_ACCESS_KEY_ID):
+        if secret:
+            text = text.replace(secret, "***")
+    return text

@@ -1,0 +1,41 @@
+"""Skips or fails tests that lack a service, and tells at the end which services were missing."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from services import REFERENCE, SERVICES, ready, required
+
+_MISSING = re.compile(r"needs (\w+): ")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*services): what the test needs beside Python; see tests/services.py")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if not ready(name):
+                why = f"needs {name}: {SERVICES[name].hint}"
+                if required(name):
+                    pytest.fail(why, pytrace=False)
+                pytest.skip(why)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    missing = Counter(
+        found[1]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and (found := _MISSING.search(report.longrepr[2]))
+    )
+    for name, count in sorted(missing.items()):
+        terminalreporter.write_line(f"skipped for want of {name}: {count} ({SERVICES[name].hint})")
+
+
+@pytest.fixture
+def reference() -> Path:
+    """The folder of reference data; for tests marked ``needs("reference")``."""
+    return REFERENCE
