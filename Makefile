@@ -3,8 +3,6 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Templates are copied into other people's folders, where `from wherry import Table` means theirs.
-TEMPLATES := src/wherry/templates
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check bench clean
@@ -28,9 +26,9 @@ test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto tests
 
 check: $(STAMP)
-	@$(BIN)/ruff check --extend-exclude $(TEMPLATES) .
-	@$(BIN)/ruff format --check --extend-exclude $(TEMPLATES) .
-	@$(BIN)/mypy --exclude '^$(TEMPLATES)/'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -p no:xdist tests/test_import_direction.py
 
 bench: $(STAMP)

@@ -32,7 +32,7 @@ def table(**keys: Any) -> Callable[[Function], Function]:
 
 
 class Table(Generic[Name]):
-    """An input of a Python table: annotate a parameter as ``Table["schema.table"]`` and read it in any of these forms."""
+    """An input of a Python table; annotate a parameter as ``Table["schema.table"]``. Read it in any of these forms."""
 
     def __init__(self, name: str, cursor: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         #: ``schema.table``

@@ -76,7 +76,7 @@ def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionPro
         elif not _fits(value, hints[option]):
             problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
         else:
-            values[option] = value
+            values[option] = _as(value, hints[option])
     for option, field in known.items():
         if option not in given and field.default is MISSING and field.default_factory is MISSING:
             problems.append(OptionProblem(option, f"The option `{option}` is missing."))
@@ -91,8 +91,17 @@ def _unknown(option: str, known: dict[str, Any]) -> OptionProblem:
     return OptionProblem(option, f"There is no option `{option}` here.", hint)
 
 
+def _as(value: Any, hint: Any) -> Any:
+    """The value in the form the dataclass has: a tuple for a list, and for the one item that stands for a list."""
+    if get_origin(hint) is tuple:
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+    return value
+
+
 def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple and not isinstance(value, list | tuple):
+        return _fits(value, arguments[0])
     if hint is Any:
         return True
     if origin is None:

@@ -36,7 +36,7 @@ class Batch:
     rows: pa.RecordBatchReader | pa.Table
     #: Where to go on after these rows are committed: a JSON object that only the source understands.
     cursor: Mapping[str, Any]
-    #: Incremental only: rows loaded earlier that these replace, as ``(column, value)``; they go in the same transaction.
+    #: Incremental only: rows loaded earlier that these replace, as ``(column, value)``; gone in the same transaction.
     replaces: tuple[str, str] | None = None
     #: Asked once the rows are consumed: rows that could not be read (columns ``REJECT_COLUMNS``), or None.
     rejects: Callable[[], pa.Table | None] = field(default=lambda: None)

@@ -33,7 +33,7 @@ def command(
         ]
         place.answer({"steps": steps})
         return 0
-    moving = [step for step in plan.steps if step.action != "skip" or step.reason.startswith("only its checks")]
+    moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
     width = max((len(step.name) for step in moving), default=0)
     for step in moving:
         slices = f"  [{'; '.join(map(str, step.slices))}]" if step.slices else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,22 +60,15 @@ class DuckDB:
         cursor = self.connection.cursor()
         return cursor.execute(sql, dict(values) if values else None).to_arrow_reader(BATCH_ROWS)
 
-    def write(self, statements: Sequence[tuple[str, Mapping[str, Any] | None]]) -> None:
-        """Run statements as one transaction: all or nothing."""
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or nothing of it."""
         self.execute("BEGIN")
         try:
-            for sql, values in statements:
-                self.execute(sql, values)
+            yield
             self.execute("COMMIT")
         except BaseException:
-            self.rollback()
+            # The transaction may have ended by itself, with the error.
+            with suppress(Exception):
+                self.connection.execute("ROLLBACK")
             raise
-
-    def rollback(self) -> None:
-        """End a transaction that may or may not still be open."""
-        import contextlib
-
-        import duckdb
-
-        with contextlib.suppress(duckdb.Error):
-            self.connection.execute("ROLLBACK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ def attach(
 ) -> None:
     """Attach a branch (as of commit number ``at``, then for reading only) as the catalog ``alias``."""
     load_extensions(connection)
+    _keep_from_proxy()
     warehouse = branch if at is None else f"{branch}@{at}"
     secret = quoting.name(f"wherry {alias}")
     token = quoting.text(server.token(author))
@@ -71,3 +73,12 @@ def attach(
         f"ATTACH {quoting.text(warehouse)} AS {quoting.name(alias)} "
         f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret})"
     )
+
+
+def _keep_from_proxy() -> None:
+    """DuckDB would send the catalog's loopback address to the system's proxy too, whatever its settings."""
+    if not any(os.environ.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
+        return
+    spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if spared != "*" and "127.0.0.1" not in spared.split(","):
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{spared},127.0.0.1".lstrip(",")

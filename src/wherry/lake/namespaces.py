@@ -1,7 +1,7 @@
 """Schemas: made by name, or simply there because a table is in them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -89,10 +89,8 @@ def _write(connection: sa.Connection, branch: str, name: str, properties: Mappin
     connection.execute(db.namespace.insert().values(**values))
 
 
-def _lineage(connection: sa.Connection, branch: str) -> list[str]:
-    lineage = []
+def _lineage(connection: sa.Connection, branch: str) -> Iterator[str]:
     here: str | None = branch
     while here is not None:
-        lineage.append(here)
+        yield here
         here = read.fork_of(connection, here).parent
-    return lineage

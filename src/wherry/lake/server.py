@@ -133,6 +133,12 @@ def _receive(connection: socket.socket, waiting: bytearray) -> bool:
 
 def _refuse(connection: socket.socket, refused: Refused) -> bool:
     _send(connection, refused.status, refused.body(), closing=True)
+    # Hanging up with something unread would take the answer back from the client.
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(1)
+    left = _HEAD_LIMIT * 16
+    while left > 0 and (more := connection.recv(_HEAD_LIMIT)):
+        left -= len(more)
     return False
 
 

@@ -29,6 +29,8 @@ class TableChange:
     name: str
     requirements: Sequence[Mapping[str, Any]]
     updates: Sequence[Mapping[str, Any]]
+    #: What the updates start from when there is no table yet; None: an empty table.
+    start: dict[str, Any] | None = None
 
     @property
     def full_name(self) -> str:
@@ -98,7 +100,8 @@ class Tables:
             namespace=namespace,
             name=name,
             requirements=[{"type": "assert-create"}],
-            updates=[{"action": "replace-all", "metadata": metadata}],
+            updates=[],
+            start=metadata,
         )
         return self.commit(branch, [change], author)[0]
 
@@ -160,12 +163,8 @@ class Tables:
         iceberg.check(before, change.requirements)
         if before is None and not any(r["type"] == "assert-create" for r in change.requirements):
             raise no_table(change.full_name)
-        updates = change.updates
-        start = before or iceberg.empty()
-        if updates and updates[0]["action"] == "replace-all":
-            start, updates = updates[0]["metadata"], updates[1:]
         previous = old.location if old is not None and before is not None else None
-        metadata = iceberg.apply(start, updates, previous)
+        metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
         if not self._storage.holds(metadata["location"]):
             raise bad("a table's location must lie in the lake")
         if durable:

@@ -1,5 +1,6 @@
 """The one asset graph."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,6 +88,22 @@ class Graph:
                 if name.lower() in readers:
                     readers[name.lower()].append(key)
         return {key: tuple(names) for key, names in readers.items()}
+
+    def functions_in(self, sql: str) -> tuple[str, ...]:
+        """The project's functions that a piece of SQL may call, callees first."""
+        words = set(re.findall(r"\w+", sql.lower()))
+        found: dict[str, None] = {}
+
+        def add(name: str) -> None:
+            for call in self.functions[name].calls:
+                if call in self.functions and call != name and call not in found:
+                    add(call)
+            found[name] = None
+
+        for name in self.functions:
+            if name in words:
+                add(name)
+        return tuple(found)
 
     def upstream(self, keys: Iterable[str]) -> set[str]:
         """``keys`` and all that they need, directly or not. O(nodes + edges)."""

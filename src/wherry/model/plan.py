@@ -26,6 +26,8 @@ class Built:
     word: str = "replace"
     #: Intervals of an incremental table.
     filled: tuple[Slice, ...] = ()
+    #: Newest value of an incremental table's time column: late rows are late against this.
+    reached: datetime | None = None
     #: Cursor of a source.
     cursor: Mapping[str, Any] | None = None
     #: Whether its checks passed on these rows.
@@ -65,6 +67,8 @@ class Step:
     slices: tuple[Slice, ...] = ()
     #: Whether rows that are there now are thrown away first.
     refill: bool = False
+    #: Whether checks run although nothing is built.
+    only_checks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

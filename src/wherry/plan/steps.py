@@ -39,7 +39,7 @@ def make_plan(
         else:
             step = table_step(asset, built.get(key), found[key], request, built, moving, files(asset))
         if step.action == "skip":
-            step = replace(step, reason=_settled(built[key], promised[key]))
+            step = _settled(step, built[key], promised[key])
         steps.append(step)
         if step.action != "skip":
             moving[key] = step
@@ -117,13 +117,13 @@ def _first(asset: Asset, reason: str, wanted: Slice | None) -> Step:
     return Step(name=asset.name, action="build", reason=reason, slices=(wanted,) if wanted else (), refill=True)
 
 
-def _settled(built: Built, promise: str) -> str:
-    """Why a table that is not built again is still looked at, or left alone."""
+def _settled(step: Step, built: Built, promise: str) -> Step:
+    """A table that is not built again may still have to be checked."""
     if not built.checked:
-        return "only its checks run: they did not finish, or failed"
+        return replace(step, only_checks=True, reason="only its checks run: they did not finish, or failed")
     if built.checks != promise:
-        return "only its checks run: they changed"
-    return "built by a run that did not finish" if built.unpublished else "unchanged"
+        return replace(step, only_checks=True, reason="only its checks run: they changed")
+    return replace(step, reason="built by a run that did not finish") if built.unpublished else step
 
 
 def _changed_upstream(asset: Asset, moving: Mapping[str, Step]) -> str:
@@ -141,11 +141,17 @@ def _wanted_slice(asset: Asset, request: Request) -> Slice | None:
 
 
 def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) -> tuple[Slice, ...]:
-    """Gaps; and when inputs changed, the last filled interval (it may not have been over) and those looked back on."""
+    """Gaps; and when inputs changed, everything from the newest row on, and the intervals looked back on from there.
+
+    The newest row rather than the clock: a source that stood still for a week is a week late with all its rows.
+    """
     gaps = list(subtract(wanted, built.filled))
     if inputs_changed and built.filled:
-        newest = max(piece.end for piece in built.filled)
-        again = shift(newest, asset.build.grain, -1 - asset.build.lookback)
+        grain = asset.build.grain
+        newest = shift(max(piece.end for piece in built.filled), grain, -1)
+        if built.reached is not None:
+            newest = min(newest, floor(built.reached, grain))
+        again = shift(newest, grain, -asset.build.lookback)
         gaps.append(Slice(start=max(again, wanted.start), end=wanted.end))
     return union(gaps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from wherry.model.plan import Built, Step
 from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names
 from wherry.run.record import to_state
+from wherry.run.replace import place_for, take_place
 from wherry.run.session import MIRRORED_VALUES, Session
 from wherry.sql.bind import HISTORY_COLUMNS
 
@@ -43,18 +44,13 @@ def build(session: Session, cursor: DuckDB, work: Work) -> bool:
     if work.exists and not work.step.refill and word != "replace":
         return {"append": _append, "merge": _merge, "history": _history}[word](session, cursor, work)
     if word not in ("merge", "history"):
-        _create(session, cursor, work, work.select, None)
+        _create(session, cursor, work, work.select)
         return True
     staged = _stage(cursor, work.select, session.fresh_name())
     try:
         _expect_key(cursor, work.asset, staged, work.asset.build.columns)
-        _create(
-            session,
-            cursor,
-            work,
-            f"SELECT * FROM {staged}" if word == "merge" else _opened(f"FROM {staged}", work.now),
-            None,
-        )
+        first = f"SELECT * FROM {staged}" if word == "merge" else _opened(f"FROM {staged}", work.now)
+        _create(session, cursor, work, first)
     finally:
         cursor.execute(f"DROP TABLE {staged}")
     return True
@@ -68,37 +64,29 @@ def _opened(source: str, now: datetime) -> str:
     )
 
 
-def _create(
-    session: Session,
-    cursor: DuckDB,
-    work: Work,
-    select: str,
-    values: Mapping[str, Any] | None,
-    built: Built | None = None,
-) -> None:
+def _create(session: Session, cursor: DuckDB, work: Work, select: str) -> None:
     """Make the table anew from ``select``: in memory first where all it reads is small, so that its readers need not
     open it from the lake."""
     table = work.asset.name
     target = full_name(table)
-    select = select_storable(cursor.schema(select, values), select)
+    select = select_storable(cursor.schema(select), select)
     in_memory = work.asset.kind == "sql" and session.small(work.asset.inputs)
     session.clear(table)
     if in_memory:
-        cursor.execute(f"CREATE TABLE {target} AS {select}", values)
-        select, values = f"FROM {target}", None
+        cursor.execute(f"CREATE TABLE {target} AS {select}")
+        select = f"FROM {target}"
     session.attach()
-    if work.exists:
-        cursor.execute(f"DROP TABLE IF EXISTS lake.{target}")
-    else:
-        session.make_lake_schema(table, cursor)
-    session.lake.carry(session.branch, table, to_state(built or work.built))
+    session.make_lake_schema(table, cursor)
+    beside = place_for(session, table)
+    session.lake.carry(session.branch, beside, to_state(work.built))
     try:
-        cursor.execute(f"CREATE TABLE lake.{target} AS {select}", values)
+        cursor.execute(f"CREATE TABLE lake.{full_name(beside)} AS {select}")
     except BaseException:
-        session.lake.uncarry(session.branch, table)
+        session.lake.uncarry(session.branch, beside)
         if in_memory:
             cursor.execute(f"DROP TABLE IF EXISTS {target}")
         raise
+    take_place(session, (beside, table))
     if in_memory and _values(cursor, target) <= MIRRORED_VALUES:
         session.mirrored(table)
         return
@@ -117,40 +105,52 @@ def _commit(
     cursor: DuckDB,
     work: Work,
     statements: Sequence[tuple[str, Mapping[str, Any] | None]],
-    built: Built | None = None,
+    built: Callable[[], Built] | None = None,
+    written: str = "",
 ) -> None:
-    """Change the table and what is remembered of it in one transaction."""
-    table = work.asset.name
-    session.lake.carry(session.branch, table, to_state(built or work.built))
+    """Change the table and what is remembered of it in one transaction; ``built`` may look at the changed table.
+
+    ``written`` is the name it is written under, where that is not its own yet.
+    """
+    table = written or work.asset.name
     try:
-        cursor.write(statements)
+        with cursor.transaction():
+            for sql, values in statements:
+                cursor.execute(sql, values)
+            session.lake.carry(session.branch, table, to_state(built() if built else work.built))
     except BaseException:
         session.lake.uncarry(session.branch, table)
         raise
-    session.built(table)
+    take_place(session, (table, work.asset.name))
+    session.built(work.asset.name)
 
 
 def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
-    """Each slice replaces the rows of its own moments; ``filled`` moves with them."""
+    """Each slice replaces the rows of its own moments, all in one transaction; ``filled`` moves with them."""
     by = name(work.asset.build.columns[0])
     within = f"SELECT * FROM (\n{work.select}\n) WHERE {by} >= $start AND {by} < $end"
-    if work.step.refill or not work.exists:
-        first, *others = work.step.slices
-        _create(session, cursor, work, within, _moments(first), replace(work.built, filled=(first,)))
-        work = replace(work, built=replace(work.built, filled=(first,)))
-    else:
-        others = list(work.step.slices)
-    if others:
-        target = f"lake.{full_name(work.asset.name)}"
-        select = select_storable(cursor.schema(within, _moments(others[0])), within)
-        session.attach()
-        statements: list[tuple[str, Mapping[str, Any] | None]] = []
-        for piece in others:
-            moments = _moments(piece)
+    slices, anew = work.step.slices, work.step.refill or not work.exists
+    select = select_storable(cursor.schema(within, _moments(slices[0])), within)
+    session.clear(work.asset.name)
+    session.attach()
+    session.make_lake_schema(work.asset.name, cursor)
+    written = place_for(session, work.asset.name) if anew else work.asset.name
+    target = f"lake.{full_name(written)}"
+    statements: list[tuple[str, Mapping[str, Any] | None]] = []
+    for piece in slices:
+        moments = _moments(piece)
+        if anew and piece is slices[0]:
+            statements.append((f"CREATE TABLE {target} AS {select}", moments))
+        else:
             statements.append((f"DELETE FROM {target} WHERE {by} >= $start AND {by} < $end", moments))
             statements.append((f"INSERT INTO {target} BY NAME {select}", moments))
-        filled = union((*work.built.filled, *others))
-        _commit(session, cursor, work, statements, replace(work.built, filled=filled))
+    filled = union((*(() if anew else work.built.filled), *slices))
+
+    def built() -> Built:
+        reached = cursor.execute(f"SELECT max({by})::TIMESTAMP FROM {target}")[0][0]
+        return replace(work.built, filled=filled, reached=reached)
+
+    _commit(session, cursor, work, statements, built, written=written)
     return True
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
@@ -15,8 +15,12 @@ from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
 from wherry.ports import Batch, Source, TableRequest
 from wherry.quoting import full_name, name
-from wherry.run.record import to_state
+from wherry.run.record import from_state, to_state
+from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
+
+if TYPE_CHECKING:
+    from wherry.lake.pointer import Pointer
 
 #: What the table of rows that could not be read is called, after its table's name.
 REJECTS = "__rejects"
@@ -42,64 +46,91 @@ def load(
 ) -> tuple[Built, int] | None:
     """Load what is new. Returns what is built and how many rows were rejected; None when nothing was new.
 
-    After a crash every batch that was committed stays; a load in mode ``incremental`` goes on behind it. ``progress``
-    is told rows and bytes after each batch.
+    After a crash every batch that was committed stays; a load in mode ``incremental`` goes on behind it. A table that
+    is loaded anew takes the old one's place when it is whole. ``progress`` is told rows and bytes after each batch.
     """
-    full = loading.request.mode == "full"
-    before = loading.before
-    cursor_before = None if before is None or (full and before.partial) else before.cursor
-    rejected, built, first = 0, loading.built, before is None or full
-    for batch in loading.source.read(loading.options, loading.request, cursor_before):
+    written = _written(session, loading)
+    state = session.lake.pointer(session.branch, written.rows)
+    begun = loading.before if written.anew is False else _left(state, loading)
+    # A full load that was cut off cannot be gone on with; its cursor only says that nothing changed since it was whole.
+    whole = loading.before if loading.request.mode == "full" and loading.before and not loading.before.partial else None
+    built = begun
+    rejected = 0
+    for batch in loading.source.read(loading.options, loading.request, (begun or whole or loading.built).cursor):
+        create = written.anew and built is None
         built = replace(loading.built, cursor=dict(batch.cursor), partial=True)
-        rejected += _commit_batch(session, cursor, loading.asset, batch, built, create=first)
-        first = False
-        progress(session.row_count(loading.asset.name) or 0, batch.size())
-    if built is loading.built:
+        rejected += _commit_batch(session, cursor, loading.asset, written, batch, built, create=create)
+        pointer = session.lake.pointer(session.branch, written.rows)
+        progress((pointer.rows if pointer else 0) or 0, batch.size())
+    if built is None or built is loading.before:
         return None
-    return replace(built, partial=False), rejected
+    if written.anew:
+        take_place(session, (written.rows, loading.asset.name), (written.rejects, loading.asset.name + REJECTS))
+    session.built(loading.asset.name)
+    session.built(loading.asset.name + REJECTS)
+    return replace(loading.built, cursor=built.cursor), rejected
 
 
-def _commit_batch(session: Session, cursor: DuckDB, asset: Asset, batch: Batch, built: Built, *, create: bool) -> int:
-    target = f"lake.{full_name(asset.name)}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """Where rows and rejects go while they are loaded."""
+
+    rows: str
+    rejects: str
+    #: Whether they take the place of what is there.
+    anew: bool
+
+
+def _written(session: Session, loading: Loading) -> _Written:
+    table = loading.asset.name
+    if loading.before is not None and loading.request.mode != "full":
+        return _Written(rows=table, rejects=table + REJECTS, anew=False)
+    left = session.lake.pointer(session.branch, table + NEW)
+    resume = _left(left, loading) is not None
+    return _Written(
+        rows=place_for(session, table, resume=resume),
+        rejects=place_for(session, table + REJECTS, resume=resume),
+        anew=True,
+    )
+
+
+def _left(pointer: Pointer | None, loading: Loading) -> Built | None:
+    """What an earlier attempt at the same load left to go on with."""
+    left = from_state(pointer.state) if pointer is not None and loading.request.mode != "full" else None
+    return left if left is not None and left.partial and left.lineage == loading.built.lineage else None
+
+
+def _commit_batch(
+    session: Session, cursor: DuckDB, asset: Asset, written: _Written, batch: Batch, built: Built, *, create: bool
+) -> int:
+    target = f"lake.{full_name(written.rows)}"
     session.attach()
+    session.make_lake_schema(asset.name, cursor)
     with _registered(session, cursor, batch.rows) as relation:
         select = select_storable(cursor.schema(f"FROM {relation}"), f"SELECT * FROM {relation}")
-        exists = asset.name.lower() in session.pointers
-        if create:
-            session.clear(asset.name)
-            for old in (asset.name, asset.name + REJECTS):
-                if old.lower() in session.pointers:
-                    cursor.execute(f"DROP TABLE IF EXISTS lake.{full_name(old)}")
-            if not exists:
-                session.make_lake_schema(asset.name, cursor)
-        else:
+        if not create:
             _evolve(cursor, asset, target, select)
-        session.lake.carry(session.branch, asset.name, to_state(built))
+        session.lake.carry(session.branch, written.rows, to_state(built))
         try:
-            cursor.execute("BEGIN")
-            if create:
-                cursor.execute(f"CREATE TABLE {target} AS {select}")
-            else:
-                if batch.replaces is not None:
-                    column, value = batch.replaces
-                    cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
-                cursor.execute(f"INSERT INTO {target} BY NAME {select}")
-            rejected = _reject(session, cursor, asset, batch, keep=not create)
-            cursor.execute("COMMIT")
+            with cursor.transaction():
+                if create:
+                    cursor.execute(f"CREATE TABLE {target} AS {select}")
+                else:
+                    if batch.replaces is not None:
+                        column, value = batch.replaces
+                        cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
+                    cursor.execute(f"INSERT INTO {target} BY NAME {select}")
+                return _reject(session, cursor, written.rejects, batch)
         except BaseException:
-            cursor.rollback()
-            session.lake.uncarry(session.branch, asset.name)
+            session.lake.uncarry(session.branch, written.rows)
             raise
-    session.built(asset.name)
-    return rejected
 
 
-def _reject(session: Session, cursor: DuckDB, asset: Asset, batch: Batch, *, keep: bool) -> int:
+def _reject(session: Session, cursor: DuckDB, table: str, batch: Batch) -> int:
     """Store the rows that could not be read, in the transaction of the others; how many."""
     rejects = batch.rejects()
-    table = asset.name + REJECTS
     target = f"lake.{full_name(table)}"
-    exists = keep and session.lake.pointer(session.branch, table) is not None
+    exists = session.lake.pointer(session.branch, table) is not None
     if exists and batch.replaces is not None:
         cursor.execute(f"DELETE FROM {target} WHERE file = $file", {"file": batch.replaces[1]})
     if rejects is None or not rejects.num_rows:
@@ -136,9 +167,3 @@ def _registered(session: Session, cursor: DuckDB, rows: Any) -> Iterator[str]:
     finally:
         with suppress(Exception):
             cursor.connection.unregister(relation)
-
-
-def rejects_of(pointers: Mapping[str, Any], table: str) -> str | None:
-    """The reject table of ``table`` if it has one."""
-    key = (table + REJECTS).lower()
-    return pointers[key].full_name if key in pointers else None

@@ -226,6 +226,10 @@ def _bind_checks(binder: Binder, graph: Graph, asset: Asset, checks: Sequence[An
         if check.kind == "refers":
             binder.table(graph[check.arguments["table"]])
         try:
+            for function in graph.functions_in(f"{check.arguments} {check.where}"):
+                for table in graph.functions[function].tables:
+                    binder.table(graph[table])
+                binder.function(function, graph.functions[function].text)
             binder.columns(bad_rows_sql(check, asset.name))
         except BindError as error:
             wrong.append((index, f"The check `{check.text}` cannot run: {error.message}", error.hint))

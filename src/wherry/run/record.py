@@ -28,6 +28,8 @@ def to_state(built: Built) -> dict[str, Any]:
     }
     if built.filled:
         state["filled"] = [[piece.start.isoformat(), piece.end.isoformat()] for piece in built.filled]
+    if built.reached is not None:
+        state["reached"] = built.reached.isoformat()
     if built.cursor is not None:
         state["cursor"] = dict(built.cursor)
     if built.partial:
@@ -35,10 +37,10 @@ def to_state(built: Built) -> dict[str, Any]:
     return state
 
 
-_FIELDS = frozenset(field.name for field in fields(Built)) - {"filled"}
+_FIELDS = frozenset(field.name for field in fields(Built)) - {"filled", "reached"}
 
 
-def from_state(state: Mapping[str, Any], *, unpublished: bool = False) -> Built | None:
+def from_state(state: Mapping[str, Any]) -> Built | None:
     """What a pointer's state says; None when wherry did not build the table."""
     if "version" not in state:
         return None
@@ -47,4 +49,5 @@ def from_state(state: Mapping[str, Any], *, unpublished: bool = False) -> Built 
         for start, end in state.get("filled", ())
     )
     known = {key: value for key, value in state.items() if key in _FIELDS}
-    return Built(**known, filled=filled, unpublished=unpublished)
+    reached = datetime.fromisoformat(state["reached"]) if "reached" in state else None
+    return Built(**known, filled=filled, reached=reached)

@@ -22,7 +22,7 @@ from wherry.run.lock import run_lock
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
 from wherry.run.publishing import publishable, sql_check_failures
-from wherry.run.seen import WORK, Seen, see
+from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt
 from wherry.state.runs import add_events, close_killed, end_run, start_run
@@ -77,12 +77,16 @@ class _Run:
         )
         self.results: dict[str, AssetResult] = {}
         self.events: list[Event] = []
-        self.unpublished: set[str] = set()
+        #: Whether the run's branch was made from that of a run that did not finish.
+        self.continues = False
         self.commit = ""
 
     def go(self) -> Run:
         close_killed(self.lake.engine, self.options.branch, _stamp())
         seen = see(self.lake, self.options.branch)
+        if seen.unfinished:
+            self._continue(seen)
+            seen = see_work(self.lake, self.run.work_branch)
         plan = plan_for(self.project, seen, self.options.words, self.request)
         self.tell("planned", plan=plan)
         start_run(self.lake.engine, self.run, os.getpid())
@@ -92,6 +96,8 @@ class _Run:
                 for step in plan.steps:
                     self._finish(AssetResult(name=step.name, state="skipped", reason=step.reason))
                 state = "done"
+                if self.continues:
+                    self._close_branch()
             else:
                 state = self._carry_out(plan, seen)
         finally:
@@ -101,13 +107,17 @@ class _Run:
             end_run(self.lake.engine, self.run)
         return self.run
 
-    def _settled(self, plan: Plan, seen: Seen) -> bool:
-        return all(
-            s.action == "skip" and s.reason.startswith(("unchanged", "its file is gone")) for s in plan.steps
-        ) and not any(built.unpublished for built in seen.built.values())
+    @staticmethod
+    def _settled(plan: Plan, seen: Seen) -> bool:
+        """Whether nothing is to be built, checked or published."""
+        return all(step.action == "skip" and not step.only_checks for step in plan.steps) and not any(
+            built.unpublished for built in seen.built.values()
+        )
 
     def _carry_out(self, plan: Plan, seen: Seen) -> RunState:
-        self._open_branch(seen)
+        if not self.continues:
+            work = self.run.work_branch
+            self.lake.create_branch(work, parent=self.options.branch, author=self.options.author)
         engine = DuckDB(folder=self.project.config.folder, scratch=self.project.config.scratch)
         attempt = Attempt(
             project=self.project,
@@ -130,18 +140,20 @@ class _Run:
         self._close_branch()
         return "failed" if any(r.state in ("failed", "blocked") for r in self.results.values()) else "done"
 
-    def _open_branch(self, seen: Seen) -> None:
-        author = self.options.author
-        if seen.unfinished:
-            self.lake.continue_branch(seen.unfinished[0], self.run.work_branch, onto=self.options.branch, author=author)
-            for other in seen.unfinished[1:]:
-                self.lake.drop_branch(other)
-        else:
-            self.lake.create_branch(self.run.work_branch, parent=self.options.branch, author=author)
+    def _continue(self, seen: Seen) -> None:
+        """Take over what an unfinished run left; it is as good as built here."""
+        work, onto, author = self.run.work_branch, self.options.branch, self.options.author
+        self.lake.continue_branch(seen.unfinished[0], work, onto=onto, author=author)
+        for other in seen.unfinished[1:]:
+            self.lake.drop_branch(other)
+        self.continues = True
 
     def _close_branch(self) -> None:
-        if not self.lake.own_pointers(self.run.work_branch):
-            self.lake.drop_branch(self.run.work_branch)
+        """Drop the run's branch when it holds nothing that is still to be published."""
+        work = self.run.work_branch
+        base = self.lake.base_pointers(work)
+        if not any(p.kind != "dropped" or key in base for key, p in self.lake.own_pointers(work).items()):
+            self.lake.drop_branch(work)
 
     def _drop(self, plan: Plan, attempt: Attempt) -> None:
         for step in plan.steps:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wherry.lake.pointer import same
 from wherry.model.plan import Built
 from wherry.run.record import from_state
+from wherry.run.replace import NEW
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -32,21 +34,22 @@ def see(lake: Lake, branch: str) -> Seen:
     pointers = dict(lake.pointers(branch))
     work = [info for info in lake.branches() if info.name.startswith(WORK) and info.parent == branch]
     unfinished = tuple(info.name for info in sorted(work, key=lambda info: info.created_at, reverse=True))
-    built = {}
-    overlaid: set[str] = set()
+    own: dict[str, Pointer] = {}
     if unfinished:
         base = lake.base_pointers(unfinished[0])
-        for key, pointer in lake.own_pointers(unfinished[0]).items():
-            if _ground(pointers.get(key)) == _ground(base.get(key)):
-                pointers[key] = pointer
-                overlaid.add(key)
+        own = {k: p for k, p in lake.own_pointers(unfinished[0]).items() if same(pointers.get(k), base.get(k))}
+    return Seen(pointers=pointers | own, built=_built(pointers | own, own), unfinished=unfinished)
+
+
+def see_work(lake: Lake, work_branch: str) -> Seen:
+    """What the branch of a run holds: what it changed, over what is published."""
+    pointers = lake.pointers(work_branch)
+    return Seen(pointers=pointers, built=_built(pointers, lake.own_pointers(work_branch)), unfinished=())
+
+
+def _built(pointers: Mapping[str, Pointer], own: Mapping[str, Pointer]) -> dict[str, Built]:
+    built = {}
     for key, pointer in pointers.items():
-        if pointer.kind != "dropped" and (state := from_state(pointer.state, unpublished=key in overlaid)):
-            built[key] = state
-    return Seen(pointers=pointers, built=built, unfinished=unfinished)
-
-
-def _ground(pointer: Pointer | None) -> tuple[object, ...] | None:
-    if pointer is None or pointer.kind == "dropped":
-        return None
-    return pointer.location, pointer.sql, dict(pointer.state).get("version")
+        if pointer.kind != "dropped" and not key.endswith(NEW) and (state := from_state(pointer.state)):
+            built[key] = replace(state, unpublished=key in own)
+    return built

@@ -106,6 +106,11 @@ class Attempt:
         self.session.show([asset.name])
         others = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
         self.session.show([name for name in others if name.lower() in self.session.pointers])
+        graph = self.project.graph
+        for check in asset.checks:
+            for function in graph.functions_in(f"{check.arguments} {check.where}"):
+                self.session.show(graph.functions[function].tables)
+                self.session.define(graph.functions[function].text)
         return run_checks(cursor, asset.name, asset.checks)
 
     def _remember(self, asset: Asset, built: Built) -> None:
@@ -209,9 +214,6 @@ class Attempt:
 
     def _rows(self, asset: Asset, step: Step, built: Built, before: Built | None, cursor: DuckDB) -> bool:
         pointer = self.session.pointers.get(asset.name.lower())
-        if pointer is not None and pointer.kind == "view":
-            drop = Put(name=pointer.full_name, kind="dropped")
-            self.lake.put(self.session.branch, [drop], author="", message="a view becomes a table")
         self.session.show(asset.inputs)
         for name in asset.functions:
             self.session.define(self.project.graph.functions[name].text)

@@ -37,6 +37,8 @@ from wherry.sources.files.text import (
 if TYPE_CHECKING:
     import duckdb
 
+#: A null text that no file has.
+NO_TEXT = ("\x02\x02",)
 _numbers = itertools.count(1)
 
 
@@ -96,8 +98,10 @@ class CsvScan:
         if self.with_file:
             check_file_column(self.columns)
         check_types_are_used(self.table, self.columns, self.known)
+        #: The names that columns have inside of the query, where nothing in the data can be called alike.
+        self.at = {c: f"v{i}" for i, c in enumerate(self.columns)}
         self.given = {c: k for c in self.columns if (k := self.types.get(c.lower(), "VARCHAR")) != "VARCHAR"}
-        self.fits = " AND ".join(kinds.fits(named(c), kind, self.table) for c, kind in self.given.items()) or "true"
+        self.fits = " AND ".join(kinds.fits(self.at[c], kind, self.table) for c, kind in self.given.items()) or "true"
         expected = sum(self.count(part) for part in parts)
         reading = self.first_reading(parts)
         if reading is None or reading.problems or reading.rows != expected:
@@ -179,15 +183,15 @@ class CsvScan:
         return found - part.header
 
     def source(self, parts: Sequence[Part], rejects: str = "") -> str:
-        """SQL: rows of all files with every column, as text where the type is not given."""
+        """SQL: rows of all files with every column, all as text."""
         groups: dict[tuple[Any, ...], list[Part]] = {}
         for part in parts:
             key = (part.names, part.prefix, part.compression, part.skip, part.header, part.split is None)
             groups.setdefault(key, []).append(part)
         selects = [self.group(members, rejects) for members in groups.values()]
         if not selects:
-            nulls = [f"NULL::VARCHAR AS {named(c)}" for c in self.columns]
-            selects = [f"SELECT {', '.join(nulls)}, NULL::VARCHAR AS {named(FILE_COLUMN)} WHERE false"]
+            nulls = [f"NULL::VARCHAR AS {v}" for v in self.at.values()]
+            selects = [f"SELECT {', '.join(nulls)}, NULL::VARCHAR AS file WHERE false"]
         return " UNION ALL ".join(selects)
 
     def group(self, members: Sequence[Part], rejects: str) -> str:
@@ -202,12 +206,15 @@ class CsvScan:
             "delim": quoted(self.dialect.delimiter.decode()),
             "quote": quoted(self.dialect.quote.decode()),
             "escape": quoted(self.dialect.escape.decode()),
-            "nullstr": texts(table.null) if table.null else "['']",
+            "nullstr": texts(NO_TEXT if self.nulls_by_hand() else table.null),
             "compression": quoted(one.compression),
             "filename": "'path'",
             "parallel": str(one.split is None).lower(),
             "hive_partitioning": "false",
         }
+        if one.split:
+            # Else a line end inside quotes that differs from the others stops DuckDB's reader.
+            settings["new_line"] = r"'\n'"
         if rejects:
             settings |= {
                 "store_rejects": "true",
@@ -216,24 +223,28 @@ class CsvScan:
             }
         else:
             settings["ignore_errors"] = "true"
-        values = [
-            f"{mine[c.lower()]} AS {named(c)}" if c.lower() in mine
-            else f"NULL::VARCHAR AS {named(c)}"
-            for c in self.columns
-        ]  # fmt: skip
+        nulls = ", ".join(quoted(n) for n in table.null) if self.nulls_by_hand() else ""
+        if nulls:
+            mine = {name: f"CASE WHEN {c} NOT IN ({nulls}) THEN {c} END" for name, c in mine.items()}
+        values = [f"{mine.get(c.lower(), 'NULL::VARCHAR')} AS {v}" for c, v in self.at.items()]
         paths = texts(literal_path(p.path) for p in members)
         arguments = ", ".join(f"{name} = {value}" for name, value in settings.items())
-        file = f"substr(path, {len(one.prefix) + 1}) AS {named(FILE_COLUMN)}"
+        file = f"substr(path, {len(one.prefix) + 1}) AS file"
         return f"SELECT {', '.join(values)}, {file} FROM read_csv({paths}, {arguments})"
+
+    def nulls_by_hand(self) -> bool:
+        """Whether DuckDB refuses the null texts: those that hold a quote, an escape or a delimiter."""
+        special = (self.dialect.escape.decode(), self.dialect.quote.decode(), self.dialect.delimiter.decode())
+        return not self.table.null or any(c and c in text for c in special for text in self.table.null)
 
     def first_reading(self, parts: Sequence[Part]) -> Reading | None:
         """Read all rows once: how many there are, and what types hold them. None: DuckDB cannot make sense of them."""
         import duckdb
 
         open_columns = [c for c in self.columns if c.lower() not in self.types and self.known.get(c) != "VARCHAR"]
-        masks = [f"bit_and({kinds.mask(named(c), self.table)})" for c in open_columns]
+        masks = [f"bit_and({kinds.mask(self.at[c], self.table)})" for c in open_columns]
         # A column that the query does not use is not decoded, and bad bytes in it are not found.
-        others = [f"count({named(c)})" for c in self.columns if c not in open_columns]
+        others = [f"count({self.at[c]})" for c in self.columns if c not in open_columns]
         asked = ["count(*)", f"count(*) FILTER (NOT ({self.fits}))", *masks, *others]
         name = f"rejects_{next(_numbers)}"
         try:
@@ -281,11 +292,9 @@ class CsvScan:
 
     def misfits(self, parts: Sequence[Part]) -> list[Reject]:
         """Rows that do not fit the given types, with their lines: these files are split to know them."""
-        told = self.con.execute(
-            f"SELECT DISTINCT {named(FILE_COLUMN)} FROM ({self.source(parts)}) WHERE NOT ({self.fits})"
-        ).fetchall()
+        told = self.con.execute(f"SELECT DISTINCT file FROM ({self.source(parts)}) WHERE NOT ({self.fits})").fetchall()
         guilty = {row[0] for row in told}
-        judged = [f"{named(c)}, {kinds.fits(named(c), kind, self.table)}" for c, kind in self.given.items()]
+        judged = [f"{self.at[c]}, {kinds.fits(self.at[c], kind, self.table)}" for c, kind in self.given.items()]
         found: list[Reject] = []
         for part in parts:
             name = part.text.file.name
@@ -308,11 +317,8 @@ class CsvScan:
         return found
 
     def query(self, parts: Sequence[Part], types: Mapping[str, str], misfits: int) -> str:
-        values = [
-            named(c) if types[c] == "VARCHAR" else f"{kinds.conversion(named(c), types[c], self.table)} AS {named(c)}"
-            for c in self.columns
-        ]
+        values = [f"{kinds.conversion(self.at[c], types[c], self.table)} AS {named(c)}" for c in self.columns]
         if self.with_file:
-            values.append(named(FILE_COLUMN))
+            values.append(f"file AS {named(FILE_COLUMN)}")
         where = f" WHERE {self.fits}" if misfits else ""
         return f"SELECT {', '.join(values)} FROM ({self.source(parts)}){where}"

@@ -149,7 +149,8 @@ class Reading:
         """What DuckDB says, with the name of the file and a next step."""
         if isinstance(error, PermissionError):
             return unreadable(self.names(), error)
-        text = without_secrets(str(error), self.options).strip().split("\n")[0]
+        whole = without_secrets(str(error), self.options).strip()
+        text = whole.split("\n")[0]
         text = re.sub(r"^([A-Z]\w+ )+Error: ", "", text)
         guilty = next((f for f in self.files if f.path in text), None)
         who = f"`{guilty.name}`" if guilty else self.names()
@@ -162,7 +163,12 @@ class Reading:
             (("zip", "xlsx"), "It is no Excel workbook (.xlsx) or is damaged; or correct `sheet:` and `range:`."),
             (("HTTP", "Connection", "connect"), "Is the server reachable? Run again."),
         )
-        hint = next((h for words, h in hints if any(w in text for w in words)), "Mend it and run again.")
+        near = re.search(r"^Did you mean: .*", whole, re.MULTILINE)
+        hint = (
+            near[0]
+            if near
+            else next((h for words, h in hints if any(w in text for w in words)), "Mend it and run again.")
+        )
         return failed("unreadable", f"{who} cannot be read: {text}", hint)
 
 

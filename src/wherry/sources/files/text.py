@@ -78,7 +78,7 @@ def open_text(file: File, table: TableOptions, work: WorkFolder, local: str | No
     """Find the text of a file; one that is not in UTF-8 is copied. Raises a Finding for a wrong encoding."""
     text = Text(file=file, path=local or file.path, compression=compression_of(file.name, table), head=b"")
     codec = codecs.lookup(table.encoding).name
-    if codec not in ("utf-8", "utf-8-sig", "ascii"):
+    if codec not in ("utf-8", "utf-8-sig"):
         target = work.new("utf-8", file.name)
         decode(text, codec, target)
         text.path, text.compression = str(target), "none"
