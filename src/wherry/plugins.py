@@ -40,10 +40,15 @@ def find_source(connector: str, folder: Path) -> Source:
             raise ProjectError(findings=[finding]) from error
     for entry in entry_points(group="wherry.sources", name=connector):
         return entry.load()  # type: ignore[no-any-return]
-    raise ProjectError(
-        f"There is no connector `{connector}`.",
-        hint=f"Built in: {', '.join(BUILT_IN)}. Your own goes to plugins/{connector}.py.",
+    from difflib import get_close_matches
+
+    close = get_close_matches(connector, BUILT_IN, n=1)
+    hint = f"Built in: {', '.join(BUILT_IN)}. Your own goes to plugins/{connector}.py."
+    message = f"There is no connector `{connector}`."
+    finding = Finding(
+        code="unknown-connector", message=message, hint=f"Did you mean `{close[0]}`? {hint}" if close else hint
     )
+    raise ProjectError(findings=[finding])
 
 
 def _line_in(error: BaseException, file: Path) -> int:

@@ -2,7 +2,7 @@
 
 import click
 
-from wherry.cli.common import Place, about_project
+from wherry.cli.common import Place, about_project, counted
 
 
 @click.command(epilog="Example:  wherry check --json")
@@ -22,9 +22,8 @@ def command(place: Place) -> int:
         place.answer({"assets": len(project.graph.assets), "findings": [as_document(finding) for finding in findings]})
     else:
         show_findings(findings)
-        errors, warnings = len(project.errors), len(findings) - len(project.errors)
-        told = f"{errors} error{'s' * (errors != 1)}" + (
-            f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
-        )
-        click.echo(f"{len(project.graph.assets)} tables, {told if findings else 'nothing wrong'}.")
+        told = counted(len(project.errors), "error")
+        if warnings := len(findings) - len(project.errors):
+            told += f", {counted(warnings, 'warning')}"
+        click.echo(f"{counted(len(project.graph.assets), 'table')}, {told if findings else 'nothing wrong'}.")
     return 2 if project.errors else 0

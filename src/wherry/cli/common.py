@@ -78,6 +78,11 @@ def about_project(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def counted(count: int, what: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def moment(_: click.Context, parameter: click.Parameter, value: str | None) -> Any:
     """Read an option as a date or moment, UTC without a zone."""
     from datetime import UTC, datetime

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wherry.cli.asking import SELECT_HELP, asked, request
-from wherry.cli.common import Place, about_project
+from wherry.cli.common import Place, about_project, counted
 
 if TYPE_CHECKING:
     from wherry.model.run import AssetResult, Run
@@ -98,12 +99,9 @@ def summarise(run: Run) -> None:
         counts[result.state] = counts.get(result.state, 0) + 1
     for result in run.assets:
         show_findings(result.findings)
-    warned = [(r.name, c) for r in run.assets for c in r.checks if c.state == "warned"]
-    for name, check in warned:
-        what = f"{check.column}: {check.check}" if check.column else check.check
-        click.echo(
-            f"{click.style('warning', fg='yellow', bold=True)}: {name}: {what} ({check.failing} bad rows)", err=True
-        )
+    for result in run.assets:
+        for told in _warnings(result):
+            click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {result.name}: {told}", err=True)
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
     if set(counts) <= {"skipped"}:
         click.echo(f"Nothing to do: {len(run.assets)} tables are up to date.")
@@ -112,3 +110,12 @@ def summarise(run: Run) -> None:
     click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
     if failing:
         click.echo(f"See the bad rows: wherry show {failing[0]} --failing")
+
+
+def _warnings(result: AssetResult) -> Iterator[str]:
+    for check in result.checks:
+        if check.state == "warned":
+            what = f"{check.column}: {check.check}" if check.column else check.check
+            yield f"{what} ({counted(check.failing, 'bad row')})"
+    if result.rejected:
+        yield f"{counted(result.rejected, 'row')} could not be read; see {result.name}__rejects"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wherry.cli.common import Place, about_project
+from wherry.cli.common import Place, about_project, counted
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -167,7 +167,7 @@ def _failing(place: Place, config: Config, lake: Lake, asset: Asset, limit: int)
     for answer in answers:
         what = f"{answer['column']}: {answer['check']}" if answer["column"] else answer["check"]
         shown = f", the first {limit}" if answer["failing"] > limit else ""
-        click.echo(click.style(f"{what}  {answer['failing']} bad rows{shown}", bold=True))
+        click.echo(click.style(f"{what}  {counted(answer['failing'], 'bad row')}{shown}", bold=True))
         for row in answer["rows"]:
             click.echo(
                 "  " + ", ".join(f"{column}: {'null' if value is None else value}" for column, value in row.items())

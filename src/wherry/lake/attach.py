@@ -29,12 +29,14 @@ def connect(database: str = ":memory:") -> DuckDBPyConnection:
 
     connection = duckdb.connect(database, config={"allow_unsigned_extensions": "true"})
     load_extensions(connection)
-    connection.execute("SET allow_unsigned_extensions = false")
     return connection
 
 
 def load_extensions(connection: DuckDBPyConnection) -> None:
-    """Load what reads and writes Iceberg from the installed packages; nothing is downloaded."""
+    """Load what reads and writes Iceberg from the installed packages; nothing is downloaded.
+
+    From then on only signed extensions are loaded, whatever the connection allowed until now.
+    """
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     present = {
         row[0] for row in connection.execute("SELECT extension_name FROM duckdb_extensions() WHERE loaded").fetchall()
@@ -42,6 +44,7 @@ def load_extensions(connection: DuckDBPyConnection) -> None:
     for name in EXTENSIONS:
         if name not in present:
             connection.execute(f"LOAD {quoting.text(extension_file(name))}")
+    connection.execute("SET allow_unsigned_extensions = false")
 
 
 def extension_file(name: str) -> str:

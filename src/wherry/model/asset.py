@@ -23,6 +23,8 @@ class Build:
     start: str = ""
     #: How many grains before the newest interval are built again for late rows.
     lookback: int = 0
+    #: Line and column where it is said; (0, 0) when it is not.
+    place: tuple[int, int] = field(default=(0, 0), compare=False)
 
     def __str__(self) -> str:
         link = {"incremental": " by ", "merge": " on ", "history": " on "}.get(self.word, "")
@@ -59,6 +61,8 @@ class Column:
     type: str = ""
     about: str = ""
     tags: tuple[str, ...] = ()
+    #: Line and column where it is declared; (0, 0) when it is not.
+    place: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class SourceTable:
     mode: Mode = "full"
     cursor: str = ""
     key: tuple[str, ...] = ()
-    on_schema_change: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    on_schema_change: Literal["evolve", "freeze"] = "evolve"
     #: The source file's own options; checked against the connector's dataclass before a run.
     options: Mapping[str, Any] = field(default_factory=dict)
     #: This table's own options; checked likewise.

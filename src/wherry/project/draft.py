@@ -15,6 +15,10 @@ class Draft:
     asset: Asset | None = None
     check: SqlCheck | None = None
     statement: Statement | None = None
+    #: Tables that a Python file names, each with its line and column.
+    references: tuple[tuple[str, int, int], ...] = ()
+    #: Whether it can be bound to columns and types; what is wrong with it is told already otherwise.
+    sound: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,4 +29,6 @@ class Drafts:
     functions: list[Function] = field(default_factory=list)
     checks: list[Draft] = field(default_factory=list)
     tests: list[UnitTest] = field(default_factory=list)
+    #: Tables that unit tests speak of: name, file, line, column.
+    tested: list[tuple[str, str, int, int]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

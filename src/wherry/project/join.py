@@ -16,14 +16,13 @@ def join(drafts: Drafts) -> Graph:
     """Resolve every reference. O(files + references)."""
     findings = list(drafts.findings)
     names = _unique({}, drafts, findings)
-    functions = _functions(drafts, findings)
+    functions = _functions(drafts, names, findings)
     reach = {name: _reach(name, functions) for name in functions}
     assets = {key: _asset(draft, names, functions, reach, findings) for key, draft in names.items()}
     checks = tuple(_check(draft, names, functions, reach, findings) for draft in drafts.checks if draft.check)
-    for test in drafts.tests:
-        for table in (test.table, *test.given):
-            if table.lower() not in names:
-                findings.append(_unknown_table(table, names, test.file, test.line, 1))
+    for table, file, line, column in dict.fromkeys(drafts.tested):
+        if table.lower() not in names:
+            findings.append(_unknown_table(table, names, file, line, column))
     ordered, cycles = in_order(assets)
     for cycle in cycles:
         asset = assets[cycle[0]]
@@ -63,15 +62,26 @@ def _unique(found: dict[str, Draft], drafts: Drafts, findings: list[Finding]) ->
     return found
 
 
-def _functions(drafts: Drafts, findings: list[Finding]) -> dict[str, Function]:
+def _functions(drafts: Drafts, names: Mapping[str, Draft], findings: list[Finding]) -> dict[str, Function]:
     functions: dict[str, Function] = {}
     for function in drafts.functions:
         other = functions.setdefault(function.name, function)
         if other is not function:
-            message = f"The function `{function.name}` is already made by {other.file}."
             findings.append(
-                Finding(code="duplicate-function", message=message, file=function.file, line=function.line, column=1)
+                Finding(
+                    code="duplicate-function",
+                    message=f"The function `{function.name}` is already made by {other.file}.",
+                    hint="Rename or delete one of the two.",
+                    file=function.file,
+                    line=function.line,
+                    column=1,
+                )
             )
+        findings.extend(
+            _unknown_table(table, names, function.file, function.line, 1)
+            for table in function.tables
+            if table.lower() not in names
+        )
     return functions
 
 
@@ -107,11 +117,13 @@ def _asset(
     if asset.kind == "source":
         return replace(asset, meaning=_source_meaning(asset))
     if asset.kind == "python":
-        inputs = _resolve([(table, asset.line, 1) for table in asset.inputs], names, asset, findings)
+        inputs, _ = _resolve(list(draft.references), names, asset, findings)
         return replace(asset, inputs=inputs, meaning=digest(asset.meaning, str(asset.build)))
     if draft.statement is None:
         return asset
-    inputs, used = _inputs(draft.statement, asset.file, names, functions, reach, asset, findings)
+    inputs, used, found = _inputs(draft.statement, asset.file, names, functions, reach, asset, findings)
+    if not found or not draft.sound:
+        return replace(asset, inputs=inputs, functions=used)
     build = asset.build
     meaning = digest(
         draft.statement.meaning, str(build), build.grain, build.start, *(functions[name].meaning for name in used)
@@ -130,7 +142,9 @@ def _check(
     assert check is not None
     if draft.statement is None:
         return check
-    inputs, used = _inputs(draft.statement, check.file, names, functions, reach, None, findings)
+    inputs, used, found = _inputs(draft.statement, check.file, names, functions, reach, None, findings)
+    if not found:
+        return replace(check, inputs=inputs, functions=used)
     meaning = digest(draft.statement.meaning, check.severity, *(functions[name].meaning for name in used))
     return replace(check, inputs=inputs, functions=used, meaning=meaning)
 
@@ -143,20 +157,25 @@ def _inputs(
     reach: Mapping[str, tuple[str, ...]],
     asset: Asset | None,
     findings: list[Finding],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """The assets read, the functions used, and whether all that is read is there."""
     used = _used(statement, reach)
     references = [(reference.full_name, reference.line, reference.column) for reference in statement.tables]
-    references += [(table, 1, 1) for name in used for table in functions[name].tables]
-    return _resolve(references, names, asset or file, findings), used
+    through = [table for name in used for table in functions[name].tables]
+    # A table that a function reads and nobody makes is told at the function.
+    references += [(table, 1, 1) for table in through if table.lower() in names]
+    inputs, found = _resolve(references, names, asset or file, findings)
+    return inputs, used, found and all(table.lower() in names for table in through)
 
 
 def _resolve(
     references: list[tuple[str, int, int]], names: Mapping[str, Draft], reader: Asset | str, findings: list[Finding]
-) -> tuple[str, ...]:
-    """The assets' own spelling of each reference, once each; a finding for each that there is not."""
+) -> tuple[tuple[str, ...], bool]:
+    """The assets' own spelling of each reference, once each, and whether all are there; else a finding for each."""
     file = reader if isinstance(reader, str) else reader.file
     own = "" if isinstance(reader, str) else reader.name.lower()
     inputs: dict[str, None] = {}
+    before = len(findings)
     for name, line, column in references:
         draft = names.get(name.lower())
         if draft is None or draft.asset is None:
@@ -167,7 +186,7 @@ def _resolve(
             findings.append(Finding(code="cycle", message=message, hint=hint, file=file, line=line, column=column))
         else:
             inputs[draft.asset.name] = None
-    return tuple(inputs)
+    return tuple(inputs), len(findings) == before
 
 
 def _unknown_table(name: str, names: Mapping[str, Draft], file: str, line: int, column: int) -> Finding:

@@ -31,7 +31,7 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
         module = _parse(text)
         function, decorator = _table_function(module, PurePosixPath(file).stem)
         keys, places = _arguments(decorator)
-        parameters = tuple(_parameters(function))
+        references = tuple(_parameters(function))
     except PythonProblem as error:
         drafts.findings.append(
             Finding(
@@ -64,11 +64,11 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
                 file=file,
                 line=function.lineno,
                 function=function.name,
-                parameters=parameters,
-                inputs=tuple(dict.fromkeys(table for _, table in parameters)),
+                parameters=tuple((parameter, table) for parameter, table, _, _ in references),
                 meaning=_meaning(module, folder),
                 **fields,
-            )
+            ),
+            references=tuple((table, line, column) for _, table, line, column in references),
         )
     )
 
@@ -117,10 +117,12 @@ def _arguments(decorator: ast.expr) -> tuple[dict[str, Any], dict[str, tuple[int
         raise PythonProblem("@table takes its arguments by name.", decorator.lineno, decorator.col_offset + 1)
     for keyword in decorator.keywords:
         try:
+            if keyword.arg is None:  # **keys
+                raise ValueError
             value = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise PythonProblem(
-                f"`{keyword.arg}` of @table must be written out, not computed.",
+                f"`{keyword.arg or '**'}` of @table must be written out, not computed.",
                 keyword.value.lineno,
                 keyword.value.col_offset + 1,
                 "The file is read without being run: use plain text, numbers, lists and dictionaries.",
@@ -130,7 +132,8 @@ def _arguments(decorator: ast.expr) -> tuple[dict[str, Any], dict[str, tuple[int
     return keys, places
 
 
-def _parameters(function: ast.FunctionDef) -> list[tuple[str, str]]:
+def _parameters(function: ast.FunctionDef) -> list[tuple[str, str, int, int]]:
+    """Each parameter with its table, and the line and column where that is named."""
     if function.args.vararg or function.args.kwarg or function.args.posonlyargs:
         raise PythonProblem("A table function takes plain parameters only.", function.lineno)
     parameters = []
@@ -148,7 +151,7 @@ def _parameters(function: ast.FunctionDef) -> list[tuple[str, str]]:
                 argument.col_offset + 1,
                 f'Annotate it: {argument.arg}: Table["schema.table"].',
             )
-        parameters.append((argument.arg, note.slice.value))
+        parameters.append((argument.arg, note.slice.value, note.slice.lineno, note.slice.col_offset + 1))
     return parameters
 
 

@@ -13,7 +13,7 @@ from wherry.project.table_keys import COMMON_KEYS, TableKeys
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
 TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
-SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
+SCHEMA_CHANGES = ("evolve", "freeze")
 
 
 def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts: Drafts) -> None:
@@ -99,7 +99,8 @@ def _read_table(
     line, _ = located.at(path)
     options = {k: v for k, v in document.items() if k not in SOURCE_KEYS}
     table_options = {k: v for k, v in keys.items() if k not in TABLE_KEYS}
-    lines = {k: located.at(k)[0] for k in options} | {f"table.{k}": located.at(f"{path}/{k}")[0] for k in table_options}
+    lines = {k: located.at(k)[0] for k in (*options, "connector")}
+    lines |= {f"table.{k}": located.at(f"{path}/{k}")[0] for k in table_options}
     source = SourceTable(
         source=stem,
         connector=str(document.get("connector") or ""),

@@ -13,7 +13,8 @@ from wherry.project.draft import Draft, Drafts
 from wherry.project.header import Header, read_header
 from wherry.project.located import Located
 from wherry.project.table_keys import HEADER_KEYS, TableKeys
-from wherry.sql.statement import Parser, SqlError, Statement
+from wherry.sql.place import place_of_character
+from wherry.sql.statement import Parser, SqlError, Statement, lead
 
 CHECK_KEYS = ("about", "owner", "severity")
 _MACRO = re.compile(
@@ -21,7 +22,6 @@ _MACRO = re.compile(
     r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
     re.IGNORECASE,
 )
-_COMMENTS = re.compile(r"(?:\s+|--[^\n]*\n?|/\*.*?\*/)*", re.DOTALL)
 
 
 class SqlFiles:
@@ -41,9 +41,9 @@ class SqlFiles:
         fields.setdefault("about", header.about)
         asset = Asset(name=name, kind="sql", file=file, text=text, **fields)
         if statement is not None:
-            self._check_parameters(asset, statement)
             asset = replace(asset, files=statement.files)
-        self._drafts.assets.append(Draft(asset=asset, statement=statement))
+        sound = statement is not None and self._check_parameters(asset, statement)
+        self._drafts.assets.append(Draft(asset=asset, statement=statement, sound=sound))
 
     def check(self, file: str, text: str) -> None:
         """A check: a SELECT of bad rows."""
@@ -118,21 +118,24 @@ class SqlFiles:
         )
         return None
 
-    def _check_parameters(self, asset: Asset, statement: Statement) -> None:
+    def _check_parameters(self, asset: Asset, statement: Statement) -> bool:
+        """Whether every parameter is given a value; a finding for each that is not."""
         allowed = ("start", "end") if asset.build.word == "incremental" else ()
-        for name in statement.parameters:
-            if name not in allowed:
-                line = next((n for n, row in enumerate(asset.text.split("\n"), 1) if f"${name}" in row), 1)
-                hint = "`$start` and `$end` go with `build: incremental by <column>`; there are no others."
-                self._drafts.findings.append(
-                    Finding(
-                        code="unknown-parameter",
-                        message=f"Nothing gives `${name}` a value.",
-                        hint=hint,
-                        file=asset.file,
-                        line=line,
-                    )
+        unknown = [name for name in statement.parameters if name not in allowed]
+        for name in unknown:
+            line, column = _parameter_place(asset.text, name)
+            hint = "`$start` and `$end` go with `build: incremental by <column>`; there are no others."
+            self._drafts.findings.append(
+                Finding(
+                    code="unknown-parameter",
+                    message=f"Nothing gives `${name}` a value.",
+                    hint=hint,
+                    file=asset.file,
+                    line=line,
+                    column=column,
                 )
+            )
+        return not unknown
 
     def _read_functions(self, text: str) -> dict[str, Any]:
         functions: list[dict[str, Any]] = []
@@ -140,14 +143,16 @@ class SqlFiles:
         try:
             statements = self._parser.split(text)
         except SqlError as error:
-            return {"functions": [], "findings": [_broken(f"This SQL does not parse: {error}.", 1)]}
+            return {
+                "functions": [],
+                "findings": [_broken(f"This SQL does not parse: {error}.", error.line, error.column)],
+            }
         at = 0
         for statement in statements:
             found = text.find(statement, at)
             at = (found if found >= 0 else at) + len(statement)
-            lead = _COMMENTS.match(statement)
-            body = statement[lead.end() if lead else 0 :]
-            line = text.count("\n", 0, max(found, 0)) + statement[: lead.end() if lead else 0].count("\n") + 1
+            body = statement[lead(statement) :]
+            line = text.count("\n", 0, max(found, 0)) + statement[: lead(statement)].count("\n") + 1
             try:
                 functions.append({**self._macro(body), "line": line, "text": body})
             except SqlError as error:
@@ -176,8 +181,16 @@ class SqlFiles:
         }
 
 
-def _broken(message: str, line: int) -> dict[str, Any]:
-    return {"code": "not-sql", "message": message, "line": line, "column": 1}
+def _broken(message: str, line: int, column: int = 1) -> dict[str, Any]:
+    hint = "A file in functions/ holds macros: CREATE MACRO name(parameters) AS expression;"
+    return {"code": "not-sql", "message": message, "hint": hint, "line": line, "column": column}
+
+
+def _parameter_place(sql: str, name: str) -> tuple[int, int]:
+    """Where a parameter first stands; DuckDB's tree does not say. One without a name (`?`) goes by its number."""
+    start = lead(sql)
+    found = re.compile(rf"\${name}\b|\?").search(sql, start)
+    return place_of_character(sql, found.start() if found else start)
 
 
 def _closing(text: str, opening: int) -> int:

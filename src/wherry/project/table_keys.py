@@ -101,6 +101,7 @@ class TableKeys:
                     type=str(about.get("type") or ""),
                     about=str(about.get("about") or ""),
                     tags=self._tags(about.get("tags"), f"{path}/tags"),
+                    place=self.located.at("/".join(p for p in (self.path, path) if p)),
                 )
             )
             checks.extend(self._checks(about.get("checks"), f"{path}/checks", str(name)))
@@ -150,6 +151,7 @@ class TableKeys:
             grain=self._one_of(keys, "grain", ("day", "hour", "month")),
             start=self._moment(keys),
             lookback=self._lookback(keys),
+            place=self.located.at("build"),
         )
 
     def _one_of(self, keys: Mapping[str, Any], name: str, choices: tuple[Any, ...]) -> Any:

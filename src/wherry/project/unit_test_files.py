@@ -21,6 +21,7 @@ def read_unit_tests(file: str, text: str, drafts: Drafts) -> None:
         if not located.findings:
             reader.problem("missing-key", "table", "A file of unit tests needs `table:`, the table that is tested.")
     else:
+        drafts.tested.append((document["table"], file, *located.at("table")))
         for name, case in document.items():
             if name == "table":
                 continue
@@ -33,6 +34,7 @@ def read_unit_tests(file: str, text: str, drafts: Drafts) -> None:
             if not isinstance(given, Mapping):
                 reader.problem("bad-value", "given", "`given` must map tables to lists of rows.")
                 continue
+            drafts.tested += [(str(table), file, *located.at(f"{name}/given/{table}")) for table in given]
             tables = {str(table): _rows(reader, f"given/{table}", rows) for table, rows in given.items()}
             drafts.tests.append(
                 UnitTest(

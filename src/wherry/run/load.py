@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
-from wherry.errors import DataError
 from wherry.lake.types import select_storable
 from wherry.model.asset import Asset
-from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
 from wherry.ports import Batch, Source, TableRequest
 from wherry.quoting import full_name, name
+from wherry.run.evolve import evolve
 from wherry.run.record import from_state, to_state
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
@@ -108,18 +107,22 @@ def _commit_batch(
     session.make_lake_schema(asset.name, cursor)
     with _registered(session, cursor, batch.rows) as relation:
         select = select_storable(cursor.schema(f"FROM {relation}"), f"SELECT * FROM {relation}")
-        if not create:
-            _evolve(cursor, asset, target, select)
+        if create:
+            # Made empty first: DuckDB commits only changes of existing tables together, rows and rejects.
+            cursor.execute(f"CREATE TABLE {target} AS {select} WITH NO DATA")
+        else:
+            evolve(cursor, asset, target, cursor.schema(select))
         session.lake.carry(session.branch, written.rows, to_state(built))
         try:
             with cursor.transaction():
-                if create:
-                    cursor.execute(f"CREATE TABLE {target} AS {select}")
-                else:
-                    if batch.replaces is not None:
-                        column, value = batch.replaces
-                        cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
+                if batch.replaces is not None and not create:
+                    column, value = batch.replaces
+                    cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
+                try:
                     cursor.execute(f"INSERT INTO {target} BY NAME {select}")
+                except Exception:
+                    batch.rejects()  # a source's own error comes through DuckDB as text only; this raises it
+                    raise
                 return _reject(session, cursor, written.rejects, batch)
         except BaseException:
             session.lake.uncarry(session.branch, written.rows)
@@ -135,27 +138,14 @@ def _reject(session: Session, cursor: DuckDB, table: str, batch: Batch) -> int:
         cursor.execute(f"DELETE FROM {target} WHERE file = $file", {"file": batch.replaces[1]})
     if rejects is None or not rejects.num_rows:
         return 0
+    if not exists:
+        beside = cursor.cursor()
+        beside.execute(f"CREATE TABLE {target} (file VARCHAR, line BIGINT, reason VARCHAR, row VARCHAR)")
+        beside.close()
     with _registered(session, cursor, rejects) as relation:
         columns = "file::VARCHAR AS file, line::BIGINT AS line, reason::VARCHAR AS reason, row::VARCHAR AS row"
-        lead = f"INSERT INTO {target} BY NAME" if exists else f"CREATE TABLE {target} AS"
-        cursor.execute(f"{lead} SELECT {columns} FROM {relation}")
+        cursor.execute(f"INSERT INTO {target} BY NAME SELECT {columns} FROM {relation}")
     return int(rejects.num_rows)
-
-
-def _evolve(cursor: DuckDB, asset: Asset, target: str, select: str) -> None:
-    """Make room for columns that are new at the source, or say that they came."""
-    there = {column.lower() for column, _ in cursor.schema(f"FROM {target}")}
-    new = [(column, kind) for column, kind in cursor.schema(select) if column.lower() not in there]
-    source = asset.source
-    if new and source is not None and source.on_schema_change == "freeze":
-        shown = ", ".join(f"`{column}` ({kind})" for column, kind in new)
-        message = f"`{source.table}` has new columns, and `{asset.name}` is frozen: {shown}."
-        hint = "Set `on_schema_change: evolve`, or list the columns you want. Nothing of this batch was loaded."
-        raise DataError(
-            findings=[Finding(code="schema-changed", message=message, hint=hint, file=asset.file, line=asset.line)]
-        )
-    for column, kind in new:
-        cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +11,13 @@ from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
-from wherry.plan.recipe import checks_hash, digest
 from wherry.plugins import find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
-from wherry.sql.bind import Binder, BindError, bind
+from wherry.run.promised import promise_findings
+from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -71,15 +70,20 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Pro
     graph = read_project(config, cache)
     sources, findings = _sources(graph, config)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
-    known = dict(_known_columns(graph, sources, lake, pointers, cache))
+    known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    findings += _check_findings(graph, config.folder, cache)
+    findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache)]
     cache.save()
-    texts = {asset.file: asset.text for asset in graph.assets.values() if asset.text}
-    graph = replace(graph, findings=with_source_lines((*graph.findings, *findings), texts))
+    graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
     return Project(config=config, graph=graph, sources=sources)
+
+
+def _texts(folder: Path, findings: Sequence[Finding]) -> dict[str, str]:
+    """The text of each file that something is wrong with."""
+    files = {finding.file for finding in findings if (folder / finding.file).is_file()}
+    return {file: (folder / file).read_bytes().decode("utf-8-sig", "replace") for file in files}
 
 
 def _needs_lake(graph: Graph) -> bool:
@@ -119,7 +123,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 )
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
-            findings.extend(error.at(asset.file, asset.line, 1).findings)
+            findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
     return ready, list(dict.fromkeys(findings))
 
 
@@ -140,6 +144,7 @@ def _known_columns(
     lake: Lake | None,
     pointers: Mapping[str, Pointer],
     cache: Cache,
+    findings: list[Finding],
 ) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     """Columns of sources and Python tables: what the lake has, if it was made from what the file says now; else what
     the source can tell without reading, or what is declared in full."""
@@ -160,77 +165,16 @@ def _known_columns(
             yield key, [(str(column), str(kind)) for column, kind in stored]
         elif asset.columns and all(column.type for column in asset.columns) and asset.kind == "python":
             yield key, [(column.name, column.type) for column in asset.columns]
-        elif key in sources and (told := _told(sources[key])) is not None:
+        elif key in sources and (told := _told(sources[key], asset, findings)) is not None:
             yield key, told
 
 
-def _told(ready: ReadySource) -> list[tuple[str, str]] | None:
+def _told(ready: ReadySource, asset: Asset, findings: list[Finding]) -> list[tuple[str, str]] | None:
     try:
         columns = ready.source.columns(ready.options, ready.request)
+    except ProjectError as error:
+        findings.extend(error.at(asset.file, asset.line, 1).findings)
+        return None
     except WherryError:
         return None  # a file that is not there now is the run's to tell
     return None if columns is None else list(columns.items())
-
-
-def _check_findings(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
-    """What is wrong with checks, found by binding each to empty tables."""
-    findings: list[Finding] = []
-    binder: Binder | None = None
-    for asset in graph.assets.values():
-        for check in asset.checks:
-            if check.kind == "refers" and (problem := _refers_finding(graph, asset, check)):
-                findings.append(problem)
-        checks = [c for c in asset.checks if c.kind != "refers" or _bound(graph, c.arguments["table"])]
-        if not checks or not asset.bound:
-            continue
-        key = "checks:" + digest(checks_hash(checks), json.dumps([(c.name, c.type) for c in asset.columns]))
-        stored = cache.get(key)
-        if stored is None:
-            binder = binder or Binder(folder)
-            stored = _bind_checks(binder, graph, asset, checks)
-            cache.put(key, stored)
-        for index, message, hint in stored:
-            check = checks[index]
-            findings.append(
-                Finding(code="bad-check", message=message, hint=hint, file=check.file, line=check.line, column=1)
-            )
-    if binder is not None:
-        binder.close()
-    return findings
-
-
-def _bound(graph: Graph, table: str) -> bool:
-    return table in graph and graph[table].bound
-
-
-def _refers_finding(graph: Graph, asset: Asset, check: Any) -> Finding | None:
-    table, column = check.arguments["table"], check.arguments["column"]
-    message = ""
-    if table not in graph:
-        message = f"There is no table `{table}` to refer to."
-    elif graph[table].bound and column.lower() not in {c.name.lower() for c in graph[table].columns}:
-        message = f"`{table}` has no column `{column}` to refer to."
-    elif graph[table].name.lower() in graph.downstream([asset.name.lower()]) and graph[table].name != asset.name:
-        message = f"`{table}` is made from `{asset.name}`, which cannot wait for it: check it on `{table}` instead."
-    if not message:
-        return None
-    return Finding(code="bad-check", message=message, file=check.file, line=check.line, column=1)
-
-
-def _bind_checks(binder: Binder, graph: Graph, asset: Asset, checks: Sequence[Any]) -> list[tuple[int, str, str]]:
-    from wherry.run.checking import bad_rows_sql
-
-    binder.table(asset)
-    wrong = []
-    for index, check in enumerate(checks):
-        if check.kind == "refers":
-            binder.table(graph[check.arguments["table"]])
-        try:
-            for function in graph.functions_in(f"{check.arguments} {check.where}"):
-                for table in graph.functions[function].tables:
-                    binder.table(graph[table])
-                binder.function(function, graph.functions[function].text)
-            binder.columns(bad_rows_sql(check, asset.name))
-        except BindError as error:
-            wrong.append((index, f"The check `{check.text}` cannot run: {error.message}", error.hint))
-    return wrong

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
 from wherry.model.asset import Asset, Column
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph
-from wherry.quoting import full_name, name, text
-from wherry.sql.place import place
+from wherry.model.graph import Function, Graph
+from wherry.sql.place import place_of_character
+from wherry.sql.statement import lead
 
 #: Columns that ``history on`` adds to those of its statement.
 HISTORY_COLUMNS = (("valid_from", "TIMESTAMP"), ("valid_to", "TIMESTAMP"), ("is_current", "BOOLEAN"))
@@ -23,83 +22,6 @@ class Memory(Protocol):
 
     def get(self, key: str) -> Any | None: ...
     def put(self, key: str, value: Any) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class BindError(Exception):
-    """DuckDB refuses a statement."""
-
-    code: str
-    message: str
-    hint: str
-    line: int
-    column: int
-
-
-class Binder:
-    """A scratch database with an empty table for every table whose columns are known."""
-
-    def __init__(self, folder: Path) -> None:
-        import duckdb
-
-        self._connection = duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": False})
-        self._connection.execute("SET errors_as_json = true")
-        self._connection.execute(f"SET file_search_path = {text(str(folder))}")
-        self._made: set[str] = set()
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def table(self, asset: Asset) -> None:
-        """Make the empty table of a bound asset, once."""
-        key = asset.name.lower()
-        if key in self._made:
-            return
-        self._made.add(key)
-        schema = name(asset.name.partition(".")[0])
-        columns = ", ".join(f"{name(column.name)} {column.type}" for column in asset.columns)
-        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        self._connection.execute(f"CREATE TABLE {full_name(asset.name)} ({columns})")
-
-    def function(self, key: str, create: str) -> None:
-        """Make a SQL macro, once. Raises ``BindError``."""
-        if f"function {key}" not in self._made:
-            self.columns(create, describe=False)
-            self._made.add(f"function {key}")
-
-    def columns(self, sql: str, *, parameters: Sequence[str] = (), describe: bool = True) -> list[tuple[str, str]]:
-        """Names and types of what ``sql`` returns. Raises ``BindError`` with the place in ``sql``."""
-        import duckdb
-
-        lead = "DESCRIBE\n" if describe else ""
-        values = {parameter: datetime(2000, 1, 1) for parameter in parameters}
-        try:
-            rows = self._connection.execute(lead + sql, values or None).fetchall()
-        except duckdb.Error as error:
-            raise _bind_error(str(error), lead + sql, 1 if describe else 0) from None
-        return [(str(row[0]), str(row[1])) for row in rows] if describe else []
-
-
-def _bind_error(raised: str, sql: str, lines_before: int) -> BindError:
-    _, _, body = raised.partition("{")
-    try:
-        details = json.loads("{" + body)
-    except ValueError:
-        details = {"exception_message": raised}
-    message = str(details.get("exception_message") or raised)
-    first, _, rest = message.partition("\n")
-    line, column = place(sql, int(details["position"])) if "position" in details else (lines_before + 1, 1)
-    subtype = str(details.get("error_subtype") or "")
-    code = {"COLUMN_NOT_FOUND": "unknown-column", "MISSING_ENTRY": "unknown-function"}.get(subtype, "does-not-bind")
-    hint = ""
-    if candidates := str(details.get("candidates") or ""):
-        best = candidates.split(",")[0].strip().strip('"')
-        hint = f"Did you mean `{best}`?"
-    elif "Did you mean" in rest:
-        hint = rest.strip().splitlines()[0]
-    if code == "unknown-column":
-        first = f"There is no column `{details.get('name', '')}` in what it reads."
-    return BindError(code, first.strip(), hint, line - lines_before, column)
 
 
 def bind(
@@ -122,7 +44,7 @@ def bind(
             work.asset(key)
     finally:
         work.close()
-    return replace(graph, assets=work.bound, findings=(*graph.findings, *work.findings))
+    return replace(graph, assets=work.bound, findings=(*graph.findings, *dict.fromkeys(work.findings)))
 
 
 class _Work:
@@ -154,7 +76,7 @@ class _Work:
             columns = [*columns, *HISTORY_COLUMNS]
         declared = {column.name.lower(): column for column in asset.columns}
         kept = self.storable if asset.build.word != "view" else (lambda kind: "")
-        self.bound[key] = replace(
+        bound = replace(
             asset,
             bound=True,
             columns=tuple(
@@ -162,51 +84,101 @@ class _Work:
                 for column, kind in columns
             ),
         )
-        self._expect_columns(asset, {column.lower(): column for column, _ in columns})
+        self._expect_columns(asset, [column for column, _ in columns])
+        self.bound[key] = bound if self._can_be_made(bound) else asset
 
     def _sql_columns(self, asset: Asset) -> list[tuple[str, str]] | None:
-        inputs = [self.bound[name.lower()] for name in asset.inputs]
+        # An input that is part of a cycle comes later than its reader.
+        inputs = [self.bound.get(name.lower(), asset) for name in asset.inputs]
         if not asset.meaning or not all(each.bound for each in inputs):
             return None
+        functions = [self.graph.functions[name] for name in asset.functions]
         signature = json.dumps(
-            [asset.text, [self.graph.functions[f].meaning for f in asset.functions]]
+            [asset.file, asset.text, [(function.text, function.file, function.line) for function in functions]]
             + [[each.name.lower(), [(c.name, c.type) for c in each.columns]] for each in inputs]
         )
-        key = "bind:" + blake2b(signature.encode(), digest_size=16).hexdigest()
-        stored = None if asset.files else self.memory.get(key)
+        stored = None if asset.files else self._recall("bind:", signature)
         if stored is None:
-            stored = self._bind(asset, inputs)
+            stored = self._bind(asset, inputs, functions)
             if not asset.files:
-                self.memory.put(key, stored)
+                self._keep("bind:", signature, stored)
         if "error" in stored:
-            self.findings.append(Finding(file=asset.file, **stored["error"]))
+            self.findings.append(Finding(**stored["error"]))
             return None
         return [(column, kind) for column, kind in stored["columns"]]
 
-    def _bind(self, asset: Asset, inputs: Sequence[Asset]) -> dict[str, Any]:
+    def _recall(self, kind: str, signature: str) -> Any:
+        return self.memory.get(kind + blake2b(signature.encode(), digest_size=16).hexdigest())
+
+    def _keep(self, kind: str, signature: str, value: Any) -> None:
+        self.memory.put(kind + blake2b(signature.encode(), digest_size=16).hexdigest(), value)
+
+    def _ready(self) -> Binder:
         if self._binder is None:
             self._binder = Binder(self.folder)
-        for each in inputs:
-            self._binder.table(each)
-        parameters = [p for p in ("start", "end") if f"${p}" in asset.text] if asset.build.word == "incremental" else []
-        try:
-            for function in asset.functions:
-                self._binder.function(function, self.graph.functions[function].text)
-            return {"columns": self._binder.columns(asset.text, parameters=parameters)}
-        except BindError as error:
-            fields = {"code": error.code, "message": error.message, "hint": error.hint}
-            return {"error": {**fields, "line": error.line, "column": error.column}}
+        return self._binder
 
-    def _expect_columns(self, asset: Asset, columns: Mapping[str, str]) -> None:
+    def _bind(self, asset: Asset, inputs: Sequence[Asset], functions: Sequence[Function]) -> dict[str, Any]:
+        binder, file, line = self._ready(), asset.file, 1
+        try:
+            for each in inputs:
+                binder.table(each)
+            for function in functions:
+                file, line = function.file, function.line
+                binder.function(function.name, function.text)
+            file, line = asset.file, 1
+            return {"columns": binder.columns(asset.text)}
+        except BindError as error:
+            hint = error.hint
+            if error.name and not hint and file == asset.file:
+                columns = list(dict.fromkeys(column.name for each in inputs for column in each.columns))
+                hint = did_you_mean(error.name, columns, f"There are: {', '.join(columns)}.")
+            fields = {"code": error.code, "message": error.message, "hint": hint, "file": file}
+            return {"error": {**fields, "line": line + error.line - 1, "column": error.column}}
+
+    def _can_be_made(self, asset: Asset) -> bool:
+        """Whether a table can have these columns; a finding for each that it cannot have."""
+        first: dict[str, str] = {}
+        for column in asset.columns:
+            if column.name.lower() in first:
+                message = f"`{asset.name}` returns the column `{column.name}` twice."
+                hint = "Give one of them another name; upper and lower case are the same."
+                if asset.build.word == "history" and column.name.lower() in dict(HISTORY_COLUMNS):
+                    hint = f"`history on` adds {', '.join(dict(HISTORY_COLUMNS))}: give yours another name."
+                line, across = place_of_character(asset.text, lead(asset.text)) if asset.text else (asset.line, 1)
+                self._tell(asset, "duplicate-column", message, hint, (line, across))
+                return False
+            first[column.name.lower()] = column.name
+        return asset.kind != "python" or self._types_are_known(asset)
+
+    def _types_are_known(self, asset: Asset) -> bool:
+        signature = json.dumps([column.type for column in asset.columns])
+        unknown = self._recall("types:", signature)
+        if unknown is None:
+            unknown = {kind: why for kind in {c.type for c in asset.columns} if (why := self._type_problem(kind))}
+            self._keep("types:", signature, unknown)
+        for column in asset.columns:
+            if column.type in unknown:
+                message = f"The type `{column.type}` of column `{column.name}` is not known."
+                self._tell(asset, "unknown-type", message, unknown[column.type], column.place)
+        return not unknown
+
+    def _type_problem(self, kind: str) -> str:
+        try:
+            self._ready().columns(f"SELECT CAST(NULL AS {kind})")
+        except BindError as error:
+            return error.hint or "Give a type of DuckDB, such as INTEGER, VARCHAR or DECIMAL(12,2)."
+        return ""
+
+    def _expect_columns(self, asset: Asset, columns: Sequence[str]) -> None:
         """A finding for every column that is spoken of and not there."""
-        spoken = [(column.name, "columns") for column in asset.columns]
-        spoken += [(column, "build") for column in asset.build.columns]
-        spoken += [(column, "checks") for check in asset.checks for column in check.arguments.get("columns", ())]
-        for column in dict.fromkeys(each for each, _ in spoken if each.lower() not in columns):
-            line = next((n for n, row in enumerate(asset.text.split("\n"), 1) if column in row), asset.line)
-            close = [real for low, real in columns.items() if low[:3] == column.lower()[:3]]
-            hint = f"Did you mean `{close[0]}`?" if close else f"Its columns are: {', '.join(columns.values())}."
-            message = f"`{asset.name}` has no column `{column}`."
-            self.findings.append(
-                Finding(code="unknown-column", message=message, hint=hint, file=asset.file, line=line, column=1)
-            )
+        spoken = {column.name: column.place for column in asset.columns}
+        spoken |= {column: asset.build.place for column in asset.build.columns if column not in spoken}
+        for column, at in spoken.items():
+            if column.lower() not in map(str.lower, columns):
+                hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
+                self._tell(asset, "unknown-column", f"`{asset.name}` has no column `{column}`.", hint, at)
+
+    def _tell(self, asset: Asset, code: str, message: str, hint: str, at: tuple[int, int]) -> None:
+        line, column = at if at[0] else (asset.line, 1)
+        self.findings.append(Finding(code=code, message=message, hint=hint, file=asset.file, line=line, column=column))

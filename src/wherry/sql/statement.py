@@ -12,18 +12,25 @@ from hashlib import blake2b
 from typing import Any
 
 from wherry.quoting import text
-from wherry.sql.place import place
+from wherry.sql.place import place, place_of_character
 
 #: Table functions whose first argument names files.
 _FILE_READERS = re.compile(r"(?:read_(?:csv|csv_auto|json|json_auto|ndjson|parquet|xlsx|text|blob)|parquet_scan)\Z")
 
 
+_LEAD = re.compile(r"(?:[\s;]+|--[^\n]*\n?|/\*.*?\*/)*", re.DOTALL)
 _END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|\Z)|/\*.*?\*/\s*)*\Z", re.DOTALL)
 
 
 def body(sql: str) -> str:
     """A statement without its closing semicolon, to stand inside another."""
     return _END.sub("", sql.rstrip())
+
+
+def lead(sql: str) -> int:
+    """How many characters of blanks and comments stand before the first word."""
+    match = _LEAD.match(sql)
+    return match.end() if match else 0
 
 
 class SqlError(ValueError):
@@ -112,13 +119,14 @@ class Parser:
         try:
             return [statement.query for statement in self._connect().extract_statements(sql)]
         except duckdb.Error as error:
-            raise SqlError(str(error).splitlines()[0]) from None
+            raise _split_error(str(error), sql) from None
 
     def _connect(self) -> Any:
         if self._connection is None:
             import duckdb
 
             self._connection = duckdb.connect(":memory:", config={"threads": 1})
+            self._connection.execute("SET errors_as_json = true")
         return self._connection
 
     def _tree(self, sql: str) -> tuple[str, Any]:
@@ -127,15 +135,27 @@ class Parser:
         row = self._connect().execute(f"SELECT json_serialize_sql({text(sql)})").fetchone()
         answer = json.loads(row[0])
         if answer["error"]:
-            message = answer["error_message"]
+            message = " ".join(str(answer["error_message"]).split())
             if answer.get("error_type") == "not implemented":
                 message = "only a SELECT can make a table"
-            line, column = place(sql, int(answer.get("position") or 0))
-            raise SqlError(message, line, column)
+            raise SqlError(message, *place_of_character(sql, int(answer.get("position") or 0)))
         statements = answer["statements"]
-        if len(statements) != 1:
-            raise SqlError("there is no statement here" if not statements else "there is more than one statement here")
+        if not statements:
+            raise SqlError("there is no statement here")
+        if len(statements) > 1:
+            first, second = self.split(sql)[:2]
+            start = sql.index(second, sql.index(first) + len(first)) + lead(second)
+            raise SqlError("there is more than one statement here", *place_of_character(sql, start))
         return row[0], statements[0]["node"]
+
+
+def _split_error(raised: str, sql: str) -> SqlError:
+    try:
+        details = json.loads(raised[raised.index("{") :])
+    except ValueError:
+        return SqlError(raised.splitlines()[0])
+    message = " ".join(str(details.get("exception_message")).split())
+    return SqlError(message, *place_of_character(sql, int(details.get("position") or 0)))
 
 
 class _Seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,17 +73,22 @@ def open_database(options: Options) -> duckdb.DuckDBPyConnection:
     return con
 
 
+def credential(options: Options, name: str) -> str:
+    """An option of the storage, or else the environment variable of the same name."""
+    return str(getattr(options, name)) or os.environ.get(name, "")
+
+
 def secret_parameters(options: Options) -> list[str]:
     """Parameters of CREATE SECRET for the bucket's credentials."""
     given = {
-        "KEY_ID": options.AWS_ACCESS_KEY_ID,
-        "SECRET": options.AWS_SECRET_ACCESS_KEY,
-        "SESSION_TOKEN": options.AWS_SESSION_TOKEN,
-        "REGION": options.AWS_REGION or "us-east-1",
+        "KEY_ID": credential(options, "AWS_ACCESS_KEY_ID"),
+        "SECRET": credential(options, "AWS_SECRET_ACCESS_KEY"),
+        "SESSION_TOKEN": credential(options, "AWS_SESSION_TOKEN"),
+        "REGION": credential(options, "AWS_REGION") or "us-east-1",
     }
     parameters = ["TYPE s3"] + [f"{name} {quoted(value)}" for name, value in given.items() if value]
-    if options.AWS_ENDPOINT_URL:
-        address = urlsplit(options.AWS_ENDPOINT_URL)
+    if endpoint := credential(options, "AWS_ENDPOINT_URL"):
+        address = urlsplit(endpoint)
         parameters += [
             f"ENDPOINT {quoted(address.netloc + address.path.rstrip('/'))}",
             "URL_STYLE 'path'",
@@ -93,7 +99,7 @@ def secret_parameters(options: Options) -> list[str]:
 
 def without_secrets(text: str, options: Options) -> str:
     """The text with credentials struck out."""
-    for secret in (options.AWS_SECRET_ACCESS_KEY, options.AWS_SESSION_TOKEN, options.AWS_ACCESS_KEY_ID):
-        if secret:
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"):
+        if secret := credential(options, name):
             text = text.replace(secret, "***")
     return text

@@ -22,7 +22,10 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Files in a folder, in a bucket or behind a web address: CSV, JSON, JSON Lines, Parquet and Excel."""
+    """Files in a folder, in a bucket or behind a web address: CSV, JSON, JSON Lines, Parquet and Excel.
+
+    Storage credentials that are not given here are taken from environment variables of the same names.
+    """
 
     #: The folder: relative to the project, absolute, ``s3://bucket/prefix`` or ``https://host/folder``.
     path: str = "."

@@ -1,0 +1,141 @@
+"""What is wrong with the promises about a project's tables (checks and unit tests), found without any rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from wherry.model.asset import Asset, Check
+from wherry.model.finding import Finding
+from wherry.model.graph import Graph, UnitTest
+from wherry.plan.recipe import digest
+from wherry.project.cache import Cache
+from wherry.project.nearest import did_you_mean
+from wherry.run.checking import bad_rows_sql
+from wherry.sql.binder import Binder, BindError
+
+
+def promise_findings(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
+    """A finding for every check that cannot run and every column of a unit test that is not there."""
+    work = _Checks(graph, folder, cache)
+    try:
+        findings = [finding for asset in graph.assets.values() for finding in work.of(asset)]
+    finally:
+        work.close()
+    return findings + [finding for test in graph.tests for finding in _test_findings(graph, test)]
+
+
+class _Checks:
+    """Binds each check to empty tables, those seen before from the cache."""
+
+    def __init__(self, graph: Graph, folder: Path, cache: Cache) -> None:
+        self.graph, self.folder, self.cache = graph, folder, cache
+        self._binder: Binder | None = None
+
+    def close(self) -> None:
+        if self._binder is not None:
+            self._binder.close()
+
+    def of(self, asset: Asset) -> Iterator[Finding]:
+        columns = {column.name.lower() for column in asset.columns}
+        for check in asset.checks:
+            if check.kind == "refers" and (problem := _refers_finding(self.graph, asset, check)):
+                yield problem
+            elif asset.bound and (not check.column or check.column.lower() in columns):
+                # One of a column that is not there is told where the column is declared.
+                yield from self._bound(asset, check)
+
+    def _bound(self, asset: Asset, check: Check) -> Iterator[Finding]:
+        functions = self.graph.functions_in(f"{check.arguments} {check.where}")
+        read = [name for function in functions for name in self.graph.functions[function].tables]
+        read += [check.arguments["table"]] if check.kind == "refers" else []
+        if not all(name in self.graph and self.graph[name].bound for name in read):
+            return
+        tables = [asset, *(self.graph[name] for name in read)]
+        key = "check:" + digest(
+            asset.name.lower(),
+            bad_rows_sql(check, asset.name),
+            json.dumps([[table.name.lower(), [(c.name, c.type) for c in table.columns]] for table in tables]),
+            *(self.graph.functions[function].meaning for function in functions),
+        )
+        stored = self.cache.get(key)
+        if stored is None:
+            stored = self._bind(asset, check, tables, functions)
+            self.cache.put(key, stored)
+        if stored:
+            message = f"The check `{check.text}` cannot run: {stored['message']}"
+            yield _finding("bad-check", check.file, check.line, message, stored["hint"])
+
+    def _bind(self, asset: Asset, check: Check, tables: Sequence[Asset], functions: Sequence[str]) -> Mapping[str, str]:
+        self._binder = self._binder or Binder(self.folder)
+        try:
+            for table in tables:
+                self._binder.table(table)
+            for function in functions:
+                self._binder.function(function, self.graph.functions[function].text)
+            self._binder.columns(bad_rows_sql(check, asset.name))
+        except BindError as error:
+            return {"message": error.message, "hint": error.hint}
+        return {}
+
+
+def _refers_finding(graph: Graph, asset: Asset, check: Check) -> Finding | None:
+    table, column = check.arguments["table"], check.arguments["column"]
+    message = hint = ""
+    if table not in graph:
+        message = f"There is no table `{table}` to refer to."
+        hint = did_you_mean(table, [each.name for each in graph.assets.values()], "See `wherry show`.")
+        return _finding("bad-check", check.file, check.line, message, hint)
+    other = graph[table]
+    columns = [each.name for each in other.columns]
+    if other.bound and column.lower() not in map(str.lower, columns):
+        message = f"`{other.name}` has no column `{column}` to refer to."
+        hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
+        return _finding("bad-check", check.file, check.line, message, hint)
+    if path := _waiting(graph, other.name.lower(), asset.name.lower()):
+        shown = " → ".join(graph.assets[key].name for key in (asset.name.lower(), *path))
+        message = f"The check `{check.text}` would have the tables wait for one another: {shown}."
+        hint = f"`{other.name}` cannot be ready before `{asset.name}` is checked: check it on `{other.name}` instead."
+        return _finding("cycle", check.file, check.line, message, hint)
+    return None
+
+
+def _waiting(graph: Graph, start: str, goal: str) -> tuple[str, ...]:
+    """How ``start`` waits for ``goal``, through inputs and what checks refer to; empty when it does not."""
+    if start == goal:
+        return ()
+    came: dict[str, str] = {start: ""}
+    todo = [start]
+    for key in todo:
+        asset = graph.assets[key]
+        referred = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
+        for name in (each.lower() for each in (*asset.inputs, *referred)):
+            if name in graph.assets and name not in came:
+                came[name] = key
+                todo.append(name)
+    path = [goal] if goal in came else []
+    while path and path[-1] != start:
+        path.append(came[path[-1]])
+    return tuple(reversed(path))
+
+
+def _test_findings(graph: Graph, test: UnitTest) -> Iterator[Finding]:
+    given = [(table, row, "gives") for table, rows in test.given.items() for row in rows]
+    spoken = {
+        (table, str(column), verb): None
+        for table, row, verb in (*given, *((test.table, row, "expects") for row in test.expect))
+        for column in row
+    }
+    for table, column, verb in spoken:
+        if table not in graph or not graph[table].bound:
+            continue
+        columns = [each.name for each in graph[table].columns]
+        if column.lower() not in map(str.lower, columns):
+            message = f"The test `{test.name}` {verb} a column `{column}` that `{table}` does not have."
+            hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
+            yield _finding("unknown-column", test.file, test.line, message, hint)
+
+
+def _finding(code: str, file: str, line: int, message: str, hint: str) -> Finding:
+    return Finding(code=code, message=message, hint=hint, file=file, line=line, column=1)
