@@ -116,7 +116,7 @@ _COLUMN_FORMS: tuple[tuple[re.Pattern[str], _Form], ...] = (
     (_BETWEEN, lambda m: ("between", {"low": _operand(m[1]), "high": _operand(m[2])})),
     (_IN, _in),
     (_MATCHES, _matches),
-    (_REFERS, lambda m: ("refers", {"table": m[1], "column": m[2]})),
+    (_REFERS, lambda m: ("refers", {"table": m[1], "column": m[2].strip('"')})),
 )
 
 

@@ -72,6 +72,9 @@ def read_yaml(text: str, *, file: str, line: int = 0, column: int = 0) -> Locate
         value = None if node is None else plain(node, "")
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
+        if mark is not None and not text[mark.index :].strip():
+            # What was never closed is found missing at the end only: show where it begins.
+            mark = getattr(error, "context_mark", None) or mark
         problem = getattr(error, "problem", None) or "it cannot be read"
         findings.append(
             Finding(

@@ -86,7 +86,7 @@ def _table_function(module: ast.Module, stem: str) -> tuple[ast.FunctionDef, ast
     found = [
         (node, decorator)
         for node in module.body
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for decorator in node.decorator_list
         if _called(decorator) in ("table", "wherry.table")
     ]
@@ -95,6 +95,8 @@ def _table_function(module: ast.Module, stem: str) -> tuple[ast.FunctionDef, ast
     if len(found) > 1:
         raise PythonProblem("A file defines one table, and this one decorates more functions.", found[1][0].lineno)
     function, decorator = found[0]
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise PythonProblem("A table function is a plain `def`, not `async def`.", function.lineno)
     if function.name != stem:
         raise PythonProblem(
             f"The function is called `{function.name}` and the file `{stem}.py`.",

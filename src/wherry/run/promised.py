@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph, UnitTest
+from wherry.model.graph import Graph, SqlCheck, UnitTest
 from wherry.plan.recipe import digest
 from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
@@ -21,6 +22,7 @@ def promise_findings(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
     work = _Checks(graph, folder, cache)
     try:
         findings = [finding for asset in graph.assets.values() for finding in work.of(asset)]
+        findings += [finding for check in graph.checks for finding in work.of_file(check)]
     finally:
         work.close()
     return findings + [finding for test in graph.tests for finding in _test_findings(graph, test)]
@@ -46,37 +48,51 @@ class _Checks:
                 # One of a column that is not there is told where the column is declared.
                 yield from self._bound(asset, check)
 
+    def of_file(self, check: SqlCheck) -> Iterator[Finding]:
+        """A file of SQL that returns bad rows."""
+        if not check.meaning:
+            return  # what is wrong with it is told already
+        problem = self._problem(check.text, check.inputs, check.functions)
+        if problem:
+            place = {"line": problem["line"], "column": problem["column"]}
+            yield Finding(
+                file=check.file, code=problem["code"], message=problem["message"], hint=problem["hint"], **place
+            )
+
     def _bound(self, asset: Asset, check: Check) -> Iterator[Finding]:
         functions = self.graph.functions_in(f"{check.arguments} {check.where}")
-        read = [name for function in functions for name in self.graph.functions[function].tables]
+        read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
         read += [check.arguments["table"]] if check.kind == "refers" else []
-        if not all(name in self.graph and self.graph[name].bound for name in read):
-            return
-        tables = [asset, *(self.graph[name] for name in read)]
-        key = "check:" + digest(
-            asset.name.lower(),
-            bad_rows_sql(check, asset.name),
-            json.dumps([[table.name.lower(), [(c.name, c.type) for c in table.columns]] for table in tables]),
-            *(self.graph.functions[function].meaning for function in functions),
-        )
-        stored = self.cache.get(key)
-        if stored is None:
-            stored = self._bind(asset, check, tables, functions)
-            self.cache.put(key, stored)
-        if stored:
-            message = f"The check `{check.text}` cannot run: {stored['message']}"
-            yield _finding("bad-check", check.file, check.line, message, stored["hint"])
+        if problem := self._problem(bad_rows_sql(check, asset.name), read, functions):
+            message = f"The check `{check.text}` cannot run: {problem['message']}"
+            yield _finding("bad-check", check.file, check.line, message, problem["hint"])
 
-    def _bind(self, asset: Asset, check: Check, tables: Sequence[Asset], functions: Sequence[str]) -> Mapping[str, str]:
+    def _problem(self, sql: str, read: Sequence[str], functions: Sequence[str]) -> Mapping[str, Any]:
+        """Why ``sql`` does not bind; empty when it does, or when what it reads is not known."""
+        if not all(name in self.graph and self.graph[name].bound for name in read):
+            return {}
+        tables = [self.graph[name] for name in read]
+        columns = json.dumps([[table.name.lower(), [(c.name, c.type) for c in table.columns]] for table in tables])
+        key = "check:" + digest(sql, columns, *(self.graph.functions[function].meaning for function in functions))
+        stored: Mapping[str, Any] | None = self.cache.get(key)
+        if stored is None:
+            stored = self._bind(sql, tables, functions)
+            self.cache.put(key, stored)
+        return stored
+
+    def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str]) -> Mapping[str, Any]:
         self._binder = self._binder or Binder(self.folder)
         try:
             for table in tables:
                 self._binder.table(table)
             for function in functions:
                 self._binder.function(function, self.graph.functions[function].text)
-            self._binder.columns(bad_rows_sql(check, asset.name))
+            self._binder.columns(sql)
         except BindError as error:
-            return {"message": error.message, "hint": error.hint}
+            there = ", ".join(dict.fromkeys(column.name for table in tables for column in table.columns))
+            hint = error.hint or (f"There are: {there}." if error.name else "")
+            place = {"line": error.line, "column": error.column}
+            return {"code": error.code, "message": error.message, "hint": hint, **place}
         return {}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from wherry.model.asset import Asset, Column
 from wherry.model.finding import Finding
 from wherry.model.graph import Function, Graph
+from wherry.sql.binder import Binder, BindError, did_you_mean
 from wherry.sql.place import place_of_character
 from wherry.sql.statement import lead
 
@@ -167,7 +168,7 @@ class _Work:
         try:
             self._ready().columns(f"SELECT CAST(NULL AS {kind})")
         except BindError as error:
-            return error.hint or "Give a type of DuckDB, such as INTEGER, VARCHAR or DECIMAL(12,2)."
+            return error.hint or "It must be a type of DuckDB."
         return ""
 
     def _expect_columns(self, asset: Asset, columns: Sequence[str]) -> None:

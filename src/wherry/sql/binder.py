@@ -102,6 +102,8 @@ def _bind_error(raised: str, sql: str, before: int) -> BindError:
         hint = did_you_mean(table[1], candidates, f"There is {', '.join(candidates)}." if candidates else "")
     elif details.get("error_subtype") == "NO_MATCHING_FUNCTION":
         hint = f"It is: {'; '.join(line.strip() for line in rest.splitlines()[1:] if line.strip())}."
+    elif code == "unknown-type":
+        hint = hint or "Give a type of DuckDB, such as INTEGER, VARCHAR or DECIMAL(12,2)."
     if offset is None:
         found = re.search(rf"\b{re.escape(absent)}\b", sql[lead(sql) :]) if absent else None
         line, column = place_of_character(sql, lead(sql) + (found.start() if found else 0))
