@@ -8,6 +8,7 @@ WherryError
 └── LakeError         the lake cannot do it
     ├── Conflict      somebody else moved the table meanwhile
     ├── NoSuchBranch
+    ├── NoSuchCommit
     └── NewerLake
 """
 
@@ -77,6 +78,13 @@ class NoSuchBranch(LakeError):
     """There is no such branch."""
 
     code = "no-such-branch"
+    exit_code = 2
+
+
+class NoSuchCommit(LakeError):
+    """There is no such commit."""
+
+    code = "no-such-commit"
     exit_code = 2
 
 

@@ -74,8 +74,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.Abort:
         _end(130, "Stopped. Published tables are as they were.")
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        if "--json" not in arguments:
+            error.show()
+            sys.exit(2)
+        from wherry.cli.failure import tell
+        from wherry.errors import UsageError
+
+        sys.exit(tell(UsageError(error.format_message()), as_json=True, trace=False))
     except KeyboardInterrupt:
         _end(130, "Stopped. Published tables are as they were; the next run goes on from here.")
     except BrokenPipeError:

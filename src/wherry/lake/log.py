@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from wherry.errors import LakeError
+from wherry.errors import LakeError, NoSuchCommit
 from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.clock import stamp
@@ -95,10 +95,10 @@ def by_id(engine: sa.Engine, prefix: str) -> Commit:
     with db.reading(engine) as connection:
         found = _complete(connection, query) if wanted else []
     if not found:
-        raise LakeError(f"there is no commit `{prefix}`", hint="`wherry log` lists the commits")
+        raise NoSuchCommit(f"there is no commit `{prefix}`", hint="`wherry log` lists the commits")
     if len(found) > 1:
         ids = ", ".join(c.id for c in found[:5])
-        raise LakeError(f"`{prefix}` could be any of {ids}", hint="give more characters")
+        raise NoSuchCommit(f"`{prefix}` could be any of {ids}", hint="give more characters")
     return found[0]
 
 
@@ -114,7 +114,7 @@ def resolve(engine: sa.Engine, at: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise LakeError(
+        raise NoSuchCommit(
             f"`{at}` is neither a commit nor a time", hint="give a commit of `wherry log`, or 2026-01-31 10:00"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -148,7 +148,8 @@ def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) 
     gaps = list(subtract(wanted, built.filled))
     if inputs_changed and built.filled:
         grain = asset.build.grain
-        newest = shift(max(piece.end for piece in built.filled), grain, -1)
+        # A backfill may have filled moments that are still to come.
+        newest = shift(min(max(piece.end for piece in built.filled), wanted.end), grain, -1)
         if built.reached is not None:
             newest = min(newest, floor(built.reached, grain))
         again = shift(newest, grain, -asset.build.lookback)

@@ -63,7 +63,7 @@ def read_config(folder: Path, env: str = "") -> Config:
     """Read ``folder``'s wherry.toml. Raises ``ProjectError`` with all that is wrong in it."""
     findings: list[Finding] = []
     variables = {**read_dotenv(folder / ".env"), **os.environ}
-    text = (folder / FILE).read_bytes().decode("utf-8", "replace")
+    text = (folder / FILE).read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -83,6 +83,12 @@ def read_config(folder: Path, env: str = "") -> Config:
 
     values: dict[str, Any] = {}
     overrides = document.get("env", {})
+    if not isinstance(overrides, dict):
+        problem("env", "`env` must be tables such as [env.prod].")
+        overrides = {}
+    for key in [key for key, value in overrides.items() if not isinstance(value, dict)]:
+        problem(key, f"`{key}` of [env] must be a table: [env.{key}].")
+        del overrides[key]
     if env and env not in overrides:
         problem(
             "env",

@@ -18,6 +18,10 @@ def make_project(folder: Path, template: str) -> list[str]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty.", hint="Choose another folder.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder.") from None
     origin = Path(__file__).parent.parent / "templates" / template
     beside = folder.parent / f".{folder.name}.new"
     shutil.rmtree(beside, ignore_errors=True)

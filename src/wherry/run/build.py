@@ -16,7 +16,7 @@ from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names
 from wherry.run.record import to_state
 from wherry.run.replace import place_for, take_place
-from wherry.run.session import MIRRORED_VALUES, Session
+from wherry.run.session import Session
 from wherry.sql.bind import HISTORY_COLUMNS
 
 
@@ -69,7 +69,8 @@ def _create(session: Session, cursor: DuckDB, work: Work, select: str) -> None:
     open it from the lake."""
     table = work.asset.name
     target = full_name(table)
-    select = select_storable(cursor.schema(select), select)
+    columns = cursor.schema(select)
+    select = select_storable(columns, select)
     in_memory = work.asset.kind == "sql" and session.small(work.asset.inputs)
     session.clear(table)
     if in_memory:
@@ -87,17 +88,8 @@ def _create(session: Session, cursor: DuckDB, work: Work, select: str) -> None:
             cursor.execute(f"DROP TABLE IF EXISTS {target}")
         raise
     take_place(session, (beside, table))
-    if in_memory and _values(cursor, target) <= MIRRORED_VALUES:
-        session.mirrored(table)
-        return
-    if in_memory:
-        cursor.execute(f"DROP TABLE {target}")
-    session.built(table)
-
-
-def _values(cursor: DuckDB, target: str) -> int:
-    rows = int(cursor.execute(f"SELECT count(*) FROM {target}")[0][0])
-    return rows * len(cursor.schema(f"FROM {target}"))
+    if not in_memory or not session.mirrored(table, len(columns)):
+        session.built(table)
 
 
 def _commit(
@@ -136,6 +128,8 @@ def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
     session.make_lake_schema(work.asset.name, cursor)
     written = place_for(session, work.asset.name) if anew else work.asset.name
     target = f"lake.{full_name(written)}"
+    if not anew:
+        _widen(cursor, target, cursor.schema(select, _moments(slices[0])))
     statements: list[tuple[str, Mapping[str, Any] | None]] = []
     for piece in slices:
         moments = _moments(piece)
@@ -270,8 +264,12 @@ def _widened(session: Session, cursor: DuckDB, work: Work, staged: str) -> str:
     """The lake's table, with a column added for each that the new rows have beyond it."""
     session.attach()
     target = f"lake.{full_name(work.asset.name)}"
+    _widen(cursor, target, cursor.schema(f"FROM {staged}"))
+    return target
+
+
+def _widen(cursor: DuckDB, target: str, columns: Sequence[tuple[str, str]]) -> None:
     there = {column.lower() for column, _ in cursor.schema(f"FROM {target}")}
-    for column, kind in cursor.schema(f"FROM {staged}"):
+    for column, kind in columns:
         if column.lower() not in there:
             cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
-    return target

@@ -31,10 +31,12 @@ def take_place(session: Session, *written: tuple[str, str]) -> None:
     """
     puts = []
     for beside, table in written:
+        if beside == table:
+            continue
         pointer = session.lake.pointer(session.branch, beside)
-        if beside != table and pointer is None and table.lower() in session.pointers:
+        if pointer is None and table.lower() in session.pointers:
             puts.append(Put(name=table, kind="dropped"))
-        elif beside != table and pointer is not None:
+        elif pointer is not None:
             puts.append(Put(name=table, kind="table", location=pointer.location, state=pointer.state))
             puts.append(Put(name=beside, kind="dropped"))
     if puts:

@@ -137,13 +137,19 @@ class Session:
             self._small.discard(key)
             self._shown.discard(key)
 
-    def mirrored(self, table: str) -> None:
-        """The in-memory table of that name holds the very rows of the branch's table: readers may take it."""
+    def mirrored(self, table: str, columns: int) -> bool:
+        """The in-memory table of that name holds the very rows of the branch's table: its readers take it if it is
+        small; else it goes, and False is returned."""
         with self._lock:
-            self.pointers[table.lower()] = self.lake.pointer(self.branch, table)  # type: ignore[assignment]
-            self._shown.add(table.lower())
-            self._small.add(table.lower())
+            pointer = self.lake.pointer(self.branch, table)
             self._kinds[table.lower()] = "TABLE"
+            if pointer is None or (pointer.rows or 0) * columns > MIRRORED_VALUES:
+                self.clear(table)
+                return False
+            self.pointers[pointer.key] = pointer
+            self._shown.add(pointer.key)
+            self._small.add(pointer.key)
+            return True
 
     def set_view(self, pointer: Pointer) -> None:
         """Take a view that the branch does not have yet; DuckDB binds it now, and raises what is wrong with it."""

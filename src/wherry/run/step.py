@@ -48,16 +48,16 @@ class Attempt:
     built: dict[str, Built]
     #: Changes of pointers that need no rows written: views, passed checks. Losing them costs time only.
     pending: dict[str, Put] = field(default_factory=dict)
-    cursors: set[DuckDB] = field(default_factory=set)
+    #: Every cursor that was made, and those of them that no step is using.
+    cursors: list[DuckDB] = field(default_factory=list)
+    free: list[DuckDB] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def carry_out(self, step: Step) -> AssetResult:
         """Do one step; what goes wrong is in the result."""
         asset = self.project.graph[step.name]
         began = time.perf_counter()
-        cursor = self.session.engine.cursor()
-        with self.lock:
-            self.cursors.add(cursor)
+        cursor = self._cursor()
         self.tell("started", name=asset.name)
         try:
             result = self._carry_out(asset, step, cursor)
@@ -67,10 +67,15 @@ class Attempt:
             result = AssetResult(name=asset.name, state="failed", reason=reason, findings=findings, fault=fault)
             self.tell("error", error=error)
         finally:
-            with self.lock:
-                self.cursors.discard(cursor)
-            cursor.close()
+            self.free.append(cursor)
         return replace(result, seconds=round(time.perf_counter() - began, 3))
+
+    def _cursor(self) -> DuckDB:
+        with self.lock:
+            if not self.free:
+                self.cursors.append(self.session.engine.cursor())
+                return self.cursors[-1]
+            return self.free.pop()
 
     def _carry_out(self, asset: Asset, step: Step, cursor: DuckDB) -> AssetResult:
         key = asset.name.lower()
