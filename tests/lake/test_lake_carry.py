@@ -107,9 +107,10 @@ def die(*_):
     os._exit(42)
 
 if moment == "statement":  # inside the transaction, when half of it is written
-    sqlalchemy.event.listen(
-        lake.engine, "after_cursor_execute", lambda c, u, text, *_: die() if text.startswith("INSERT INTO change") else None
-    )
+    def written(connection, cursor, text, *_):
+        if text.startswith("INSERT INTO change"):
+            die()
+    sqlalchemy.event.listen(lake.engine, "after_cursor_execute", written)
 elif moment == "before":
     sqlalchemy.event.listen(lake.engine, "commit", die)
 else:  # after COMMIT, before anybody hears of it

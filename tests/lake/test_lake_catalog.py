@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,7 @@ def test_commits_that_do_not_fit_are_refused(lake: Lake) -> None:
     assert post([{"type": "assert-current-schema-id", "current-schema-id": 5}]) == 409
     assert post([{"type": "assert-something"}]) == 400
     assert post([], [{"action": "do-something"}]) == 400
+    assert post([], [{"action": "replace-all", "metadata": {}}]) == 400
     assert post([], [{"action": "set-location", "location": "/etc"}]) == 400
     assert post([], [{"action": "set-location", "location": f"{lake.storage.root}/../x"}]) == 400
     assert post([], [{"action": "set-snapshot-ref", "ref-name": "main", "snapshot-id": 1, "type": "branch"}]) == 400
@@ -116,7 +119,7 @@ def test_schemas_and_their_properties(lake: Lake) -> None:
 
 def test_nonsense_is_refused_politely(lake: Lake) -> None:
     made(lake)
-    for method, path, body, status in [
+    cases: list[tuple[str, str, Any, int]] = [
         ("GET", "/", None, 400),
         ("GET", "/v1", None, 400),
         ("GET", "/v1/main", None, 400),
@@ -129,7 +132,8 @@ def test_nonsense_is_refused_politely(lake: Lake) -> None:
         ("GET", "/v1/main/namespaces/s/tables/t/rows", None, 404),
         ("GET", "/v1/main/namespaces/a%1Fb/tables/t", None, 404),
         ("POST", "/v1/main.1/namespaces", {"namespace": ["x"]}, 403),
-    ]:
+    ]
+    for method, path, body, status in cases:
         found, answer = ask(lake, method, path, body)
         assert found == status, (method, path, answer)
         assert answer["error"]["code"] == status and answer["error"]["message"] and answer["error"]["type"]
@@ -174,8 +178,8 @@ def test_what_is_not_http_is_hung_up_on(lake: Lake) -> None:
     assert converse(lake, b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n").startswith(b"HTTP/1.1 413")
     assert converse(lake, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").startswith(b"HTTP/1.1 501")
     assert converse(lake, b"POST / HTTP/1.1\r\n" + token + b"Content-Length: 9\r\n\r\n{") == b""
-    with pytest.raises(ConnectionError):
-        converse(lake, b"x" * 2_000_000)
+    with suppress(OSError):
+        assert converse(lake, b"x" * 2_000_000) == b""
 
 
 def test_the_server_listens_on_loopback_only_and_ends_with_the_lake(tmp_path: Path) -> None:
@@ -194,6 +198,17 @@ def test_many_connections_at_once(lake: Lake, db: duckdb.DuckDBPyConnection) -> 
     assert [other.execute("SELECT i FROM m.s.t").fetchall() for other in others] == [[(1,)]] * 20
     for other in others:
         other.close()
+
+
+def test_a_proxy_is_not_asked_for_the_catalog(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "example.org")
+    with connect() as connection:
+        lake.attach(connection, "main", "m")
+        connection.execute("CREATE SCHEMA m.s")
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.org,127.0.0.1"
 
 
 def test_extensions_come_from_packages_and_a_missing_one_is_named() -> None:
@@ -256,15 +271,17 @@ def test_work_from_before_a_restart_of_the_machine_is_not_published(lake: Lake) 
 
 
 def test_a_database_that_cannot_be_had_is_told(lake: Lake) -> None:
-    with database.writing(lake.engine), pytest.raises(LakeError, match="locked"):
-        with lake.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout=1")
-        lake.create_branch("dev")
+    with database.writing(lake.engine):
+        raw = lake.engine.raw_connection()
+        raw.cursor().execute("PRAGMA busy_timeout=1")
+        raw.close()
+        with pytest.raises(LakeError, match="locked"):
+            lake.create_branch("dev")
 
 
 def test_the_same_tables_can_be_made_in_postgresql() -> None:
     for table in database.metadata.sorted_tables:
-        text = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        text = str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
         assert ("BIGSERIAL" in text) == (table.name in ("commit", "event"))
 
 

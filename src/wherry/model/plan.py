@@ -38,6 +38,8 @@ class Built:
     partial: bool = False
     #: Whether these rows are on the branch of an unfinished run only.
     unpublished: bool = False
+    #: What is published instead, where these rows are not; None: nothing.
+    published: "Built | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Step:
     refill: bool = False
     #: Whether checks run although nothing is built.
     only_checks: bool = False
+    #: Whether what an unfinished run gathered is given up: it goes on from what is published.
+    give_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from wherry.plan.recipe import lineages, promises, recipe
 
 #: Tables of these build words can be made again from their inputs alone.
 REBUILDABLE = ("view", "replace", "incremental")
+#: Tables of these build words keep rows of earlier builds.
+GATHERING = ("append", "incremental", "merge", "history")
 
 
 def make_plan(
@@ -39,7 +41,9 @@ def make_plan(
         else:
             step = table_step(asset, built.get(key), found[key], request, built, moving, files(asset))
         if step.action == "skip":
-            step = _settled(step, built[key], promised[key])
+            kept = built[key].published if step.give_up else built[key]
+            assert kept is not None
+            step = _settled(step, kept, promised[key])
         steps.append(step)
         if step.action != "skip":
             moving[key] = step
@@ -89,8 +93,6 @@ def table_step(
     if built.lineage != lineage and asset.build.word in REBUILDABLE:
         reason = "its file was changed" if built.meaning != asset.meaning else _changed_upstream(asset, moving)
         return _first(asset, reason, wanted)
-    if incremental and wanted and (request.start or request.until):
-        return Step(name=name, action="build", reason="backfill was asked for", slices=(wanted,))
     reason = ""
     if built.meaning != asset.meaning:
         reason = "its file was changed; rows gathered before stay (--full builds them again)"
@@ -102,6 +104,12 @@ def table_step(
         reason = "an input is not built yet"
     elif recipe(asset, {n.lower(): versions[n.lower()].version for n in asset.inputs}, files) != built.recipe:
         reason = "its inputs changed since it was built"
+    if reason and built.unpublished and asset.build.word in GATHERING:
+        # Rows from inputs that were never published must not stay: a run that did not finish changes nothing.
+        again = table_step(asset, built.published, lineage, request, versions, moving, files)
+        return replace(again, give_up=True)
+    if incremental and wanted and (request.start or request.until):
+        return Step(name=name, action="build", reason="backfill was asked for", slices=(wanted,))
     if incremental and wanted:
         slices = _slices(asset, built, wanted, inputs_changed=bool(reason))
         if slices:

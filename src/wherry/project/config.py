@@ -68,18 +68,21 @@ def read_config(folder: Path, env: str = "") -> Config:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _TOML_PLACE.search(str(error))
+        line = int(at[1]) if at else 1
         finding = Finding(
             code="not-toml",
             message=f"This is not TOML: {_TOML_PLACE.sub('', str(error)).strip()}.",
             file=FILE,
-            line=int(at[1]) if at else 1,
+            line=line,
             column=int(at[2]) if at else 1,
+            source_line=text.split("\n")[line - 1],
         )
         raise ProjectError(findings=[finding]) from None
 
     def problem(key: str, message: str, hint: str = "", code: str = "bad-value") -> None:
         line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
-        findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1))
+        row = text.split("\n")[line - 1]
+        findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
 
     values: dict[str, Any] = {}
     overrides = document.get("env", {})

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.pointer import Put
+from wherry.lake.pointer import Put, same
 from wherry.model.graph import Graph
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, Event, Run, RunState
@@ -152,7 +152,7 @@ class _Run:
         """Drop the run's branch when it holds nothing that is still to be published."""
         work = self.run.work_branch
         base = self.lake.base_pointers(work)
-        if not any(p.kind != "dropped" or key in base for key, p in self.lake.own_pointers(work).items()):
+        if all(same(pointer, base.get(key)) for key, pointer in self.lake.own_pointers(work).items()):
             self.lake.drop_branch(work)
 
     def _drop(self, plan: Plan, attempt: Attempt) -> None:

@@ -31,25 +31,28 @@ class Seen:
 
 def see(lake: Lake, branch: str) -> Seen:
     """Published tables, overlaid with those of the newest unfinished run whose ground has not moved since."""
-    pointers = dict(lake.pointers(branch))
+    published = lake.pointers(branch)
     work = [info for info in lake.branches() if info.name.startswith(WORK) and info.parent == branch]
     unfinished = tuple(info.name for info in sorted(work, key=lambda info: info.created_at, reverse=True))
     own: dict[str, Pointer] = {}
     if unfinished:
         base = lake.base_pointers(unfinished[0])
-        own = {k: p for k, p in lake.own_pointers(unfinished[0]).items() if same(pointers.get(k), base.get(k))}
-    return Seen(pointers=pointers | own, built=_built(pointers | own, own), unfinished=unfinished)
+        own = {k: p for k, p in lake.own_pointers(unfinished[0]).items() if same(published.get(k), base.get(k))}
+    return Seen(pointers=published | own, built=_built(published, own), unfinished=unfinished)
 
 
 def see_work(lake: Lake, work_branch: str) -> Seen:
     """What the branch of a run holds: what it changed, over what is published."""
-    pointers = lake.pointers(work_branch)
-    return Seen(pointers=pointers, built=_built(pointers, lake.own_pointers(work_branch)), unfinished=())
+    published, own = lake.base_pointers(work_branch), lake.own_pointers(work_branch)
+    return Seen(pointers=lake.pointers(work_branch), built=_built(published, own), unfinished=())
 
 
-def _built(pointers: Mapping[str, Pointer], own: Mapping[str, Pointer]) -> dict[str, Built]:
+def _built(published: Mapping[str, Pointer], own: Mapping[str, Pointer]) -> dict[str, Built]:
     built = {}
-    for key, pointer in pointers.items():
+    for key, pointer in {**published, **own}.items():
         if pointer.kind != "dropped" and not key.endswith(NEW) and (state := from_state(pointer.state)):
-            built[key] = replace(state, unpublished=key in own)
+            ground = published.get(key)
+            if key in own and not same(pointer, ground):
+                state = replace(state, unpublished=True, published=from_state(ground.state) if ground else None)
+            built[key] = state
     return built

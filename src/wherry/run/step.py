@@ -181,6 +181,8 @@ class Attempt:
         files = fingerprint(asset, self.project.config.folder)
         # Its inputs are settled now; what looked like a change may not have been one.
         step = table_step(asset, before, self.lineages[key], self.request, self.built, {}, files)
+        if step.give_up:
+            before = self._give_up(asset)
         if step.action == "skip":
             return "skipped", planned.reason if planned.action == "skip" else "its inputs did not change after all"
         wanted = recipe(asset, {name.lower(): self.built[name.lower()].version for name in asset.inputs}, files)
@@ -206,6 +208,24 @@ class Attempt:
             state = self.session.pointers[key].state
             self.built[key] = from_state(state) or built
         return "built", planned.reason
+
+    def _give_up(self, asset: Asset) -> Built | None:
+        """Take the run's branch back to what is published of a table; what is remembered of that."""
+        key = asset.name.lower()
+        ground = self.lake.base_pointers(self.session.branch).get(key)
+        put = Put(name=asset.name, kind="dropped")
+        if ground is not None:
+            put = Put(
+                name=asset.name, kind=ground.kind, sql=ground.sql, location=ground.location, state=dict(ground.state)
+            )
+        self.lake.put(self.session.branch, [put], author="", message=f"give up what was gathered in {asset.name}")
+        self.session.built(asset.name)
+        before = from_state(ground.state) if ground is not None else None
+        with self.lock:
+            self.built.pop(key)
+            if before is not None:
+                self.built[key] = before
+        return before
 
     def _view(self, asset: Asset, built: Built) -> None:
         functions = [self.project.graph.functions[name].text for name in asset.functions]

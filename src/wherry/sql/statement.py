@@ -94,9 +94,12 @@ class Parser:
 
     def read(self, sql: str) -> Statement:
         """Read one SELECT. Raises ``SqlError`` with the place of the problem."""
-        written, tree = self._tree(sql)
         seen = _Seen()
-        _walk(tree, frozenset(), seen)
+        try:
+            written, tree = self._tree(sql)
+            _walk(tree, frozenset(), seen)
+        except RecursionError:
+            raise SqlError("its expressions are nested too deeply") from None
         tables = {
             (schema.lower(), table.lower()): (schema, table, offset) for schema, table, offset in reversed(seen.tables)
         }
@@ -131,6 +134,8 @@ class Parser:
 
     def _tree(self, sql: str) -> tuple[str, Any]:
         """The syntax tree, as DuckDB writes it and as values."""
+        if "\0" in sql:
+            raise SqlError("there is a NUL character in it", *place_of_character(sql, sql.index("\0")))
         # As a literal: binding a parameter makes duckdb import pandas, where it is installed.
         row = self._connect().execute(f"SELECT json_serialize_sql({text(sql)})").fetchone()
         answer = json.loads(row[0])

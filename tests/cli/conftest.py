@@ -1,0 +1,43 @@
+"""The command line, called in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.commands import Answer, Wherry
+from wherry.cli import main
+
+
+@pytest.fixture
+def wherry(capfd: pytest.CaptureFixture[str]) -> Wherry:
+    def call(*words: str | Path) -> Answer:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        shown = capfd.readouterr()
+        assert "Traceback" not in shown.out + shown.err
+        return Answer(code=int(stop.value.code or 0), out=shown.out, err=shown.err)
+
+    return call
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with two tables that need no source."""
+    folder = tmp_path / "shop"
+    for path, text in {
+        "wherry.toml": 'name = "shop"\n',
+        "tables/staging/orders.sql": "SELECT 1 AS order_id, DATE '2026-01-01' AS day, 2.5 AS amount\n",
+        "tables/marts/revenue.sql": (
+            "-- Revenue per day.\n--\n-- owner: finance\n-- columns:\n"
+            '--   revenue: {about: EUR, checks: [not_null, ">= 0"]}\n-- checks: [rows > 0]\n\n'
+            "SELECT day, sum(amount) AS revenue FROM staging.orders GROUP BY ALL\n"
+        ),
+        "tests/revenue.yml": (
+            "table: marts.revenue\nadded up:\n  given: {staging.orders: [{day: 2026-01-01, amount: 2}]}\n"
+            "  expect: [{revenue: 2}]\n"
+        ),
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder

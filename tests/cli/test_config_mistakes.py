@@ -1,0 +1,81 @@
+"""Mistakes in wherry.toml and in what is called a project."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.commands import Wherry
+
+MISTAKES = {
+    "not toml": ("name = \n", "not-toml", 1, 8, "not TOML"),
+    "not toml below": ('name = "x"\n\n[env.prod\n', "not-toml", 3, 10, "not TOML"),
+    "no name": ('lake = "here"\n', "bad-value", 1, 1, "needs a `name`"),
+    "empty": ("", "bad-value", 1, 1, "needs a `name`"),
+    "unknown key": ('name = "x"\ndatabse = "y"\n', "unknown-key", 2, 1, "no key `databse`"),
+    "wrong type": ('name = "x"\nlake = 1\n', "bad-value", 2, 1, "`lake` must be text"),
+    "name is a number": ("name = 1\n", "bad-value", 1, 1, "`name` must be text"),
+    "missing variable": ('name = "x"\n\nlake = "${NOBODY_SET_THIS}"\n', "missing-variable", 3, 1, "NOBODY_SET_THIS"),
+    "unknown engine": ('name = "x"\nengine = "sparc"\n', "bad-value", 2, 1, "no engine `sparc`"),
+    "bucket": ('name = "x"\nlake = "s3://here"\n', "bad-value", 2, 1, "path on this machine"),
+    "env is text": ('name = "x"\nenv = "prod"\n', "bad-value", 2, 1, "`env`"),
+    "override of a wrong type": ('name = "x"\n[env.prod]\nlake = 1\n', "bad-value", 3, 1, "`lake` must be text"),
+    "unknown key of an override": ('name = "x"\n[env.prod]\nlaek = "y"\n', "unknown-key", 3, 1, "no key `laek`"),
+    "env holds a value": ('name = "x"\n[env]\nprod = "y"\n', "bad-value", 3, 1, "prod"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_in_the_configuration_is_told_with_its_line(name: str, wherry: Wherry, tmp_path: Path) -> None:
+    text, code, line, column, fragment = MISTAKES[name]
+    (tmp_path / "wherry.toml").write_text(text)
+    answer = wherry("check", "--project", tmp_path, "--env", "prod" if "[env.prod]" in text else "", "--json")
+    (finding,) = answer.json["findings"]
+    where = finding["file"], finding["line"], finding["column"]
+    assert (finding["code"], where) == (code, ("wherry.toml", line, column)), finding
+    assert fragment in finding["message"]
+    assert answer.code == 2
+
+
+def test_all_mistakes_of_the_configuration_are_told_at_once(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "wherry.toml").write_text('nmae = "x"\nlake = 1\nengine = "sparc"\n')
+    codes = [finding["code"] for finding in wherry("check", "--project", tmp_path, "--json").json["findings"]]
+    assert sorted(codes) == ["bad-value", "bad-value", "bad-value", "unknown-key"]
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "wherry.toml").write_bytes(b'\xef\xbb\xbfname = "x"\r\n')
+    assert wherry("check", "--project", tmp_path).code == 0
+
+
+def test_an_environment_that_is_not_there_names_the_nearest(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "wherry.toml").write_text('name = "x"\n[env.production]\nlake = "y"\n')
+    (finding,) = wherry("check", "--project", tmp_path, "--env", "prodution", "--json").json["findings"]
+    assert finding["code"] == "unknown-env"
+    assert "production" in finding["hint"]
+
+
+def test_a_variable_may_come_from_a_dotenv_file(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "wherry.toml").write_text('name = "x"\nlake = "${WHERRY_CASE_FOLDER}/lake"\n')
+    (tmp_path / ".env").write_text("# a comment\nexport WHERRY_CASE_FOLDER='here and there'\n")
+    assert wherry("check", "--project", tmp_path).code == 0
+
+
+def test_a_folder_that_is_no_project_says_what_to_do(wherry: Wherry, tmp_path: Path) -> None:
+    answer = wherry("check", "--project", tmp_path, "--json")
+    (finding,) = answer.json["findings"]
+    assert "wherry.toml" in finding["message"]
+    assert "wherry new" in finding["hint"]
+    assert answer.code == 2
+
+
+def test_a_project_is_found_from_a_folder_inside_it(
+    wherry: Wherry, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop / "tables" / "marts")
+    assert wherry("check", "--json").json == {"assets": 2, "findings": []}
+
+
+def test_a_folder_that_is_not_there_says_so(wherry: Wherry, tmp_path: Path) -> None:
+    answer = wherry("check", "--project", tmp_path / "nowhere", "--json")
+    assert answer.code == 2
+    assert answer.json["findings"]

@@ -1,0 +1,150 @@
+"""Which files are read again, and what a load survives."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from wherry.errors import ProjectError, SourceError
+from wherry.sources import files
+from wherry.sources.files import source
+from wherry.testing import check_source
+
+
+def test_full_is_read_again_when_something_changed(folder: Any) -> None:
+    folder.write("a.csv", "id\n1\n2\n")
+
+    def change() -> int:
+        folder.write("a.csv", "id\n1\n2\n3\n")
+        return 3
+
+    check_source(source, folder.options, folder.request("a.csv"), 2, change)
+
+
+@pytest.mark.parametrize("group", [1, 100, 64 << 20])
+def test_incremental_conforms(folder: Any, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
+    monkeypatch.setattr(files, "GROUP_BYTES", group)
+    for i in range(12):
+        folder.write(f"e/{i:02}.jsonl", f'{{"id":{i},"a":"x{i}"}}\n' * 3)
+
+    def change() -> int:
+        folder.write("e/03.jsonl", '{"id":3,"new":1.5}\n')
+        folder.write("e/50.jsonl", '{"id":"text"}\n')
+        (folder.path / "e/00.jsonl").unlink()
+        return 36 - 3 + 1 + 1
+
+    check_source(source, folder.options, folder.request("e/*.jsonl", "incremental"), 36, change)
+
+
+def test_changed_files_replace_their_rows(folder: Any) -> None:
+    folder.write("a.csv", "id\n1\n")
+    folder.write("b.csv", "id\n2\n")
+    before = folder.read("*.csv", "incremental")
+    assert before.replaces == [None]
+    folder.write("b.csv", "id\n3\n")
+    folder.write("c.csv", "id\n4\n")
+    assert folder.changed("*.csv", "incremental", before.cursor) == "1 new file, 1 changed"
+    after = folder.read("*.csv", "incremental", before.cursor)
+    assert after.replaces == [("_file", "b.csv"), None]
+    assert after.rows == [{"id": 3, "_file": "b.csv"}, {"id": 4, "_file": "c.csv"}]
+    assert folder.changed("*.csv", "incremental", after.cursor) is None
+
+
+def test_same_content_is_not_read_again(folder: Any) -> None:
+    path = folder.write("a.csv", "id\n1\n")
+    os.utime(path, ns=(1, 1))
+    cursor = folder.read("a.csv").cursor
+    os.utime(path, ns=(5, 5))
+    assert folder.changed("a.csv", "full", cursor) is None
+    assert folder.read("a.csv", cursor=cursor).cursors == []
+    folder.write("a.csv", "id\n2\n")
+    os.utime(path, ns=(1, 1))
+    assert folder.changed("a.csv", "full", cursor) == "a.csv changed"
+
+
+def test_reasons(folder: Any) -> None:
+    folder.write("a.csv", "id\n1\n")
+    assert folder.changed("*.csv", "full", None) == "never read: 1 file"
+    cursor = folder.read("*.csv").cursor
+    folder.write("b.csv", "id\n1\n")
+    folder.write("c.csv", "id\n1\n")
+    assert folder.changed("*.csv", "full", cursor) == "2 new files"
+    (folder.path / "a.csv").unlink()
+    assert folder.changed("*.csv", "full", cursor) == "2 new files, 1 gone"
+    assert folder.changed("*.csv", "incremental", cursor) == "2 new files"
+
+
+def test_a_drop_folder_may_be_emptied(folder: Any) -> None:
+    path = folder.write("a.csv", "id\n1\n")
+    cursor = folder.read("*.csv", "incremental").cursor
+    path.unlink()
+    assert folder.changed("*.csv", "incremental", cursor) is None
+    assert folder.read("*.csv", "incremental", cursor).rows == []
+
+
+def test_types_are_kept_from_one_load_to_the_next(folder: Any) -> None:
+    folder.write("a.csv", "id,zip,gone\n1,007,1\n")
+    first = folder.read("*.csv", "incremental")
+    folder.write("b.csv", "id,zip,more\n2,100,x\n")
+    second = folder.read("*.csv", "incremental", first.cursor)
+    assert second.rows == [{"id": 2, "zip": "100", "gone": None, "more": "x", "_file": "b.csv"}]
+    folder.write("c.csv", "id\n")
+    assert folder.read("*.csv", "incremental", second.cursor).types == second.types
+
+
+@pytest.mark.parametrize("what", ["grows", "vanishes"])
+def test_a_file_that_changes_meanwhile_gives_nothing(folder: Any, what: str) -> None:
+    path = folder.write("a.csv", "id\n" + "1\n" * 300_000)
+    batch = next(iter(source.read(folder.options, folder.request("a.csv"), None)))
+    if what == "grows":
+        with path.open("a") as out:
+            out.write("2\n")
+    else:
+        path.unlink()
+    with pytest.raises(SourceError, match="changed while it was being read"):
+        batch.rows.read_all()
+    with pytest.raises(SourceError, match="changed while it was being read"):
+        batch.rejects()
+
+
+def test_many_small_files_are_one_batch(folder: Any) -> None:
+    folder.write("many/x", "")
+    for i in range(2_000):
+        (folder.path / f"many/{i:05}.csv").write_text(f"id,name\n{i},n{i}\n")
+    got = folder.read("many/*.csv", "incremental")
+    assert len(got.cursors) == 1 and len(got.rows) == 2_000 and len(got.cursor["files"]) == 2_000
+
+
+def test_nothing_matches(folder: Any) -> None:
+    folder.write("customers.csv", "id\n1\n")
+    for name, hint in (("custmers.csv", "Did you mean `customers.csv`"), ("*.json", "`customers.csv`")):
+        with pytest.raises(SourceError) as error:
+            folder.changed(name, "full", None)
+        assert hint in error.value.findings[0].hint
+    with pytest.raises(ProjectError, match="outside"):
+        folder.read("../x.csv")
+    with pytest.raises(SourceError, match="does not exist"):
+        source.changed(source.Options(path="nowhere", project=str(folder.path)), folder.request("a.csv"), None)
+    assert source.changed(source.Options(path=".", project=str(folder.path)), folder.request("customers.csv"), None)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_permission_denied(folder: Any) -> None:
+    folder.write("a.csv", "id\n1\n").chmod(0)
+    with pytest.raises(SourceError, match="Permission denied"):
+        folder.read("a.csv")
+
+
+def test_columns_without_reading(folder: Any) -> None:
+    folder.write("a.csv", "id,name\n" + "1,x\n" * 50_000)
+    assert source.columns(folder.options, folder.request("a.csv")) == {"id": "BIGINT", "name": "VARCHAR"}
+    assert source.columns(folder.options, folder.request("b.csv")) is None
+
+
+def test_a_column_of_the_files_may_not_be_called_file(folder: Any) -> None:
+    folder.write("a.csv", "_file\n1\n")
+    assert folder.read("a.csv").rows == [{"_file": 1}]
+    with pytest.raises(ProjectError, match="_file"):
+        folder.read("a.csv", "incremental")
