@@ -11,6 +11,7 @@ import click
 from wherry.cli.common import Place, about_project
 
 if TYPE_CHECKING:
+    from wherry.run.reading import Reading
     from wherry.run.session import Session
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -39,41 +40,21 @@ def command(place: Place, query: str | None, form: str, output: Path | None, at:
     config = place.config()
     if place.as_json:
         form = "json"
-    with place.lake(config) as lake, reading(config, lake, place.branch, lake.resolve(at) if at else None) as session:
-        _define_functions(place, session)
+    with place.lake(config) as lake, reading(config, lake, place.branch, lake.resolve(at) if at else None) as read:
         if query is None and sys.stdin.isatty():
-            return _shell(session)
-        answer(session, sys.stdin.read() if query in (None, "-") else str(query), form, output)
+            return _shell(read)
+        answer(read, sys.stdin.read() if query in (None, "-") else str(query), form, output)
     return 0
 
 
-def _define_functions(place: Place, session: Session) -> None:
-    """The project's SQL functions, as far as they can be made without their tables."""
-    from contextlib import suppress
-
-    import duckdb
-
-    from wherry.project.cache import Cache
-    from wherry.project.reader import read_project
-
-    config = place.config()
-    if not (config.folder / "functions").is_dir():
-        return
-    graph = read_project(config, Cache(None))
-    for function in graph.functions.values():
-        with suppress(duckdb.Error):
-            session.show([table for table in function.tables if table.lower() in session.pointers])
-            session.define(function.text)
-
-
-def answer(session: Session, query: str, form: str, output: Path | None) -> None:
+def answer(read: Reading, query: str, form: str, output: Path | None) -> None:
     """Run a query and print what it returns, streamed. Raises ``UsageError`` with the reason DuckDB gives."""
     import duckdb
 
     from wherry.errors import UsageError
-    from wherry.run.reading import show_what_it_reads
 
-    show_what_it_reads(session, query)
+    read.make_ready(query)
+    session = read.session
     try:
         if form == "table":
             _print_table(session, query)
@@ -159,7 +140,7 @@ def _parquet(session: Session, query: str, output: Path | None) -> None:
     session.engine.execute(f"COPY (\n{body(query)}\n) TO {text(str(output.resolve()))} (FORMAT parquet)")
 
 
-def _shell(session: Session) -> int:
+def _shell(read: Reading) -> int:
     """Read statements up to their semicolon and answer them, until the end of input."""
     import contextlib
 
@@ -183,12 +164,12 @@ def _shell(session: Session) -> int:
         if not lines and line.strip() in (".quit", ".exit"):
             return 0
         if not lines and line.strip() == ".tables":
-            click.echo("\n".join(sorted(pointer.full_name for pointer in session.pointers.values())))
+            click.echo("\n".join(sorted(pointer.full_name for pointer in read.session.pointers.values())))
             continue
         lines.append(line)
         if line.rstrip().endswith(";"):
             try:
-                answer(session, "\n".join(lines), "table", None)
+                answer(read, "\n".join(lines), "table", None)
             except WherryError as error:
                 show_findings(error.findings)
             lines = []

@@ -58,3 +58,10 @@ def same(one: Pointer | None, other: Pointer | None) -> bool:
     if other is None or other.kind != one.kind:
         return False
     return one.location == other.location and one.sql == other.sql and one.state == other.state
+
+
+def as_put(pointer: Pointer) -> Put:
+    """The change that makes a name mean what ``pointer`` says."""
+    return Put(
+        name=pointer.full_name, kind=pointer.kind, sql=pointer.sql, location=pointer.location, state=dict(pointer.state)
+    )

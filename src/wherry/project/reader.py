@@ -51,6 +51,15 @@ def read_project(config: Config, cache: Cache) -> Graph:
     return replace(graph, findings=with_source_lines(graph.findings, texts))
 
 
+def read_functions(config: Config) -> Graph:
+    """A graph of the project's SQL functions alone, for queries; broken ones are left out."""
+    drafts = Drafts()
+    sql = SqlFiles(Cache(None), drafts)
+    for file in _files(config.folder, "functions", (".sql",)):
+        sql.functions(file, (config.folder / file).read_bytes().decode("utf-8-sig", "replace"))
+    return join(drafts)
+
+
 def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> tuple[Finding, ...]:
     """The findings in the order of files and lines, each with the text of its line."""
     lines = {file: texts[file].split("\n") for file in {f.file for f in findings} if file in texts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from types import ModuleType
 
 from wherry.checks import find
@@ -96,7 +97,8 @@ def _relation(check: Check, table: str) -> str:
 
 
 def _result(check: Check, failing: int, looked: int, error: str) -> CheckResult:
-    allowed = (1 - check.mostly) * looked
+    # A fraction, since in floating point 1 of 10 rows is more than what 0.9 leaves.
+    allowed = (1 - Fraction(str(check.mostly))) * looked
     bad = bool(error) or failing > allowed
     state = "passed" if not bad else "warned" if check.severity == "warn" and not error else "failed"
     return CheckResult(check=check.text, column=check.column, state=state, failing=failing, error=error)  # type: ignore[arg-type]

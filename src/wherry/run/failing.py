@@ -24,7 +24,8 @@ def failing_rows(config: Config, lake: Lake, asset: Asset, branch: str, limit: i
     branches = {info.name for info in lake.branches()}
     place = run.work_branch if run.work_branch in branches else branch
     answers = []
-    with reading(config, lake, place) as session:
+    with reading(config, lake, place) as read:
+        session = read.session
         for check in asset.checks:
             if (check.text, check.column) not in broken:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from wherry.model.asset import Asset
 from wherry.model.graph import Graph
 from wherry.model.run import AssetResult
 from wherry.run.checking import run_sql_check
@@ -25,38 +26,36 @@ def publishable(
 ) -> tuple[list[str], dict[str, str]]:
     """Names to publish together, and why others that the branch changed are held back.
 
-    A table is published when it passed and each of its inputs is published with it or has not changed on the branch.
+    A table is published when it passed and each table that it reads or refers to is published with it or has not changed
+    on the branch.
     """
     own = lake.own_pointers(work_branch)
-    names: list[str] = []
+    passed: dict[str, Asset] = {}
     held: dict[str, str] = {}
     for key, asset in graph.assets.items():
         if key not in own or (only is not None and key not in only):
             continue
         result, built = results.get(key), from_state(own[key].state)
-        if (
-            result is None
-            or result.state in ("failed", "blocked")
-            or built is None
-            or not built.checked
-            or built.partial
-        ):
-            held[asset.name] = "not built and checked in this run"
-            continue
-        open_inputs = [name for name in asset.inputs if name.lower() in own and name.lower() not in names]
-        if open_inputs:
-            held[asset.name] = f"{open_inputs[0]} is not published"
-            continue
-        names.append(key)
-        if (key + REJECTS).lower() in own:
-            names.append(key + REJECTS)
+        if result is None or result.state in ("failed", "blocked") or built is None or built.partial:
+            held[asset.name] = "not built in this run"
+        elif not built.checked:
+            held[asset.name] = "not checked in this run"
+        else:
+            passed[key] = asset
+    # What stays behind holds back all that reads it or refers to it.
+    while behind := {key: name for key, asset in passed.items() if (name := _behind(asset, own, passed))}:
+        for key, name in behind.items():
+            held[passed.pop(key).name] = f"{name} is not published"
+    names = [*passed, *(key + REJECTS for key in passed if key + REJECTS in own)]
     if only is None:
-        names.extend(
-            key
-            for key, pointer in own.items()
-            if pointer.kind == "dropped" and key not in graph.assets and key not in names
-        )
+        names.extend(k for k, p in own.items() if p.kind == "dropped" and k not in graph.assets and k not in names)
     return names, held
+
+
+def _behind(asset: Asset, own: Collection[str], passed: Collection[str]) -> str:
+    """The first table that it rests on whose change is not published with it; empty when there is none."""
+    referred = (check.arguments["table"] for check in asset.checks if check.kind == "refers")
+    return next((n for n in (*asset.inputs, *referred) if n.lower() in own and n.lower() not in passed), "")
 
 
 def sql_check_failures(graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]) -> dict[str, str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import UsageError
+from wherry.model.graph import Graph
 from wherry.project.nearest import did_you_mean
+from wherry.project.reader import read_functions
 from wherry.run.session import Session
-from wherry.sql.statement import Parser, SqlError
+from wherry.sql.statement import Parser, Reference, SqlError
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -20,38 +23,50 @@ if TYPE_CHECKING:
 _LOOKING = ("DESCRIBE", "SHOW", "EXPLAIN", "SUMMARIZE", "PIVOT", "UNPIVOT", "FROM", "WITH", "SELECT", "VALUES", "TABLE")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A branch being queried."""
+
+    session: Session
+    #: The project's SQL functions.
+    functions: Graph
+
+    def make_ready(self, query: str) -> None:
+        """Make what a query names readable: tables and functions. Raises ``UsageError`` for a table that there is not,
+        or when the query would change something."""
+        try:
+            statement = Parser().read(query)
+        except SqlError as error:
+            first = query.lstrip().split(None, 1)
+            if not first or first[0].rstrip(";").upper() not in _LOOKING:
+                hint = "Tables are made by files in the project; this only reads."
+                raise UsageError(f"This is no query: {error} (line {error.line}).", hint=hint) from None
+            self.session.show([pointer.full_name for pointer in self.session.pointers.values()])
+            return
+        self.session.show([name for reference in statement.tables if (name := self._table(reference))])
+        for called in self.functions.functions_in(" ".join(statement.calls)):
+            function = self.functions.functions[called]
+            self.session.show(function.tables)
+            self.session.define(function.text)
+
+    def _table(self, reference: Reference) -> str:
+        """The table of the branch that is meant; empty for one of DuckDB's own."""
+        pointers = self.session.pointers
+        if reference.full_name.lower() in pointers:
+            return reference.full_name
+        if reference.schema.lower() in ("information_schema", "pg_catalog") or reference.table.startswith("duckdb_"):
+            return ""
+        shown = reference.full_name.removeprefix("main.")
+        choices = [pointer.full_name for pointer in pointers.values()]
+        hint = did_you_mean(reference.full_name, choices, "See `wherry show` for the tables there are.")
+        raise UsageError(f"There is no table `{shown}` on branch `{self.session.branch}`.", hint=hint)
+
+
 @contextmanager
-def reading(config: Config, lake: Lake, branch: str, at: int | None = None) -> Iterator[Session]:
-    """A session on a branch, now or as of commit number ``at``."""
+def reading(config: Config, lake: Lake, branch: str, at: int | None = None) -> Iterator[Reading]:
+    """Query a branch, now or as of commit number ``at``."""
     engine = DuckDB(folder=config.folder, scratch=config.scratch)
     try:
-        yield Session(lake, branch, engine, at=at)
+        yield Reading(session=Session(lake, branch, engine, at=at), functions=read_functions(config))
     finally:
         engine.close()
-
-
-def show_what_it_reads(session: Session, query: str) -> None:
-    """Make the tables that a query names readable. Raises ``UsageError`` for one that there is not, or when the query
-    would change something."""
-    parser = Parser()
-    try:
-        statement = parser.read(query)
-    except SqlError as error:
-        first = query.lstrip().split(None, 1)
-        if not first or first[0].rstrip(";").upper() not in _LOOKING:
-            hint = "Tables are made by files in the project; this only reads."
-            raise UsageError(f"This is no query: {error} (line {error.line}).", hint=hint) from None
-        session.show([pointer.full_name for pointer in session.pointers.values()])
-        return
-    names = []
-    for reference in statement.tables:
-        if reference.full_name.lower() in session.pointers:
-            names.append(reference.full_name)
-        elif reference.schema.lower() not in ("information_schema", "pg_catalog") and not reference.table.startswith(
-            "duckdb_"
-        ):
-            choices = [pointer.full_name for pointer in session.pointers.values()]
-            shown = reference.full_name.removeprefix("main.")
-            hint = did_you_mean(reference.full_name, choices, "See `wherry show` for the tables there are.")
-            raise UsageError(f"There is no table `{shown}` on branch `{session.branch}`.", hint=hint)
-    session.show(names)

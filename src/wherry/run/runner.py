@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.pointer import Put, same
+from wherry.lake.pointer import Put, as_put, same
 from wherry.model.graph import Graph
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, Event, Run, RunState
@@ -146,6 +146,11 @@ class _Run:
         self.lake.continue_branch(seen.unfinished[0], work, onto=onto, author=author)
         for other in seen.unfinished[1:]:
             self.lake.drop_branch(other)
+        own, base = self.lake.own_pointers(work), self.lake.base_pointers(work)
+        # Whether a table is to go is for this run's files to say.
+        gone = [as_put(base[k]) for k, p in own.items() if p.kind == "dropped" and k in base and base[k].state]
+        if gone:
+            self.lake.put(work, gone, author=author, message="what was dropped and not published", run=self.id)
         self.continues = True
 
     def _close_branch(self) -> None:
@@ -178,6 +183,8 @@ class _Run:
         ready = [key for key in steps if not waits[key]]
         jobs = self.options.jobs or min(os.cpu_count() or 1, 8)
         under_way: dict[Future[AssetResult], str] = {}
+        # Files of SQL check their tables at the end.
+        together = {name.lower() for check in self.graph.checks for name in check.inputs}
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             try:
                 while ready or under_way:
@@ -192,7 +199,7 @@ class _Run:
                     for future in done:
                         key = under_way.pop(future)
                         self._finish(future.result())
-                        if self.options.publish_each:
+                        if self.options.publish_each and key not in together:
                             self._publish(attempt, only=[key])
                         ready.extend(self._released(key, waits, readers))
             except BaseException:

@@ -48,11 +48,13 @@ def see_work(lake: Lake, work_branch: str) -> Seen:
 
 
 def _built(published: Mapping[str, Pointer], own: Mapping[str, Pointer]) -> dict[str, Built]:
+    # What was dropped and not published is still there, and will be dropped again.
+    kept = {key: pointer for key, pointer in own.items() if pointer.kind != "dropped"}
     built = {}
-    for key, pointer in {**published, **own}.items():
-        if pointer.kind != "dropped" and not key.endswith(NEW) and (state := from_state(pointer.state)):
+    for key, pointer in {**published, **kept}.items():
+        if not key.endswith(NEW) and (state := from_state(pointer.state)):
             ground = published.get(key)
-            if key in own and not same(pointer, ground):
+            if key in kept and not same(pointer, ground):
                 state = replace(state, unpublished=True, published=from_state(ground.state) if ground else None)
             built[key] = state
     return built

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
-from wherry.lake.pointer import Pointer, Put
+from wherry.lake.pointer import Pointer, Put, as_put
 from wherry.model.asset import Asset
 from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
@@ -213,11 +213,7 @@ class Attempt:
         """Take the run's branch back to what is published of a table; what is remembered of that."""
         key = asset.name.lower()
         ground = self.lake.base_pointers(self.session.branch).get(key)
-        put = Put(name=asset.name, kind="dropped")
-        if ground is not None:
-            put = Put(
-                name=asset.name, kind=ground.kind, sql=ground.sql, location=ground.location, state=dict(ground.state)
-            )
+        put = as_put(ground) if ground is not None else Put(name=asset.name, kind="dropped")
         self.lake.put(self.session.branch, [put], author="", message=f"give up what was gathered in {asset.name}")
         self.session.built(asset.name)
         before = from_state(ground.state) if ground is not None else None
