@@ -90,6 +90,9 @@ def table_step(
         return _first(asset, "new", wanted)
     if request.full:
         return _first(asset, "--full was asked for", wanted)
+    if _loses_rows(built.word, asset.build.word):
+        reason = f"as `{built.word}` it gathered rows that `{asset.build.word}` would lose; --full builds it anew"
+        return Step(name=name, action="build", reason=reason, refused=True)
     if built.lineage != lineage and asset.build.word in REBUILDABLE:
         reason = "its file was changed" if built.meaning != asset.meaning else _changed_upstream(asset, moving)
         # A backfill of some moments must not take away the others.
@@ -128,6 +131,12 @@ def table_step(
 
 def _first(asset: Asset, reason: str, wanted: Slice | None) -> Step:
     return Step(name=asset.name, action="build", reason=reason, slices=(wanted,) if wanted else (), refill=True)
+
+
+def _loses_rows(before: str, now: str) -> bool:
+    """Whether a changed build word cannot keep rows that could not be built again."""
+    gathered = before in GATHERING and before not in REBUILDABLE
+    return gathered and before != now and (now in REBUILDABLE or "history" in (before, now))
 
 
 def _of_all_time(request: Request) -> Request:

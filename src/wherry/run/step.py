@@ -178,6 +178,9 @@ class Attempt:
         files = fingerprint(asset, self.project.config.folder)
         # Its inputs are settled now; what looked like a change may not have been one.
         step = table_step(asset, before, self.lineages[key], self.request, self.built, {}, files)
+        if step.refused:
+            finding = Finding(code="needs-full", message=f"`{asset.name}` is not built: {step.reason}.")
+            raise ProjectError(findings=[finding])
         if step.give_up:
             before = self._give_up(asset)
         if step.action == "skip":
