@@ -9,9 +9,11 @@ WherryError
     ├── Conflict      somebody else moved the table meanwhile
     ├── NoSuchBranch
     ├── NoSuchCommit
+    ├── DiskFull
     └── NewerLake
 """
 
+import errno
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -86,6 +88,21 @@ class NoSuchCommit(LakeError):
 
     code = "no-such-commit"
     exit_code = 2
+
+
+class DiskFull(LakeError):
+    """The disk is full."""
+
+    code = "disk-full"
+
+    def __init__(self) -> None:
+        super().__init__(hint="Make room, then run again: it goes on from here. Published tables are as they were.")
+
+    @staticmethod
+    def told_by(error: BaseException) -> bool:
+        """Whether an error of the system, of DuckDB or of the database says that there is no room."""
+        text = str(error)
+        return getattr(error, "errno", 0) == errno.ENOSPC or "No space left on device" in text or "disk is full" in text
 
 
 class NewerLake(LakeError):

@@ -120,7 +120,6 @@ def check_resume(
     for kept in range(1, len(cursors)):
         loaded = Loaded(table.mode)
         load(source, options, table, loaded, stop_after=kept)
-        assert loaded.cursor == cursors[kept - 1], f"batch {kept} has another cursor when it is read again"
         assert source.changed(options, table, loaded.cursor), f"changed() sees nothing left after batch {kept}"
         load(source, options, table, loaded)
         same = fingerprint(loaded.rows) == fingerprint(whole.rows)

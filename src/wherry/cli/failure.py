@@ -10,21 +10,20 @@ from typing import Any
 
 import click
 
-from wherry.errors import WherryError
+from wherry.errors import DiskFull, WherryError
 from wherry.model.finding import Finding
 
 
 def tell(error: Exception, *, as_json: bool, trace: bool) -> int:
     """Say what went wrong; returns the exit code."""
+    if not isinstance(error, WherryError) and DiskFull.told_by(error):
+        error = DiskFull()
     if isinstance(error, WherryError):
         findings, code = error.findings, error.exit_code
     else:
         message = f"{type(error).__name__}: {error}"
         hint = "This is a defect of wherry. WHERRY_TRACE=1 prints where it happened."
         findings, code = (Finding(code="internal", message=message, hint=hint),), 3
-        if "disk is full" in str(error) or "No space left" in str(error):
-            hint = "Make room, then run again. Published tables are as they were."
-            findings, code = (Finding(code="disk-full", message="The disk is full.", hint=hint),), 1
     if trace:
         traceback.print_exception(error)
     if as_json:

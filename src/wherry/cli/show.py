@@ -167,7 +167,8 @@ def _failing(place: Place, config: Config, lake: Lake, asset: Asset, limit: int)
     for answer in answers:
         what = f"{answer['column']}: {answer['check']}" if answer["column"] else answer["check"]
         shown = f", the first {limit}" if answer["failing"] > limit else ""
-        click.echo(click.style(f"{what}  {counted(answer['failing'], 'bad row')}{shown}", bold=True))
+        found = answer["error"] or counted(answer["failing"], "bad row") + shown
+        click.echo(click.style(f"{what}  {found}", bold=True))
         for row in answer["rows"]:
             click.echo(
                 "  " + ", ".join(f"{column}: {'null' if value is None else value}" for column, value in row.items())

@@ -26,7 +26,7 @@ class DuckDB:
         self._folder, self._scratch = folder, scratch
         #: Every connection to the same database that may be busy.
         self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
-        self.connection = parent.connection.cursor() if parent is not None else self._open()
+        self.connection: duckdb.DuckDBPyConnection = parent.connection.cursor() if parent is not None else self._open()
         self._all[id(self.connection)] = self.connection
 
     def _open(self) -> duckdb.DuckDBPyConnection:

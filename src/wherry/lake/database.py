@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import quoted_name
 
-from wherry.errors import LakeError, NewerLake
+from wherry.errors import DiskFull, LakeError, NewerLake
 from wherry.lake.names import MAIN
 
 SCHEMA_VERSION = 1
@@ -202,6 +202,8 @@ def _told() -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as problem:
+        if DiskFull.told_by(problem):
+            raise DiskFull from problem
         raise LakeError(f"the lake's database cannot be used now: {problem.orig}") from problem
 
 

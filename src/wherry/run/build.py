@@ -120,9 +120,9 @@ def _commit(
 def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
     """Each slice replaces the rows of its own moments, all in one transaction; ``filled`` moves with them."""
     by = name(work.asset.build.columns[0])
-    within = f"SELECT * FROM (\n{work.select}\n) WHERE {by} >= $start AND {by} < $end"
+    cut = within(work.select, by)
     slices, anew = work.step.slices, work.step.refill or not work.exists
-    select = select_storable(cursor.schema(within, _moments(slices[0])), within)
+    select = select_storable(cursor.schema(cut, _moments(slices[0])), cut)
     session.clear(work.asset.name)
     session.attach()
     session.make_lake_schema(work.asset.name, cursor)
@@ -146,6 +146,11 @@ def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
 
     _commit(session, cursor, work, statements, built, written=written)
     return True
+
+
+def within(select: str, by: str) -> str:
+    """The rows of a statement that belong to the slice from ``$start`` to ``$end``."""
+    return f"SELECT * FROM (\n{select}\n) WHERE {by} >= $start AND {by} < $end"
 
 
 def _moments(piece: Slice) -> dict[str, datetime]:

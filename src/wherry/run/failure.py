@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from dataclasses import replace
 
-from wherry.errors import WherryError
+from wherry.errors import DiskFull, WherryError
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 
@@ -17,13 +16,11 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
     """Findings that say where in the asset's file, and the exit code of whoever is at fault."""
     import duckdb
 
+    if not isinstance(error, WherryError) and DiskFull.told_by(error):
+        error = DiskFull()
     if isinstance(error, WherryError):
         return tuple(_placed(finding, asset) for finding in error.findings), error.exit_code
     text = str(error).strip()
-    full = "No space left on device" in text or "disk is full" in text or getattr(error, "errno", 0) == errno.ENOSPC
-    if full:
-        hint = "Make room, then run again: it goes on from here. Published tables are as they were."
-        return (_placed(Finding(code="disk-full", message="The disk is full.", hint=hint), asset),), 1
     if isinstance(error, duckdb.Error):
         binding = isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException)
         finding = Finding(

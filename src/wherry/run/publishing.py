@@ -26,8 +26,8 @@ def publishable(
 ) -> tuple[list[str], dict[str, str]]:
     """Names to publish together, and why others that the branch changed are held back.
 
-    A table is published when it passed and each table that it reads or refers to is published with it or has not changed
-    on the branch.
+    A table is published when it passed and each table that it reads or refers to is published with it or has not
+    changed on the branch.
     """
     own = lake.own_pointers(work_branch)
     passed: dict[str, Asset] = {}

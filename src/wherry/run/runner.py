@@ -208,8 +208,9 @@ class _Run:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 # Again and again: what is interrupted between two statements would begin the next one.
-                while wait(under_way, timeout=0.05).not_done:
+                while not all(future.done() for future in under_way):
                     attempt.session.engine.interrupt()
+                    wait(under_way, timeout=0.05)
                 raise
 
     @staticmethod

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
-from wherry.errors import WherryError
+from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import UnitTest
 from wherry.quoting import full_name, name
+from wherry.run.build import within
 from wherry.run.failure import explain
 from wherry.run.project import Project
 from wherry.run.session import Session
@@ -108,11 +109,12 @@ class _Case:
             return
         for each in asset.functions:
             self.engine.execute(self.graph.functions[each].text)
-        values = {}
+        select, values = body(asset.text), {}
         if asset.build.word == "incremental":
             bounds = {"start": self.test.start or "0001-01-01", "end": self.test.end or "9999-12-31"}
-            values = {k: datetime.fromisoformat(v) for k, v in bounds.items() if f"${k}" in asset.text}
-        self.engine.execute(f"CREATE TABLE {target} AS\n{body(asset.text)}", values)
+            values = {k: datetime.fromisoformat(v) for k, v in bounds.items()}
+            select = within(select, name(asset.build.columns[0]))
+        self.engine.execute(f"CREATE TABLE {target} AS\n{select}", values)
 
     def make_python(self, asset: Asset) -> None:
         from wherry.run.python_table import python_rows
@@ -135,6 +137,8 @@ class _Case:
                     )
                 ]
             )
+        import duckdb
+
         by_lower = {column.lower(): index for index, (column, _) in enumerate(columns)}
         definition = ", ".join(f"{name(column)} {kind}" for column, kind in columns)
         self.engine.execute(f"CREATE TABLE {full_name(table)} ({definition})")
@@ -147,7 +151,12 @@ class _Case:
                     raise WherryError(findings=[finding])
                 values[by_lower[column.lower()]] = value
             casts = ", ".join(f"CAST(? AS {kind})" for _, kind in columns)
-            self.engine.connection.execute(f"INSERT INTO {full_name(table)} VALUES ({casts})", values)
+            try:
+                self.engine.connection.execute(f"INSERT INTO {full_name(table)} VALUES ({casts})", values)
+            except duckdb.Error as error:
+                message = f"A row of the test `{self.test.name}` does not fit: {str(error).splitlines()[0]}"
+                finding = Finding(code="bad-value", message=message, file=self.test.file, line=self.test.line)
+                raise ProjectError(findings=[finding]) from error
 
 
 def _shown(value: Any) -> Any:
