@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 from wherry.model.asset import Asset, Check
 from wherry.model.graph import Graph
+from wherry.model.plan import Built
 
 
 def digest(*parts: str) -> str:
@@ -42,6 +43,18 @@ def promises(graph: Graph) -> dict[str, str]:
         key: digest(checks_hash(asset.checks), *sorted(readers.get(key, ()))) if asset.checks or key in readers else ""
         for key, asset in graph.assets.items()
     }
+
+
+def referred(asset: Asset) -> list[str]:
+    """Lower-case names of the other tables that its checks refer to, sorted."""
+    names = {check.arguments["table"].lower() for check in asset.checks if check.kind == "refers"}
+    return sorted(names - {asset.name.lower()})
+
+
+def promise(asset: Asset, own: str, built: Mapping[str, Built]) -> str:
+    """What a table's checks were held against: their hash ``own``, and the data of the tables they refer to."""
+    others = [f"{name}={built[name].version if name in built else ''}" for name in referred(asset)]
+    return digest(own, *others) if others else own
 
 
 def checks_hash(checks: Iterable[Check]) -> str:

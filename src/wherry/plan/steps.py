@@ -8,7 +8,7 @@ from wherry.model.asset import Asset
 from wherry.model.graph import Graph
 from wherry.model.plan import Built, Plan, Request, Step
 from wherry.model.slice import BEGINNING, Slice, ceil, floor, shift, subtract, union
-from wherry.plan.recipe import lineages, promises, recipe
+from wherry.plan.recipe import lineages, promise, promises, recipe, referred
 
 #: Tables of these build words can be made again from their inputs alone.
 REBUILDABLE = ("view", "replace", "incremental")
@@ -43,7 +43,10 @@ def make_plan(
         if step.action == "skip":
             kept = built[key].published if step.give_up else built[key]
             assert kept is not None
-            step = _settled(step, kept, promised[key])
+            step = _settled(step, kept, promise(asset, promised[key], built))
+            if moved := [name for name in referred(asset) if name in moving]:
+                reason = f"only its checks run: {graph.assets[moved[0]].name} changes"
+                step = replace(step, only_checks=True, reason=reason)
         steps.append(step)
         if step.action != "skip":
             moving[key] = step

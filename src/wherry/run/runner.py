@@ -17,7 +17,7 @@ from wherry.lake.pointer import Put, as_put, same
 from wherry.model.graph import Graph
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, Event, Run, RunState
-from wherry.plan.recipe import lineages, promises
+from wherry.plan.recipe import lineages, promises, referred
 from wherry.run.lock import run_lock
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
@@ -278,8 +278,7 @@ class _Run:
 
 def _waits_for(graph: Graph, key: str) -> set[str]:
     asset = graph.assets[key]
-    referred = {c.arguments["table"].lower() for c in asset.checks if c.kind == "refers"} - {key}
-    return {name.lower() for name in asset.inputs} | referred
+    return {name.lower() for name in asset.inputs} | set(referred(asset))
 
 
 def _counted(names: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
-from wherry.plan.recipe import recipe
+from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
 from wherry.run.build import Work, build
 from wherry.run.checking import run_checks
@@ -85,8 +85,8 @@ class Attempt:
         checks = self._check(asset, before, cursor) if self._needs_checks(key, state) else ()
         bad = [check for check in checks if check.state == "failed"]
         built = self.built[key]
-        if not built.checked or built.checks != self.promises[key]:
-            built = replace(built, checked=not bad, checks=self.promises[key])
+        if not built.checked or built.checks != self._promise(key):
+            built = replace(built, checked=not bad, checks=self._promise(key))
             self._remember(asset, built)
         result = AssetResult(
             name=asset.name,
@@ -98,9 +98,13 @@ class Attempt:
         )
         return replace(result, state="failed", reason=_check_reason(bad), fault=1) if bad else result
 
+    def _promise(self, key: str) -> str:
+        """What the checks of a table are held against now."""
+        return promise(self.project.graph.assets[key], self.promises[key], self.built)
+
     def _needs_checks(self, key: str, state: AssetState) -> bool:
         built = self.built[key]
-        return state == "built" or not built.checked or built.checks != self.promises[key]
+        return state == "built" or not built.checked or built.checks != self._promise(key)
 
     def _check(self, asset: Asset, before: Built | None, cursor: DuckDB) -> tuple[CheckResult, ...]:
         if not asset.checks:
@@ -143,7 +147,7 @@ class Attempt:
             meaning=asset.meaning,
             word="source",
             checked=False,
-            checks=self.promises[key],
+            checks=self._promise(key),
         )
         loading = Loading(
             asset=asset,
@@ -170,7 +174,7 @@ class Attempt:
                 self._remember(asset, replace(before, partial=False))
             return "skipped", "there was nothing new after all", 0
         now, rejected = loaded
-        self._remember(asset, replace(now, checked=not self.promises[key]))
+        self._remember(asset, replace(now, checked=not self._promise(key)))
         return "built", step.reason, rejected
 
     def _table(self, asset: Asset, planned: Step, before: Built | None, cursor: DuckDB) -> tuple[AssetState, str]:
@@ -199,8 +203,8 @@ class Attempt:
             meaning=asset.meaning,
             word=asset.build.word,
             filled=before.filled if before is not None and not step.refill else (),
-            checks=self.promises[key],
-            checked=not self.promises[key],
+            checks=self._promise(key),
+            checked=not self._promise(key),
         )
         if asset.build.word == "view":
             self._view(asset, built)
