@@ -40,7 +40,10 @@ def command(place: Place, query: str | None, form: str, output: Path | None, at:
     config = place.config()
     if place.as_json:
         form = "json"
-    with place.lake(config) as lake, reading(config, lake, place.branch, lake.resolve(at) if at else None) as read:
+    with (
+        place.lake(config) as lake,
+        reading(config, lake, place.branch, lake.moment(place.branch, at) if at else None) as read,
+    ):
         if query is None and sys.stdin.isatty():
             return _shell(read)
         answer(read, sys.stdin.read() if query in (None, "-") else str(query), form, output)
