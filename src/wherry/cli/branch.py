@@ -64,9 +64,7 @@ def _make(place: Place, lake: Lake, name: str, parent: str, at: str | None) -> i
     from wherry.run.runner import author
 
     if name.startswith("run/"):
-        raise UsageError(
-            f"`{name}` cannot be made: the branches of runs begin with `run/`.", hint="Choose another name."
-        )
+        raise UsageError(f"`{name}` cannot be made: `run/` begins the branches of runs.", hint="Choose another name.")
     lake.create_branch(name, parent=parent, at=lake.moment(parent, at) if at else None, author=author())
     words = f"Made branch {name} from {parent}" + (f" as of {at}." if at else ".")
     return _said(place, words, {"branch": name, "parent": parent, "at": at})

@@ -77,7 +77,7 @@ class Place:
         if self.missing == "refuse":
             raise NoSuchBranch(
                 f"The lake has no branch `{wanted}` yet.",
-                hint=f"`wherry branch {wanted}` makes it, and so does the first `wherry run`; --branch main means main.",
+                hint=f"`wherry branch {wanted}` or a first `wherry run` makes it; --branch main means main.",
             )
         if self.missing == "make":
             from wherry.run.runner import author
@@ -152,6 +152,15 @@ def rows_moved(before: int | None, after: int | None) -> str:
     if before == after:
         return counted(after, "row")
     return f"{before:,} → {counted(after, 'row')} ({after - before:+,})"
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON has no form for, in one that it has."""
+    from base64 import b64encode
+
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def short_time(at: str) -> str:

@@ -12,6 +12,7 @@ from wherry.errors import LakeError
 from wherry.lake import branch as branching
 from wherry.lake import commit as committing
 from wherry.lake import database as db
+from wherry.lake import diff as comparing
 from wherry.lake import log as logging
 from wherry.lake import merge as merging
 from wherry.lake import read, types
@@ -21,6 +22,7 @@ from wherry.lake.branch import BranchInfo, Standing
 from wherry.lake.catalog import Catalog
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Commit
+from wherry.lake.diff import Moment, TableDiff
 from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
 from wherry.lake.pointer import Pointer, Put
@@ -244,6 +246,14 @@ class Lake:
     def resolve(self, at: str) -> int:
         """The number of a commit, given its id or the beginning of it, or of the newest at an ISO time (UTC)."""
         return logging.resolve(self.engine, at)
+
+    def find_moment(self, text: str, branch: str = MAIN) -> Moment:
+        """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time (of ``branch``) means."""
+        return comparing.find_moment(self.engine, text, branch)
+
+    def compare(self, one: Moment, other: Moment, only: Collection[str] | None = None) -> list[TableDiff]:
+        """Tables and views that differ from ``one`` to ``other``, by name; no data is read."""
+        return comparing.compare(self.engine, self.storage, one, other, only)
 
     # DuckDB
 

@@ -34,7 +34,7 @@ def checkout(folder: Path, file: str) -> Checkout | None:
 
 
 def lake_branch(git_branch: str) -> str:
-    """The lake's branch for a git branch: ``main`` for the trunk, else its own name without what the lake cannot have."""
+    """The lake's branch for a git branch: ``main`` for the trunk, else its own name, as far as the lake can have it."""
     if git_branch in TRUNKS:
         return "main"
     name = _UNFIT.sub("-", git_branch).strip("/")[:200].rstrip("/") or "-"
