@@ -238,6 +238,10 @@ class Lake:
         """Rows of a commit's tables as they were before it, by full name; without those that it made."""
         return logging.rows_before(self.engine, commit)
 
+    def last_with(self, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
+        """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
+        return logging.last_with(self.engine, branch, name, at)
+
     def moment(self, branch: str, at: str) -> int:
         """The number of the commit to read a branch at: one of its own, or the newest at a time. Raises
         ``NoSuchCommit`` where it had none."""

@@ -109,6 +109,19 @@ def rows_before(engine: sa.Engine, made: Commit) -> dict[str, int | None]:
         return found
 
 
+def last_with(engine: sa.Engine, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
+    """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
+    with db.reading(engine) as connection:
+        found = read.find(connection, branch, name, at)
+        if found is None or found.kind != "dropped":
+            return None
+        where = (db.change.c.seq == found.seq) & (db.change.c.key == key(name))
+        before = connection.execute(sa.select(db.change.c.old_seq).where(where)).scalar()
+        both = _complete(connection, sa.select(db.commit).where(db.commit.c.seq.in_([found.seq, before])))
+    by_seq = {made.seq: made for made in both}
+    return (by_seq[found.seq], by_seq[before]) if before in by_seq else None
+
+
 def by_id(engine: sa.Engine, prefix: str) -> Commit:
     """The commit with this id; its first characters are enough when no other begins so."""
     wanted = prefix.strip().lower()
