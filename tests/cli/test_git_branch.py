@@ -182,6 +182,11 @@ def test_the_option_and_the_variable_come_first(wherry: Wherry, kept: Path, monk
     assert wherry("run", "--project", kept, "--branch", "main", "--json").json["branch"] == "main"
     monkeypatch.setenv("WHERRY_BRANCH", "")
     assert wherry("run", "--project", kept, "--json").json["branch"] == "dev"
+    monkeypatch.delenv("WHERRY_BRANCH")
+    (kept / ".env").write_text("WHERRY_BRANCH=main\n")
+    assert wherry("run", "--project", kept, "--json").json["branch"] == "main"
+    (kept / ".env").unlink()
+    assert wherry("run", "--project", kept, "--json").json["branch"] == "dev"
 
 
 def test_a_detached_head_is_main_with_a_word_about_it(wherry: Wherry, kept: Path) -> None:

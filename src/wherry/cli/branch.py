@@ -55,7 +55,7 @@ def command(
     for info in branches:
         mark = "* " if info.name == place.branch else "  "
         told = _told(info, standings[info.name]) if info.parent else ""
-        click.echo(mark + click.style(f"{info.name:<{width}}", bold=True) + told)
+        click.echo(mark + click.style(f"{info.name:<{width}}" if told else info.name, bold=True) + told)
     return 0
 
 
