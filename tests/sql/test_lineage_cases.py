@@ -13,7 +13,7 @@ from wherry.sql.lineage import column_sources
 
 CASES = REFERENCE / "oracles" / "lineage" / "cases.json"
 #: So many are exact; a change that loses one is a step back.
-FLOOR = 0
+FLOOR = 25
 
 Edges = set[tuple[str, str, str]]
 
@@ -28,6 +28,8 @@ def query(case: dict[str, Any]) -> exp.Query | None:
     found = tree if isinstance(tree, exp.Query) else tree.args.get("expression")
     if not isinstance(found, exp.Query):
         return None
+    if found is not tree and (ctes := tree.args.get("with_") or tree.args.get("with")) is not None:
+        found.set(ctes.arg_key, ctes.copy())  # INSERT and CREATE hold those of their query
     for table in found.find_all(exp.Table):
         table.set("catalog", None)
     for column in found.find_all(exp.Column):
@@ -83,5 +85,5 @@ def test_column_lineage_agrees_with_golden_cases() -> None:
             exact.append(case["test"])
         else:
             different.append(f"{case['test']}: missing {expected - found}, too many {found - expected}")
-    assert len(exact) >= FLOOR, "\n".join(different)
-    print(len(exact), len(different), "\n".join(different))
+    told = f"{len(exact)} are exact, {FLOOR} were before; these differ:\n" + "\n".join(different)
+    assert len(exact) >= FLOOR, told

@@ -36,5 +36,7 @@ def request(full: bool, start: datetime | None, until: datetime | None, prune: b
 
     if start and until and start >= until:
         raise click.UsageError("--from must be before --until.")
+    if full and (start or until):
+        raise click.UsageError("--full builds everything from scratch: it goes without --from and --until.")
     now = datetime.now(UTC).replace(tzinfo=None)
     return Request(full=full, start=start, until=until, prune=prune, now=now)

@@ -22,9 +22,12 @@ class DuckDB:
 
     dialect = "duckdb"
 
-    def __init__(self, *, folder: Path, scratch: Path, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+    def __init__(self, *, folder: Path, scratch: Path, parent: DuckDB | None = None) -> None:
         self._folder, self._scratch = folder, scratch
-        self.connection = connection if connection is not None else self._open()
+        #: Every connection to the same database that may be busy.
+        self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
+        self.connection = parent.connection.cursor() if parent is not None else self._open()
+        self._all[id(self.connection)] = self.connection
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -46,10 +49,17 @@ class DuckDB:
 
     def cursor(self) -> DuckDB:
         """The same database for another thread."""
-        return DuckDB(folder=self._folder, scratch=self._scratch, connection=self.connection.cursor())
+        return DuckDB(folder=self._folder, scratch=self._scratch, parent=self)
 
     def close(self) -> None:
+        self._all.pop(id(self.connection), None)
         self.connection.close()
+
+    def interrupt(self) -> None:
+        """Break off what the database is doing for anyone, now."""
+        for connection in list(self._all.values()):
+            with suppress(Exception):  # closed meanwhile
+                connection.interrupt()
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run one statement; the rows it returns, for small answers."""

@@ -72,9 +72,10 @@ def attach(
     secret = quoting.name(f"wherry {alias}")
     token = quoting.text(server.token(author))
     connection.execute(f"CREATE OR REPLACE SECRET {secret} (TYPE iceberg, TOKEN {token})")
+    # Without a default schema DuckDB takes `main` for no schema at all.
     connection.execute(
         f"ATTACH {quoting.text(warehouse)} AS {quoting.name(alias)} "
-        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret})"
+        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret}, DEFAULT_SCHEMA 'main')"
     )
 
 

@@ -69,6 +69,8 @@ class Step:
     slices: tuple[Slice, ...] = ()
     #: Whether rows that are there now are thrown away first.
     refill: bool = False
+    #: Whether it is not carried out, for the reason given: rows would be lost that nobody asked to lose.
+    refused: bool = False
     #: Whether checks run although nothing is built.
     only_checks: bool = False
     #: Whether what an unfinished run gathered is given up: it goes on from what is published.

@@ -43,7 +43,7 @@ def ceil(moment: datetime, grain: Grain) -> datetime:
 
 
 def shift(moment: datetime, grain: Grain, count: int) -> datetime:
-    """``moment`` moved by ``count`` grains, never before ``BEGINNING``."""
+    """``moment`` moved by ``count`` grains, never before ``BEGINNING`` nor after the last moment there is."""
     try:
         if grain == "hour":
             return moment + timedelta(hours=count)
@@ -52,7 +52,7 @@ def shift(moment: datetime, grain: Grain, count: int) -> datetime:
         months = moment.year * 12 + moment.month - 1 + count
         return moment.replace(year=months // 12, month=months % 12 + 1)
     except (OverflowError, ValueError):
-        return BEGINNING
+        return BEGINNING if count < 0 else datetime.max
 
 
 def union(slices: Iterable[Slice]) -> tuple[Slice, ...]:

@@ -90,9 +90,17 @@ def table_step(
         return _first(asset, "new", wanted)
     if request.full:
         return _first(asset, "--full was asked for", wanted)
+    if _loses_rows(built.word, asset.build.word):
+        reason = f"as `{built.word}` it gathered rows that `{asset.build.word}` would lose; --full builds it anew"
+        return Step(name=name, action="build", reason=reason, refused=True)
     if built.lineage != lineage and asset.build.word in REBUILDABLE:
         reason = "its file was changed" if built.meaning != asset.meaning else _changed_upstream(asset, moving)
-        return _first(asset, reason, wanted)
+        # A backfill of some moments must not take away the others.
+        return _first(
+            asset, reason, _span(wanted, _wanted_slice(asset, _of_all_time(request)) if incremental else None)
+        )
+    if built.word != asset.build.word and built.word in (*REBUILDABLE, "source"):
+        return _first(asset, "its build word was changed", wanted)
     reason = ""
     if built.meaning != asset.meaning:
         reason = "its file was changed; rows gathered before stay (--full builds them again)"
@@ -123,6 +131,23 @@ def table_step(
 
 def _first(asset: Asset, reason: str, wanted: Slice | None) -> Step:
     return Step(name=asset.name, action="build", reason=reason, slices=(wanted,) if wanted else (), refill=True)
+
+
+def _loses_rows(before: str, now: str) -> bool:
+    """Whether a changed build word cannot keep rows that could not be built again."""
+    gathered = before in GATHERING and before not in REBUILDABLE
+    return gathered and before != now and (now in REBUILDABLE or "history" in (before, now))
+
+
+def _of_all_time(request: Request) -> Request:
+    return replace(request, start=None, until=None)
+
+
+def _span(one: Slice | None, other: Slice | None) -> Slice | None:
+    """From the first moment of either to the last of either."""
+    if one is None or other is None:
+        return one or other
+    return Slice(start=min(one.start, other.start), end=max(one.end, other.end))
 
 
 def _settled(step: Step, built: Built, promise: str) -> Step:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 #: Raised whenever the meaning of a cached value changes.
-FORMAT = 1
+FORMAT = 2
 
 
 def digest(*parts: str) -> str:
@@ -33,10 +33,11 @@ class Cache:
         self._used: dict[str, Any] = {}
         self._new = False
         if path is not None:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, RecursionError):
                 stored = json.loads(path.read_bytes())
                 if isinstance(stored, dict) and stored.get("format") == FORMAT:
-                    self._old = stored["entries"]
+                    entries = stored.get("entries")
+                    self._old = entries if isinstance(entries, dict) else {}
 
     def get(self, key: str) -> Any | None:
         """The value kept under ``key``, or None."""

@@ -65,7 +65,7 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
                 line=function.lineno,
                 function=function.name,
                 parameters=tuple((parameter, table) for parameter, table, _, _ in references),
-                meaning=_meaning(module, folder),
+                meaning=_meaning(module, function, decorator, folder),
                 **fields,
             ),
             references=tuple((table, line, column) for _, table, line, column in references),
@@ -121,7 +121,7 @@ def _arguments(decorator: ast.expr) -> tuple[dict[str, Any], dict[str, tuple[int
         try:
             if keyword.arg is None:  # **keys
                 raise ValueError
-            value = ast.literal_eval(keyword.value)
+            value = _plain(ast.literal_eval(keyword.value))
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise PythonProblem(
                 f"`{keyword.arg or '**'}` of @table must be written out, not computed.",
@@ -132,6 +132,15 @@ def _arguments(decorator: ast.expr) -> tuple[dict[str, Any], dict[str, tuple[int
         keys[str(keyword.arg)] = value
         places[str(keyword.arg)] = (keyword.value.lineno, keyword.value.col_offset + 1)
     return keys, places
+
+
+def _plain(value: Any) -> Any:
+    """The value in the types that a header has: lists, and mappings from text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _parameters(function: ast.FunctionDef) -> list[tuple[str, str, int, int]]:
@@ -157,8 +166,12 @@ def _parameters(function: ast.FunctionDef) -> list[tuple[str, str, int, int]]:
     return parameters
 
 
-def _meaning(module: ast.Module, folder: Path) -> str:
-    """Hash of the module's syntax tree and of the project's modules that it imports, through one another."""
+def _meaning(module: ast.Module, function: ast.FunctionDef, decorator: ast.expr, folder: Path) -> str:
+    """Hash of the module's syntax tree and of the project's modules that it imports, through one another.
+
+    What ``@table`` says is about the rows, as a SQL header is; the build word counts on its own.
+    """
+    function.decorator_list.remove(decorator)
     seen: dict[str, str] = {}
     todo = [("", module)]
     while todo:

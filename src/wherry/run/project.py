@@ -71,6 +71,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Pro
     sources, findings = _sources(graph, config)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))
+    findings = [_without_secrets(finding, graph, config) for finding in findings]
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
@@ -125,6 +126,16 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
     return ready, list(dict.fromkeys(findings))
+
+
+def _without_secrets(finding: Finding, graph: Graph, config: Config) -> Finding:
+    """The finding with ``${VARIABLES}`` of its file where their values would stand."""
+    tables = [a.source for a in graph.assets.values() if a.source is not None and a.file == finding.file]
+    message, hint = finding.message, finding.hint
+    for variable in sorted(variables_in([[table.options, table.table_options] for table in tables])):
+        if value := config.variables.get(variable):
+            message, hint = (said.replace(value, f"${{{variable}}}") for said in (message, hint))
+    return replace(finding, message=message, hint=hint)
 
 
 def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:

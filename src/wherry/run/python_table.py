@@ -7,7 +7,8 @@ import itertools
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.run.session import Session
 
+#: Guards what follows, and the import of tables' files.
 _importing = threading.Lock()
+#: How many tables of a project's folder are running; the modules that there were before, and ``dont_write_bytecode``.
+_running: Counter[Path] = Counter()
+_before: dict[Path, tuple[frozenset[str], bool]] = {}
 
 
 @contextmanager
@@ -30,43 +35,73 @@ def python_rows(session: Session, cursor: DuckDB, asset: Asset, folder: Path) ->
     """
     reading = cursor.cursor()
     relation = session.fresh_name()
+    raised: list[Exception] = []
     try:
-        inputs = {parameter: _table(session, reading, table) for parameter, table in asset.parameters}
-        with _told_by_line(asset, folder):
-            returned = _function(asset, folder)(**inputs)
-            rows = _rows(returned, asset)
-        cursor.connection.register(relation, rows)
-        try:
-            with _told_by_line(asset, folder, only_users=True):
-                yield f"SELECT * FROM {relation}"
-        finally:
-            cursor.connection.unregister(relation)
+        with _importable(folder):
+            inputs = {parameter: _table(session, reading, table) for parameter, table in asset.parameters}
+            with _told_by_line(asset, folder):
+                returned = _function(asset, folder)(**inputs)
+                rows = _rows(returned, asset, raised)
+            cursor.connection.register(relation, rows)
+            try:
+                with _told_by_line(asset, folder, only_users=True, raised=raised):
+                    yield f"SELECT * FROM {relation}"
+            finally:
+                cursor.connection.unregister(relation)
     finally:
         reading.close()
 
 
 def _table(session: Session, reading: DuckDB, name: str) -> Table[Any]:
     own = session.pointers[name.lower()].full_name
-    return Table(own, reading.connection.cursor)
+    return Table(own, lambda: reading.cursor().connection)
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """While some table of it runs, the project's modules can be imported, as their files are now.
+
+    Afterwards they are forgotten: the next run, or that of another project, reads its own.
+    """
+    with _importing:
+        if not _running[folder]:
+            _before[folder] = frozenset(sys.modules), sys.dont_write_bytecode
+            # A file that is changed twice in a second would be taken for what was compiled first.
+            sys.dont_write_bytecode = True
+            sys.path.insert(0, str(folder))
+        _running[folder] += 1
+    try:
+        yield
+    finally:
+        with _importing:
+            _running[folder] -= 1
+            if not _running[folder]:
+                sys.path.remove(str(folder))
+                modules, sys.dont_write_bytecode = _before.pop(folder)
+                for name in set(sys.modules) - modules:
+                    file = getattr(sys.modules[name], "__file__", None)
+                    if file and _is_own(file, folder):
+                        del sys.modules[name]
+
+
+def _is_own(file: str, folder: Path) -> bool:
+    """Whether a file is the project's, and not of a library that is installed within its folder."""
+    return Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
 
 
 def _function(asset: Asset, folder: Path) -> Any:
-    path = folder / asset.file
-    spec = importlib.util.spec_from_file_location(f"wherry_table_{asset.name.replace('.', '_')}", path)
+    name = f"wherry_table_{asset.name.replace('.', '_')}"
+    spec = importlib.util.spec_from_file_location(name, folder / asset.file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with _importing:
-        added = str(folder)
-        sys.path.insert(0, added)
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            sys.path.remove(added)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
     return getattr(module, asset.function)
 
 
-def _rows(returned: Any, asset: Asset) -> Any:
-    """Something DuckDB can scan."""
+def _rows(returned: Any, asset: Asset, raised: list[Exception]) -> Any:
+    """Something DuckDB can scan; what an iterator raises while it does is kept in ``raised``."""
     import duckdb
     import pyarrow as pa
 
@@ -84,26 +119,35 @@ def _rows(returned: Any, asset: Asset) -> Any:
         batches = iter(returned)
         first = next(batches, None)
         if isinstance(first, pa.RecordBatch | pa.Table):
-            return pa.RecordBatchReader.from_batches(first.schema, _batches(itertools.chain([first], batches)))
+            return pa.RecordBatchReader.from_batches(first.schema, _batches(itertools.chain([first], batches), raised))
     raise TypeError(
         f"{asset.function}() returned {type(returned).__name__}; it must return a pandas or polars frame, "
         "an Arrow table, a DuckDB relation or an iterator of Arrow batches (with at least one)"
     )
 
 
-def _batches(pieces: Iterable[Any]) -> Iterator[Any]:
-    for piece in pieces:
-        yield from piece.to_batches() if hasattr(piece, "to_batches") else (piece,)
+def _batches(pieces: Iterable[Any], raised: list[Exception]) -> Iterator[Any]:
+    try:
+        for piece in pieces:
+            yield from piece.to_batches() if hasattr(piece, "to_batches") else (piece,)
+    except Exception as error:
+        raised.append(error)
+        raise
 
 
 @contextmanager
-def _told_by_line(asset: Asset, folder: Path, only_users: bool = False) -> Iterator[None]:
-    """Turn what the user's code raises into a finding with its file and line."""
+def _told_by_line(
+    asset: Asset, folder: Path, *, only_users: bool = False, raised: Sequence[Exception] = ()
+) -> Iterator[None]:
+    """Turn what the user's code raises into a finding with its file and line.
+
+    DuckDB keeps the message of an error in what it scans, but not its place: ``raised`` holds the error itself.
+    """
     try:
         yield
-    except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(folder)]
-        frames = [f for f in frames if ".venv" not in f.filename]
+    except Exception as problem:
+        error = raised[0] if raised else problem
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, folder)]
         if only_users and not frames:
             raise
         at = frames[-1] if frames else None

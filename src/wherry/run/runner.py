@@ -100,6 +100,9 @@ class _Run:
                     self._close_branch()
             else:
                 state = self._carry_out(plan, seen)
+        except Exception:
+            state = "failed"
+            raise
         finally:
             ordered = [self.results[s.name.lower()] for s in plan.steps if s.name.lower() in self.results]
             self.run = replace(self.run, state=state, ended_at=_stamp(), commit=self.commit, assets=tuple(ordered))
@@ -204,9 +207,9 @@ class _Run:
                         ready.extend(self._released(key, waits, readers))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                with attempt.lock:
-                    for cursor in attempt.cursors:
-                        cursor.connection.interrupt()
+                # Again and again: what is interrupted between two statements would begin the next one.
+                while wait(under_way, timeout=0.05).not_done:
+                    attempt.session.engine.interrupt()
                 raise
 
     @staticmethod

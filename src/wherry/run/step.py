@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
-from wherry.errors import DataError
+from wherry.errors import DataError, ProjectError
 from wherry.lake.pointer import Pointer, Put, as_put
 from wherry.model.asset import Asset
+from wherry.model.finding import Finding
 from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import recipe
@@ -49,7 +50,6 @@ class Attempt:
     #: Changes of pointers that need no rows written: views, passed checks. Losing them costs time only.
     pending: dict[str, Put] = field(default_factory=dict)
     #: Every cursor that was made, and those of them that no step is using.
-    cursors: list[DuckDB] = field(default_factory=list)
     free: list[DuckDB] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,10 +72,7 @@ class Attempt:
 
     def _cursor(self) -> DuckDB:
         with self.lock:
-            if not self.free:
-                self.cursors.append(self.session.engine.cursor())
-                return self.cursors[-1]
-            return self.free.pop()
+            return self.free.pop() if self.free else self.session.engine.cursor()
 
     def _carry_out(self, asset: Asset, step: Step, cursor: DuckDB) -> AssetResult:
         key = asset.name.lower()
@@ -181,10 +178,17 @@ class Attempt:
         files = fingerprint(asset, self.project.config.folder)
         # Its inputs are settled now; what looked like a change may not have been one.
         step = table_step(asset, before, self.lineages[key], self.request, self.built, {}, files)
+        if step.refused:
+            finding = Finding(code="needs-full", message=f"`{asset.name}` is not built: {step.reason}.")
+            raise ProjectError(findings=[finding])
         if step.give_up:
             before = self._give_up(asset)
         if step.action == "skip":
             return "skipped", planned.reason if planned.action == "skip" else "its inputs did not change after all"
+        if missing := [name for name in asset.inputs if name.lower() not in self.built]:
+            message = f"`{missing[0]}`, which `{asset.name}` reads, is not built yet."
+            finding = Finding(code="not-built", message=message, hint=f"Run `wherry run +{asset.name}`.")
+            raise ProjectError(findings=[finding])
         wanted = recipe(asset, {name.lower(): self.built[name.lower()].version for name in asset.inputs}, files)
         backfill = self.request.start or self.request.until
         built = Built(

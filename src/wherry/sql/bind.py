@@ -86,6 +86,7 @@ class _Work:
             ),
         )
         self._expect_columns(asset, [column for column, _ in columns])
+        self._expect_moments(bound)
         self.bound[key] = bound if self._can_be_made(bound) else asset
 
     def _sql_columns(self, asset: Asset) -> list[tuple[str, str]] | None:
@@ -179,6 +180,19 @@ class _Work:
             if column.lower() not in map(str.lower, columns):
                 hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
                 self._tell(asset, "unknown-column", f"`{asset.name}` has no column `{column}`.", hint, at)
+
+    def _expect_moments(self, asset: Asset) -> None:
+        """A finding when the column of ``incremental by`` is none of time."""
+        if asset.build.word != "incremental" or not asset.build.columns:
+            return
+        for column in asset.columns:
+            if column.name.lower() == asset.build.columns[0].lower() and not column.type.startswith(
+                ("DATE", "TIMESTAMP")
+            ):
+                message = f"`incremental by {column.name}` needs a date or timestamp, and it is {column.type}."
+                self._tell(
+                    asset, "bad-build", message, "Cast it in the SELECT, or name another column.", asset.build.place
+                )
 
     def _tell(self, asset: Asset, code: str, message: str, hint: str, at: tuple[int, int]) -> None:
         line, column = at if at[0] else (asset.line, 1)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -76,11 +77,12 @@ class Binder:
         """Names and types of what ``sql`` returns; its parameters are moments. Raises ``BindError`` with the place."""
         import duckdb
 
-        before = "DESCRIBE\n" if describe and "$" in sql else ""
-        try:
-            if describe and not before:
+        if describe and "$" not in sql:
+            with suppress(duckdb.Error):  # DESCRIBE tells where the error is
                 relation = self._connection.sql(sql)  # bound, not run: a third of what DESCRIBE costs
                 return list(zip(relation.columns, map(str, relation.types), strict=True))
+        before = "DESCRIBE\n" if describe else ""
+        try:
             (statement,) = self._connection.extract_statements(before + sql)
             values = {parameter: datetime(2000, 1, 1) for parameter in statement.named_parameters}
             rows = self._connection.execute(statement, values or None).fetchall()

@@ -24,7 +24,18 @@ _END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|\Z)|/\*.*?\*/\s*)*\Z", re.DOTALL)
 
 def body(sql: str) -> str:
     """A statement without its closing semicolon, to stand inside another."""
-    return _END.sub("", sql.rstrip())
+    if not _END.search(sql):
+        return sql.rstrip()
+    import duckdb
+
+    # What looks like the end may stand in quotes: '; --'. DuckDB counts bytes.
+    text = sql.encode("utf-8", "surrogatepass")
+    end = len(text)
+    for at, _ in reversed(duckdb.tokenize(sql)):
+        if text[at : at + 1] != b";":
+            break
+        end = at
+    return text[:end].decode("utf-8", "surrogatepass").rstrip()
 
 
 def lead(sql: str) -> int:
