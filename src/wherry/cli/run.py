@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wherry.cli.asking import SELECT_HELP, asked, request
-from wherry.cli.common import Place, about_project, counted
+from wherry.cli.common import Place, about_branch, counted
 
 if TYPE_CHECKING:
     from wherry.model.run import AssetResult, Run
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Publish all at the end, or each table as it passes.",
 )
-@about_project
+@about_branch("make")
 def command(
     place: Place,
     select: tuple[str, ...],

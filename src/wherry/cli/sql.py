@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wherry.cli.common import Place, about_project
+from wherry.cli.common import Place, about_project, plain
 
 if TYPE_CHECKING:
     from wherry.run.reading import Reading
@@ -40,7 +40,10 @@ def command(place: Place, query: str | None, form: str, output: Path | None, at:
     config = place.config()
     if place.as_json:
         form = "json"
-    with place.lake(config) as lake, reading(config, lake, place.branch, lake.resolve(at) if at else None) as read:
+    with (
+        place.lake(config) as lake,
+        reading(config, lake, place.branch, lake.moment(place.branch, at) if at else None) as read,
+    ):
         if query is None and sys.stdin.isatty():
             return _shell(read)
         answer(read, sys.stdin.read() if query in (None, "-") else str(query), form, output)
@@ -106,21 +109,13 @@ def _print_rows(session: Session, query: str, form: str, output: Path | None) ->
         while rows := cursor.fetchmany(10_000):
             for row in rows:
                 stream.write(
-                    separator + json.dumps(dict(zip(columns, row, strict=True)), default=_plain, ensure_ascii=False)
+                    separator + json.dumps(dict(zip(columns, row, strict=True)), default=plain, ensure_ascii=False)
                 )
                 separator = ",\n "
         stream.write("]\n")
     finally:
         if output:
             stream.close()
-
-
-def _plain(value: Any) -> Any:
-    from base64 import b64encode
-
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _parquet(session: Session, query: str, output: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Branches: made in an instant, whatever the lake holds, and dropped as fast."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from wherry.lake import read
 from wherry.lake.clock import boot, stamp
 from wherry.lake.commit import record
 from wherry.lake.names import MAIN, check_branch, is_work
-from wherry.lake.pointer import same
+from wherry.lake.pointer import Pointer, same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,16 @@ class BranchInfo:
     author: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A branch against its parent."""
+
+    #: Names of tables that the branch changed and that its parent does not have so.
+    ahead: tuple[str, ...]
+    #: Names of tables that its parent changed since, and that the branch does not have so.
+    behind: tuple[str, ...]
+
+
 def create(engine: sa.Engine, name: str, *, parent: str, at: int | None, author: str) -> None:
     """Make a branch that sees what ``parent`` saw at commit number ``at`` (None: sees now)."""
     check_branch(name)
@@ -38,10 +49,70 @@ def create(engine: sa.Engine, name: str, *, parent: str, at: int | None, author:
         _insert(connection, name, parent=parent, at=at, author=author)
 
 
-def drop(engine: sa.Engine, name: str) -> None:
-    """Forget a branch. Its commits stay in the log; its files go with the next upkeep."""
+def drop(engine: sa.Engine, name: str, *, force: bool = True) -> tuple[str, ...]:
+    """Forget a branch. Its commits stay in the log; its files go with the next upkeep.
+
+    Returns the names of the tables it had not published. Raises ``LakeError`` when there are such, without ``force``.
+    """
     with db.writing(engine, durable=not is_work(name)) as connection:
+        lost = _standing(connection, name).ahead if name != MAIN else ()
+        if lost and not force:
+            count = f"{len(lost)} table{'s' if len(lost) > 1 else ''}"
+            raise LakeError(
+                f"the branch `{name}` has {count} that it has not published: {', '.join(lost)}",
+                hint=f"publish with `wherry merge {name}`, or lose them with `wherry branch {name} --drop --force`",
+            )
         _delete(connection, name)
+    return lost
+
+
+def rename(engine: sa.Engine, old: str, new: str) -> None:
+    """Give a branch another name; its commits, and the branches made from it, follow."""
+    check_branch(new)
+    if old == MAIN or is_work(old) or is_work(new):
+        raise LakeError(
+            f"the branch `{old}` cannot be renamed to `{new}`", hint="`main` and branches of runs keep theirs"
+        )
+    with db.writing(engine) as connection:
+        first = connection.execute(sa.select(sa.func.min(db.fork.c.seq)).where(db.fork.c.branch == old)).scalar()
+        if first is None:
+            raise NoSuchBranch(f"there is no branch `{old}`", hint="`wherry branch` lists the branches")
+        if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == new)).first():
+            raise LakeError(f"the branch `{new}` exists already")
+        used = sa.select(db.commit.c.seq).where(db.commit.c.branch == new, db.commit.c.seq > first).limit(1)
+        if connection.execute(used).first():
+            # Its commits would mix with those of the branch that is renamed.
+            raise LakeError(f"another branch was called `{new}` meanwhile", hint="choose another name")
+        for table in (db.fork, db.pointer, db.namespace, db.run):
+            connection.execute(table.update().where(table.c.branch == old).values(branch=new))
+        for table in (db.commit, db.change):
+            mine = (table.c.branch == old) & (table.c.seq > first)
+            connection.execute(table.update().where(mine).values(branch=new))
+        connection.execute(db.branch.update().where(db.branch.c.name == old).values(name=new))
+        for table in (db.branch, db.fork):
+            connection.execute(table.update().where(table.c.parent == old).values(parent=new))
+
+
+def standing(engine: sa.Engine, name: str) -> Standing:
+    """What the branch and its parent changed since they parted."""
+    with db.reading(engine) as connection:
+        return _standing(connection, name)
+
+
+def _standing(connection: sa.Connection, name: str) -> Standing:
+    parent = read.fork_of(connection, name).parent
+    if parent is None:
+        return Standing(ahead=(), behind=())
+    own, base = read.own(connection, name), read.base(connection, name)
+    here, there = read.see(connection, name), read.see(connection, parent)
+    ahead = [p for k, p in own.items() if not same(p, base.get(k)) and not same(p, there.get(k))]
+    moved = (k for k in base.keys() | there.keys() if not same(base.get(k), there.get(k)))
+    behind = [there.get(k) or base[k] for k in moved if not same(here.get(k), there.get(k))]
+    return Standing(ahead=_names(ahead), behind=_names(behind))
+
+
+def _names(pointers: Iterable[Pointer]) -> tuple[str, ...]:
+    return tuple(sorted((p.full_name for p in pointers), key=str.lower))
 
 
 def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -11,20 +12,24 @@ from wherry.errors import LakeError
 from wherry.lake import branch as branching
 from wherry.lake import commit as committing
 from wherry.lake import database as db
+from wherry.lake import diff as comparing
 from wherry.lake import log as logging
 from wherry.lake import merge as merging
 from wherry.lake import read, types
 from wherry.lake import restore as restoring
 from wherry.lake.attach import attach
-from wherry.lake.branch import BranchInfo
+from wherry.lake.branch import BranchInfo, Standing
 from wherry.lake.catalog import Catalog
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Commit
+from wherry.lake.diff import Moment, TableDiff
+from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
 from wherry.lake.pointer import Pointer, Put
 from wherry.lake.server import Server
 from wherry.lake.storage import Storage
 from wherry.lake.tables import Carried, Tables
+from wherry.lake.threeway import Take
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -131,16 +136,17 @@ class Lake:
         *,
         onto: str | None = None,
         only: Collection[str] | None = None,
+        take: Take = None,
         puts: Sequence[Put] = (),
         author: str,
         message: str,
         run: str | None = None,
         dry_run: bool = False,
     ) -> Commit | None:
-        """Publish what ``source`` changed onto ``onto`` (its parent), all at once; None when there is nothing.
+        """Bring what ``source`` changed to ``onto`` (its parent), all at once; None when there is nothing.
 
-        ``only`` names the tables to publish; ``puts`` are further changes of the same commit. Raises ``Conflict``
-        naming every table that changed on ``onto`` since the fork. ``dry_run`` tells what would be done.
+        ``only`` names the tables to bring; ``puts`` are further changes of the same commit. Raises ``Conflict`` naming
+        every table that both changed and ``take`` does not decide. ``dry_run`` tells what would be done.
         """
         return merging.merge(
             self.engine,
@@ -148,6 +154,7 @@ class Lake:
             source,
             onto=onto,
             only=only,
+            take=take,
             puts=puts,
             author=author,
             message=message,
@@ -155,9 +162,25 @@ class Lake:
             dry_run=dry_run,
         )
 
-    def restore(self, commit: str, *, branch: str = MAIN, only: Collection[str] | None = None, author: str) -> Commit:
-        """Make the branch (or the tables ``only``) look as right after that commit, as a new commit."""
-        return restoring.restore(self.engine, self.storage, commit, branch=branch, only=only, author=author)
+    def preview_merge(
+        self, source: str, *, onto: str | None = None, only: Collection[str] | None = None, take: Take = None
+    ) -> Preview:
+        """What ``merge`` would do now, conflicts included."""
+        return merging.preview(self.engine, self.storage, source, onto=onto, only=only, take=take)
+
+    def restore(
+        self,
+        commit: str,
+        *,
+        branch: str = MAIN,
+        only: Collection[str] | None = None,
+        author: str,
+        dry_run: bool = False,
+    ) -> Commit:
+        """Make the branch (or the tables ``only``) look as right after that commit, or at a time, as a new commit."""
+        return restoring.restore(
+            self.engine, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
+        )
 
     # Branches
 
@@ -165,9 +188,18 @@ class Lake:
         """Make a branch that sees what ``parent`` sees now, or saw at commit number ``at``."""
         branching.create(self.engine, name, parent=parent, at=at, author=author)
 
-    def drop_branch(self, name: str) -> None:
-        """Forget a branch and what it did not publish."""
-        branching.drop(self.engine, name)
+    def drop_branch(self, name: str, *, force: bool = True) -> tuple[str, ...]:
+        """Forget a branch and what it did not publish; returns the names of that. Refused when there is such, without
+        ``force``."""
+        return branching.drop(self.engine, name, force=force)
+
+    def rename_branch(self, old: str, new: str) -> None:
+        """Give a branch another name."""
+        branching.rename(self.engine, old, new)
+
+    def standing(self, name: str) -> Standing:
+        """The tables that a branch changed and those that its parent changed since they parted."""
+        return branching.standing(self.engine, name)
 
     def branches(self) -> list[BranchInfo]:
         """All branches, ``main`` first."""
@@ -189,14 +221,43 @@ class Lake:
         table: str | None = None,
         author: str | None = None,
         run: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 50,
     ) -> list[Commit]:
         """Commits that made the branch what it is (None: of all branches), newest first."""
-        return logging.commits(self.engine, branch, table=table, author=author, run=run, limit=limit)
+        return logging.commits(
+            self.engine, branch, table=table, author=author, run=run, since=since, until=until, limit=limit
+        )
+
+    def commit(self, prefix: str) -> Commit:
+        """The commit whose id begins so."""
+        return logging.by_id(self.engine, prefix)
+
+    def rows_before(self, commit: Commit) -> dict[str, int | None]:
+        """Rows of a commit's tables as they were before it, by full name; without those that it made."""
+        return logging.rows_before(self.engine, commit)
+
+    def last_with(self, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
+        """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
+        return logging.last_with(self.engine, branch, name, at)
+
+    def moment(self, branch: str, at: str) -> int:
+        """The number of the commit to read a branch at: one of its own, or the newest at a time. Raises
+        ``NoSuchCommit`` where it had none."""
+        return logging.moment(self.engine, branch, at)
 
     def resolve(self, at: str) -> int:
         """The number of a commit, given its id or the beginning of it, or of the newest at an ISO time (UTC)."""
         return logging.resolve(self.engine, at)
+
+    def find_moment(self, text: str, branch: str = MAIN) -> Moment:
+        """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time (of ``branch``) means."""
+        return comparing.find_moment(self.engine, text, branch)
+
+    def compare(self, one: Moment, other: Moment, only: Collection[str] | None = None) -> list[TableDiff]:
+        """Tables and views that differ from ``one`` to ``other``, by name; no data is read."""
+        return comparing.compare(self.engine, self.storage, one, other, only)
 
     # DuckDB
 

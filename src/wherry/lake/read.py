@@ -86,7 +86,7 @@ def fork_of(connection: sa.Connection, branch: str, at: int | None = None) -> Fo
             if row is not None:
                 return Fork(row.seq, row.parent, min(row.base, at))
     if row is None:
-        raise NoSuchBranch(f"there is no branch `{branch}`", hint="`wherry branch` lists the branches")
+        raise NoSuchBranch(f"there is no branch `{branch}`", hint=f"`wherry branch {branch}` makes it")
     return Fork(row.seq, row.parent, row.base)
 
 

@@ -57,9 +57,18 @@ class Reading:
         if reference.schema.lower() in ("information_schema", "pg_catalog") or reference.table.startswith("duckdb_"):
             return ""
         shown = reference.full_name.removeprefix("main.")
-        choices = [pointer.full_name for pointer in pointers.values()]
-        hint = did_you_mean(reference.full_name, choices, "See `wherry show` for the tables there are.")
-        raise UsageError(f"There is no table `{shown}` on branch `{self.session.branch}`.", hint=hint)
+        session = self.session
+        when = " at that time" if session.at is not None else ""
+        if gone := session.lake.last_with(session.branch, reference.full_name, session.at):
+            dropped, before = gone
+            then = (
+                f"--at {before.id} reads it as it was last, `wherry restore {before.id} --table {shown}` brings it back"
+            )
+            hint = f"Commit {dropped.id} dropped it ({dropped.message}); {then}."
+        else:
+            choices = [pointer.full_name for pointer in pointers.values()]
+            hint = did_you_mean(reference.full_name, choices, "See `wherry show` for the tables there are.")
+        raise UsageError(f"There is no table `{shown}` on branch `{session.branch}`{when}.", hint=hint)
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""Three-way merge of tables: what each side made of the state that both come from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+from wherry.lake import database as db
+from wherry.lake import read
+from wherry.lake.names import key
+from wherry.lake.pointer import Pointer, same
+
+#: Which side's table to take where both changed it.
+Side = Literal["source", "target"]
+#: The same for every table, or by table name.
+Take = Side | Mapping[str, Side] | None
+
+View = Mapping[str, Pointer]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of the tables that differ, by key; None is a table that is gone."""
+
+    #: The target takes the source's.
+    moves: Mapping[str, Pointer | None]
+    #: Changed on both sides, and nobody said which to take.
+    conflicts: tuple[str, ...]
+    #: Changed on both sides; the target's was asked for.
+    kept: tuple[str, ...]
+
+
+def three_way(keys: Iterable[str], base: View, source: View, target: View, take: Take) -> Outcome:
+    """Per table: one that a side left alone is the other side's; one that both changed alike stays."""
+    moves: dict[str, Pointer | None] = {}
+    conflicts: list[str] = []
+    kept: list[str] = []
+    for k in sorted(keys):
+        ours, theirs, before = target.get(k), source.get(k), base.get(k)
+        if same(theirs, ours) or same(theirs, before):
+            continue
+        side = take if isinstance(take, str) else (take or {}).get(k)
+        if same(ours, before) or side == "source":
+            moves[k] = theirs if theirs is not None and theirs.kind != "dropped" else None
+        elif side == "target":
+            kept.append(k)
+        else:
+            conflicts.append(k)
+    return Outcome(moves, tuple(conflicts), tuple(kept))
+
+
+def by_key(take: Take) -> Take:
+    """The same choice with every table named as pointers are matched."""
+    return {key(name): side for name, side in take.items()} if isinstance(take, Mapping) else take
+
+
+def common_base(connection: sa.Connection, source: str, target: str) -> dict[str, Pointer]:
+    """What two branches that do not come straight from one another both come from, by key.
+
+    For each table that is what both saw at the last moment when both saw the same: where they forked, or a merge since.
+    """
+    here, there = _line(connection, source), _line(connection, target)
+    ancestor = next(name for name in here if name in there)
+    moment = min((at for at in (here[ancestor], there[ancestor]) if at is not None), default=None)
+    found = read.see(connection, ancestor, moment)
+    ours, theirs = read.see(connection, target), read.see(connection, source)
+    touched = sa.select(db.change.c.key, db.change.c.seq).where(
+        db.change.c.branch.in_([source, target]), db.change.c.seq > (moment or 0)
+    )
+    moments: dict[str, set[int]] = {}
+    for k, seq in connection.execute(touched):
+        if not same(ours.get(k), theirs.get(k)):
+            moments.setdefault(k, set()).add(seq)
+    again = sa.select(db.fork.c.seq).where(db.fork.c.branch.in_([source, target]), db.fork.c.seq > (moment or 0))
+    forks = set(connection.execute(again).scalars())
+    for k, seqs in moments.items():
+        for seq in sorted(seqs | forks, reverse=True):
+            one, other = read.find(connection, source, k, seq), read.find(connection, target, k, seq)
+            if same(one, other):
+                found.pop(k, None)
+                if one is not None and one.kind != "dropped":
+                    found[k] = one
+                break
+    return found
+
+
+def _line(connection: sa.Connection, branch: str) -> dict[str, int | None]:
+    """The branch and those it comes from, with the commit's number up to which each is seen."""
+    line: dict[str, int | None] = {}
+    here: str | None = branch
+    at: int | None = None
+    while here is not None:
+        line[here] = at
+        fork = read.fork_of(connection, here, at)
+        here, at = fork.parent, fork.base
+    return line
