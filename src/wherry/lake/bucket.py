@@ -87,11 +87,12 @@ class Bucket(Storage):
             text = text.replace(secret, "***")
         return text
 
-    def _put(self, folder: str, name: str, text: str, *, durable: bool) -> str:
-        location = f"{folder}/{name}"
+    def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
         with self._told(f"`{location}` cannot be written"):
-            self._store.put(self._key(location), text.encode())
-        return location
+            self._store.put(self._key(location), content)
+
+    def make_folders(self, table: str) -> None:
+        """An object store has none."""
 
     def _key(self, location: str) -> str:
         return location.removeprefix(self._outside) if location.startswith(self._outside) else ""

@@ -32,10 +32,13 @@ class Folder(Storage):
 
     def new_table(self, namespace: str, name: str) -> str:
         folder = self.root / file_name(namespace) / f"{file_name(name)}-{secrets.token_hex(4)}"
-        # DuckDB does not make local folders itself.
-        (folder / "data").mkdir(parents=True)
-        (folder / "metadata").mkdir()
+        self.make_folders(str(folder))
         return str(folder)
+
+    def make_folders(self, table: str) -> None:
+        # DuckDB does not make local folders itself.
+        Path(table, "data").mkdir(parents=True)
+        Path(table, "metadata").mkdir()
 
     def holds(self, location: str) -> bool:
         return Path(os.path.normpath(location)).is_relative_to(self.root)
@@ -63,23 +66,22 @@ class Folder(Storage):
         for location in locations:
             Path(location).unlink(missing_ok=True)
 
-    def _put(self, folder: str, name: str, text: str, *, durable: bool) -> str:
-        path = Path(folder, name)
+    def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
+        path = Path(location)
         temporary = path.with_suffix(".tmp")
         try:
-            handle = temporary.open("w", encoding="utf-8")
+            handle = temporary.open("wb")
         except FileNotFoundError:
             path.parent.mkdir(parents=True)
-            handle = temporary.open("w", encoding="utf-8")
+            handle = temporary.open("wb")
         with handle:
-            handle.write(text)
+            handle.write(content)
             if durable:
                 handle.flush()
                 os.fsync(handle.fileno())
         temporary.rename(path)
         if durable:
             _sync(path.parent)
-        return str(path)
 
     def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:
         fresh: list[Path] = []

@@ -76,8 +76,12 @@ class Storage(ABC):
         """Remove files; one that is gone already is no error."""
 
     @abstractmethod
-    def _put(self, folder: str, name: str, text: str, *, durable: bool) -> str:
-        """Write a file, whole or not at all; its location."""
+    def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
+        """Write a file, whole or not at all."""
+
+    @abstractmethod
+    def make_folders(self, table: str) -> None:
+        """Make what a table's location needs before files are written there."""
 
     def check(self) -> None:  # noqa: B027 - a folder has nothing to check
         """Raise a ``LakeError`` that says what to do when the root cannot be used."""
@@ -124,7 +128,8 @@ class Storage(ABC):
         number = re.match(r"\d+", previous.rpartition("/")[2]) if previous else None
         name = f"{int(number[0]) + 1 if number else 0:05d}-{uuid.uuid4()}.metadata.json"
         text = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
-        location = self._put(f"{metadata['location']}/metadata", name, text, durable=durable)
+        location = f"{metadata['location']}/metadata/{name}"
+        self.put(location, text.encode(), durable=durable)
         self._keep(location, metadata, len(text))
         return location
 
