@@ -184,13 +184,11 @@ def test_missing_credentials_are_named(address: str, missing: str) -> None:
 def test_secrets_are_in_no_text_that_is_shown() -> None:
     key = base64.b64encode(b"azure key").decode()
     azure = find_access("az://box/x", {"AZURE_STORAGE_ACCOUNT": "me", "AZURE_STORAGE_KEY": key})
-    assert key not in repr(azure) and key in azure.secret_for_duckdb("n", "az://box/x") and key in azure.secrets()
+    assert key not in repr(azure) and key in azure.secret_for_duckdb() and key in azure.secrets()
     variables = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "a-token-of-it"}
     amazon = find_access("s3://box/x", variables)
     assert not any(secret in repr(amazon) for secret in variables.values())
-    assert "USE_SSL" not in amazon.secret_for_duckdb("n", "s3://box") and "SESSION_TOKEN" in amazon.secret_for_duckdb(
-        "n", "s3://box"
-    )
+    assert "USE_SSL" not in amazon.secret_for_duckdb() and "SESSION_TOKEN" in amazon.secret_for_duckdb()
     storage = open_storage("s3://box/x", variables)
     assert storage.without_secrets(f"refused {SECRET} for {KEY}") == "refused *** for ***"
     assert storage.holds("s3://box/x/s/t") and not storage.holds("s3://box/xy/t") and not storage.holds("s3://b/x/t")

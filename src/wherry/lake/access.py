@@ -11,7 +11,8 @@ They come from variables of the environment or the project's ``.env``:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -72,8 +73,8 @@ class Access:
         config |= {"virtual_hosted_style_request": not self.endpoint}
         return S3Store(self.bucket, config=config, client_options=client, retry_config=retries)
 
-    def secret_for_duckdb(self, name: str, scope: str) -> str:
-        """The statement that lets DuckDB use what lies below ``scope``."""
+    def secret_for_duckdb(self) -> str:
+        """The statement that lets DuckDB use every address of this scheme."""
         if self.scheme == "az":
             given = {"TYPE": "azure", "CONNECTION_STRING": quoting.text(self.connection)}
         else:
@@ -91,7 +92,8 @@ class Access:
                 given["URL_STYLE"] = "'path'"
                 given["USE_SSL"] = "false" if address.scheme == "http" else "true"
         parameters = ", ".join(f"{key} {value}" for key, value in given.items())
-        return f"CREATE OR REPLACE SECRET {quoting.name(name)} ({parameters}, SCOPE {quoting.text(scope)})"
+        scope = quoting.text(f"{self.scheme}://")
+        return f"CREATE OR REPLACE SECRET {quoting.name(f'wherry {self.scheme}')} ({parameters}, SCOPE {scope})"
 
     def for_other_engines(self) -> dict[str, str]:
         """As the ``config`` of a table in the Iceberg REST protocol."""
@@ -136,6 +138,25 @@ def find_access(address: str, variables: Mapping[str, str]) -> Access:
         secret=variables[f"{prefix}_SECRET_ACCESS_KEY"],
         token=variables.get("AWS_SESSION_TOKEN", "") if scheme == "s3" else "",
     )
+
+
+def secrets_for_duckdb(variables: Mapping[str, str]) -> list[str]:
+    """Statements that let DuckDB use every kind of address that there are credentials for."""
+    return [access.secret_for_duckdb() for access in _known(variables) if access.scheme != "az"]
+
+
+def without_secrets(text: str, variables: Mapping[str, str]) -> str:
+    """The text with all credentials struck out."""
+    for access in _known(variables):
+        for secret in access.secrets():
+            text = text.replace(secret, "***")
+    return text
+
+
+def _known(variables: Mapping[str, str]) -> Iterator[Access]:
+    for scheme in SCHEMES:
+        with suppress(LakeError):
+            yield find_access(f"{scheme}://any", variables)
 
 
 def _azure(variables: Mapping[str, str], address: str) -> str:

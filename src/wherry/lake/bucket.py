@@ -27,7 +27,7 @@ class Bucket(Storage):
     """Table folders below a prefix of a bucket; nothing is asked of it before it is used."""
 
     def __init__(self, address: str, variables: Mapping[str, str]) -> None:
-        super().__init__()
+        super().__init__(variables)
         self.location = address.rstrip("/")
         self._access = find_access(self.location, variables)
         self._store = self._access.store()
@@ -77,15 +77,11 @@ class Bucket(Storage):
         self._checked = True
 
     def secrets(self) -> Sequence[str]:
-        return (self._access.secret_for_duckdb(f"wherry {self.location}", self.location),)
+        ours = [self._access.secret_for_duckdb()] if self._access.scheme == "az" else []
+        return [*super().secrets(), *ours]
 
     def lent(self) -> Mapping[str, str]:
         return self._access.for_other_engines()
-
-    def without_secrets(self, text: str) -> str:
-        for secret in self._access.secrets():
-            text = text.replace(secret, "***")
-        return text
 
     def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
         with self._told(f"`{location}` cannot be written"):

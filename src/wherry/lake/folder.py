@@ -7,7 +7,7 @@ import ctypes
 import os
 import secrets
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from wherry.errors import LakeError
@@ -24,8 +24,8 @@ _MANY = 16
 class Folder(Storage):
     """Table folders below a local one."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__()
+    def __init__(self, root: Path, variables: Mapping[str, str] | None = None) -> None:
+        super().__init__(variables or {})
         self.root = Path(root).resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.location = str(self.root)

@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from wherry.errors import LakeError
+from wherry.lake.access import secrets_for_duckdb, without_secrets
 from wherry.lake.pointer import Pointer
 
 #: Metadata kept in memory, in characters of JSON.
@@ -46,7 +47,8 @@ class Storage(ABC):
     #: Whether other engines are given the credentials when they open a table through the catalog.
     lends: bool = False
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
         self._cache: OrderedDict[str, tuple[dict[str, Any], int]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
@@ -87,8 +89,11 @@ class Storage(ABC):
         """Raise a ``LakeError`` that says what to do when the root cannot be used."""
 
     def secrets(self) -> Sequence[str]:
-        """Statements that give a DuckDB connection what it needs to read and write here. They hold secrets."""
-        return ()
+        """Statements that give a DuckDB connection what it needs to read and write here. They hold secrets.
+
+        Tables may have files in other buckets too, those that were imported where they lie.
+        """
+        return secrets_for_duckdb(self._variables)
 
     def lent(self) -> Mapping[str, str]:
         """Credentials in the words of the Iceberg REST protocol (``config`` of a table). They are secrets."""
@@ -96,7 +101,7 @@ class Storage(ABC):
 
     def without_secrets(self, text: str) -> str:
         """The text with credentials struck out."""
-        return text
+        return without_secrets(text, self._variables)
 
     def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:  # noqa: B027 - a put is durable
         """Make every file that a new pointer has beyond the old one survive a power cut."""
@@ -156,4 +161,4 @@ def open_storage(root: str | Path, variables: Mapping[str, str]) -> Storage:
         return Bucket(str(root), variables)
     from wherry.lake.folder import Folder
 
-    return Folder(Path(root))
+    return Folder(Path(root), variables)

@@ -109,9 +109,10 @@ def _look(connection: duckdb.DuckDBPyConnection, foreign: Foreign) -> str:
         return "ducklake"
     if foreign.path.endswith(".parquet") and (foreign.remote or Path(foreign.path).is_file()):
         return "parquet"
-    if foreign.glob(connection, "/_delta_log/*.json") or foreign.glob(connection, "/_delta_log/_last_checkpoint"):
+    # Always a pattern: a plain name in a bucket is believed without looking.
+    if foreign.glob(connection, "/_delta_log/*.*"):
         return "delta"
-    if foreign.glob(connection, "/.hoodie/hoodie.properties"):
+    if foreign.glob(connection, "/.hoodie/hoodie.prop*"):
         return "hudi"
     if foreign.glob(connection, "/metadata/*.metadata.json"):
         return "iceberg"
@@ -189,7 +190,7 @@ def _one(
     if lake.pointer(work, table) is not None:
         lake.put(work, [Put(name=table, kind="dropped")], author=author, message=f"make room for {table}")
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_ALIAS}.{name(schema)}")
-    how, why, location = "copied", "" if wish.copy else offer.why_copy, None
+    how, why, location = "copied", "" if wish.copy else offer.why_copy or _out_of_reach(lake, foreign), None
     if offer.metadata is not None and not wish.copy and not why:
         how, location = "registered", _register(lake, schema, bare, offer.metadata)
     elif offer.files and not wish.copy and not why:
@@ -204,6 +205,12 @@ def _one(
     pointer = lake.pointer(work, table)
     rows = pointer.rows if pointer is not None else None
     return Imported(name=table, rows=rows, how=how, why=why, seconds=round(time.perf_counter() - began, 3))
+
+
+def _out_of_reach(lake: Lake, foreign: Foreign) -> str:
+    """Why the lake's readers could not follow a table to where it lies."""
+    azure = foreign.path.startswith("az://") and "azure" not in lake.storage.extensions
+    return "the lake itself is not on az://" if azure else ""
 
 
 def _state(wish: Wish, form: str, how: str) -> dict[str, Any]:
@@ -221,7 +228,7 @@ def _register(lake: Lake, schema: str, table: str, metadata: Mapping[str, Any]) 
 def _read_once(connection: duckdb.DuckDBPyConnection, table: str, foreign: Foreign) -> None:
     """Fail now rather than when somebody asks: files may be missing, or of a kind that cannot be read."""
     with _told(table, foreign):
-        connection.execute(f"SELECT * FROM {_ALIAS}.{full_name(table)} LIMIT 1").fetchall()
+        connection.sql(f"SELECT * FROM {_ALIAS}.{full_name(table)} LIMIT 1").to_arrow_table()
 
 
 def _in_place_or_copied(

@@ -57,8 +57,9 @@ def adopt(
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints tables
             warnings.simplefilter("ignore")
-            server: dict[str, Any] = {"uri": lake.server.endpoint, "token": lake.server.token(author)}
-            catalog = RestCatalog("wherry", warehouse=branch, **server, **lake.storage.lent(), **credentials)
+            given: dict[str, Any] = {**lake.storage.lent(), **credentials}
+            given |= {"uri": lake.server.endpoint, "token": lake.server.token(author), "warehouse": branch}
+            catalog = RestCatalog("wherry", **given)
             schema, _, name = table.partition(".")
             catalog.load_table((schema, name)).add_files(list(files), check_duplicate_files=False)
     except Exception as problem:

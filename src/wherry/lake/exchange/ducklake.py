@@ -41,6 +41,13 @@ def offers(connection: DuckDBPyConnection, foreign: Foreign) -> list[Offer]:
 
 def write(connection: DuckDBPyConnection, selects: Sequence[tuple[str, str]], foreign: Foreign) -> None:
     """Tables ``(schema.table, query)`` in one transaction of a DuckLake, which is made when it is not there."""
+    if foreign.remote:
+        finding = Finding(
+            code="unknown-storage",
+            message="The catalog of a DuckLake is a file on this machine, and cannot be written to a bucket.",
+            hint="Name a path such as out/shop.ducklake.",
+        )
+        raise LakeError(findings=[finding])
     target = quoting.text(f"ducklake:{foreign.path}")
     connection.execute(f"ATTACH {target} AS {_ALIAS} (DATA_PATH {quoting.text(foreign.path + '.files')})")
     try:

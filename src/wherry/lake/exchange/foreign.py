@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry import quoting
 from wherry.errors import LakeError, WherryError
-from wherry.lake.access import SCHEMES, Access, find_access
+from wherry.lake.access import SCHEMES, Access, find_access, without_secrets
 from wherry.lake.attach import load_extensions
 from wherry.model.finding import Finding
 
@@ -61,8 +61,7 @@ class Foreign:
         further = [*extensions, *(["azure"] if access is not None and access.scheme == "az" else [])]
         load_extensions(connection, further)
         if access is not None:
-            bucket = f"{access.scheme}://{access.bucket}"
-            connection.execute(access.secret_for_duckdb(f"wherry {bucket}", bucket))
+            connection.execute(access.secret_for_duckdb())
 
     def glob(self, connection: DuckDBPyConnection, pattern: str) -> list[str]:
         """Files below it, by a pattern of DuckDB's."""
@@ -76,9 +75,7 @@ class Foreign:
         return [row[0] for row in rows]
 
     def without_secrets(self, text: str) -> str:
-        for secret in self.access.secrets() if self.access is not None else ():
-            text = text.replace(secret, "***")
-        return text
+        return without_secrets(text, self.variables)
 
 
 def at(path: str, variables: Mapping[str, str]) -> Foreign:
