@@ -89,3 +89,13 @@ def test_a_run_without_its_bucket_tells_one_finding(
     (shop / "wherry.toml").write_text('name = "shop"\nlake = "s3://lake/shop"\n')
     (shop / ".env").write_text(f"AWS_SECRET_ACCESS_KEY={SECRET}\n")
     assert wherry("run").code == 0
+
+
+def test_tables_stay_readable_when_the_lake_goes_elsewhere(shop: Path, wherry: Wherry) -> None:
+    assert wherry("run").code == 0
+    (shop / "wherry.toml").write_text('name = "shop"\n')
+    assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
+    assert wherry("run", "marts.kinds", "--full").code == 0
+    assert list((shop / ".wherry/lake").rglob("*.parquet"))
+    (shop / "wherry.toml").write_text('name = "shop"\nlake = "s3://lake/elsewhere"\n')
+    assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]

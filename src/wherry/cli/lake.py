@@ -17,7 +17,11 @@ IMPORTED = ("iceberg", "delta", "hudi", "ducklake", "parquet")
 EXPORTED = ("delta", "parquet", "ducklake", "iceberg")
 
 
-@click.group(epilog="Example:  wherry lake import ../old/orders --as legacy.orders")
+@click.group(
+    epilog="""Example:  wherry lake import ../old/orders --as legacy.orders
+
+    Both take --project, --env, --branch and --json."""
+)
 def command() -> None:
     """Take tables of other systems into the lake, or write the lake's tables for them."""
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from wherry.errors import LakeError
 from wherry.lake.access import find_access
 from wherry.lake.names import file_name
-from wherry.lake.storage import Storage, StoredFile
+from wherry.lake.storage import Storage, StoredFile, open_storage
 from wherry.model.finding import Finding
 
 _DENIED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "AuthenticationFailed", "Forbidden")
@@ -32,6 +32,7 @@ class Bucket(Storage):
         self._access = find_access(self.location, variables)
         self._store = self._access.store()
         self._outside = f"{self._access.scheme}://{self._access.bucket}/"
+        self._prefix = f"{self.location}/".removeprefix(self._outside) or None
         self._checked = False
         self.extensions = ("azure",) if self._access.scheme == "az" else ()
 
@@ -43,6 +44,9 @@ class Bucket(Storage):
         return location.startswith(f"{self.location}/") and not {"", ".", ".."} & set(parts)
 
     def read_bytes(self, location: str) -> bytes:
+        if not location.startswith(self._outside):
+            # A table made when the lake was elsewhere.
+            return open_storage(location.rpartition("/")[0], self._variables).read_bytes(location)
         with self._told(f"`{location}` cannot be read"):
             return bytes(self._store.get(self._key(location)).bytes())
 
@@ -53,7 +57,7 @@ class Bucket(Storage):
         import obstore
 
         with self._told(f"`{self.location}` cannot be listed"):
-            for page in obstore.list(self._store, prefix=self._key(self.location) or None):
+            for page in obstore.list(self._store, prefix=self._prefix):
                 for each in page:
                     yield StoredFile(
                         location=self._outside + each["path"],
@@ -73,7 +77,7 @@ class Bucket(Storage):
         if self._checked:
             return
         with self._told(f"the lake at `{self.location}` cannot be used"):
-            next(iter(self._store.list(self._key(self.location) or None, chunk_size=1)), None)
+            next(iter(self._store.list(self._prefix, chunk_size=1)), None)
         self._checked = True
 
     def secrets(self) -> Sequence[str]:
@@ -91,7 +95,7 @@ class Bucket(Storage):
         """An object store has none."""
 
     def _key(self, location: str) -> str:
-        return location.removeprefix(self._outside) if location.startswith(self._outside) else ""
+        return location.removeprefix(self._outside)
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -128,7 +132,8 @@ class Bucket(Storage):
                 hint="Was it removed by hand? `wherry log` and `wherry restore` go back to a commit that is whole.",
             )
         where = self._access.endpoint or f"the storage of `{scheme}://`"
-        reason = self.without_secrets(text).partition("\n")[0].rpartition(": ")[2][:200]
+        reason = self.without_secrets(text).partition("\n")[0].removeprefix("Generic S3 error: ")[:200]
+        reason = reason.rpartition(" - ")[2] or type(problem).__name__
         return Finding(
             code="storage-unreachable",
             message=f"{what}: {where} does not answer ({reason}).",

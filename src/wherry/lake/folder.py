@@ -13,7 +13,7 @@ from pathlib import Path
 from wherry.errors import LakeError
 from wherry.lake.names import file_name
 from wherry.lake.pointer import Pointer
-from wherry.lake.storage import Storage, StoredFile
+from wherry.lake.storage import Storage, StoredFile, open_storage
 
 #: Clocks of files and of processes may differ by this many seconds.
 _SLACK = 60.0
@@ -44,6 +44,9 @@ class Folder(Storage):
         return Path(os.path.normpath(location)).is_relative_to(self.root)
 
     def read_bytes(self, location: str) -> bytes:
+        if "://" in location:
+            # A table made when the lake was elsewhere.
+            return open_storage(location.rpartition("/")[0], self._variables).read_bytes(location)
         try:
             return Path(location).read_bytes()
         except OSError as problem:
