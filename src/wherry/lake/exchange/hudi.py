@@ -15,6 +15,8 @@ EXTENSIONS = ()
 
 def offers(connection: DuckDBPyConnection, foreign: Foreign) -> list[Offer]:
     """The one table, as of its newest instant; Hudi's own columns (``_hoodie_...``) are left out."""
+    import pyarrow as pa
+
     hudi = driver("hudi", "hudi", "Apache Hudi")
     with told(foreign):
         builder = hudi.HudiTableBuilder.from_base_uri(foreign.path)
@@ -23,17 +25,17 @@ def offers(connection: DuckDBPyConnection, foreign: Foreign) -> list[Offer]:
 
             builder = builder.with_options(options(foreign) or {})
         table = builder.build()
-        names = [field.name for field in table.get_schema()]
-    return [Offer(rows=lambda: _rows(hudi, table, names), why_copy="Hudi merges its files while they are read")]
+        schema = pa.schema([field for field in table.get_schema() if not field.name.startswith("_hoodie_")])
+    return [Offer(rows=lambda: _rows(hudi, table, schema), why_copy="Hudi merges its files while they are read")]
 
 
-def _rows(hudi: Any, table: Any, names: list[str]) -> pa.RecordBatchReader:
+def _rows(hudi: Any, table: Any, schema: pa.Schema) -> pa.RecordBatchReader:
     import pyarrow as pa
 
-    stream = iter(table.read_stream(hudi.HudiReadOptions(projection=names)))
+    stream = iter(table.read_stream(hudi.HudiReadOptions(projection=schema.names)))
     first = next(stream, None)
     if first is None:
-        return pa.RecordBatchReader.from_batches(pa.schema(table.get_schema()), [])
+        return pa.RecordBatchReader.from_batches(schema, [])
 
     def batches() -> Any:
         yield first
