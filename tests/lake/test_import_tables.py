@@ -113,6 +113,15 @@ def test_delta(call: Any, shop: Path, tmp_path: Path) -> None:
     assert not list((shop / ".wherry/lake").rglob("*.parquet"))
 
 
+@pytest.mark.needs("pyiceberg")
+def test_lists_whose_elements_go_by_another_name_are_copied(call: Any, tmp_path: Path) -> None:
+    tags = pa.array([["a"]] * 10, pa.list_(pa.field("item", pa.string())))
+    rows = ROWS.set_column(5, "tags", tags)
+    pq.write_table(rows, tmp_path / "a.parquet", use_compliant_nested_type=False)
+    how, why = came(call, tmp_path / "a.parquet")
+    assert how == "copied" and "tags.list.item" in why
+
+
 @pytest.mark.needs("delta", "pyiceberg")
 def test_delta_with_partitions_is_copied(call: Any, tmp_path: Path) -> None:
     from deltalake import write_deltalake
@@ -232,7 +241,7 @@ def test_the_project_reads_an_imported_table_and_no_run_drops_it(call: Any, shop
     assert states == {"marts.one": "built", "marts.reads": "built", "old.t": "skipped"}
     assert call("run", "--full", "--prune")["state"] == "done"
     assert call("sql", "SELECT count(*) AS n FROM old.undeclared, old.t") == [{"n": 4}]
-    assert set(each["state"] for each in call("run")["assets"]) == {"skipped"}
+    assert {each["state"] for each in call("run")["assets"]} == {"skipped"}
     # Imported again, it is new to what reads it.
     pq.write_table(pa.table({"id": [5], "day": [date(2026, 1, 2)]}), tmp_path / "a.parquet")
     (finding,) = call(*words, "old.t", code=2)["findings"]

@@ -82,9 +82,11 @@ def attach(
     secret = quoting.name(f"wherry {alias}")
     token = quoting.text(server.token(author))
     connection.execute(f"CREATE OR REPLACE SECRET {secret} (TYPE iceberg, TOKEN {token})")
+    # Without a default the extension takes a schema called `main` for one without a name.
     connection.execute(
         f"ATTACH {quoting.text(warehouse)} AS {quoting.name(alias)} "
-        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret}, ACCESS_DELEGATION_MODE 'none')"
+        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret}, ACCESS_DELEGATION_MODE 'none', "
+        "DEFAULT_SCHEMA 'main')"
     )
 
 

@@ -93,5 +93,7 @@ def _same(connection: DuckDBPyConnection, target: str, columns: Sequence[tuple[s
 
 
 def _reason(problem: Exception) -> str:
+    if isinstance(problem, KeyError):
+        return f"a nested column has another name in its files than Iceberg gives it: {problem.args[0]}"
     first = str(problem).strip().partition("\n")[0].rstrip(":. ")
     return f"its files do not fit a table ({first or type(problem).__name__})"
