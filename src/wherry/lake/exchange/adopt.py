@@ -85,7 +85,8 @@ def _same(connection: DuckDBPyConnection, target: str, columns: Sequence[tuple[s
         return True
     held = (
         f"SELECT filename, file_row_number, [{values}] FROM read_parquet({file_list(files)}, union_by_name = true, "
-        "hive_partitioning = false, filename = true, file_row_number = true)"
+        "hive_partitioning = false, filename = true, file_row_number = true) "
+        f"SEMI JOIN {sample} USING (filename, file_row_number)"
     )
     missing = connection.execute(f"SELECT count(*) FROM (FROM {sample} EXCEPT {held})").fetchall()
     connection.execute(f"DROP TABLE {sample}")
