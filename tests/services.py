@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
@@ -26,7 +27,19 @@ class Service:
     required: bool = True
 
 
+def _installed(*modules: str) -> Callable[[], bool]:
+    return lambda: all(find_spec(module) is not None for module in modules)
+
+
 SERVICES = {
+    "pyiceberg": Service(ready=_installed("pyiceberg"), hint="pip install 'wherry[in-place]'", required=False),
+    "delta": Service(
+        ready=_installed("deltalake", "duckdb_extension_delta"), hint="pip install 'wherry[delta]'", required=False
+    ),
+    "ducklake": Service(
+        ready=_installed("duckdb_extension_ducklake"), hint="pip install 'wherry[ducklake]'", required=False
+    ),
+    "hudi": Service(ready=_installed("hudi"), hint="pip install 'wherry[hudi]'", required=False),
     "reference": Service(
         ready=lambda: (REFERENCE / "data").is_dir(),
         hint="set WHERRY_REFERENCE to a folder with data/ and oracles/",

@@ -13,7 +13,7 @@ from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import Source
 
-BUILT_IN = {"files": "wherry.sources.files"}
+BUILT_IN = {"files": "wherry.sources.files", "lake": "wherry.sources.lake"}
 
 
 @cache

@@ -4,21 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.commands import Answer, Wherry
-from wherry.cli import main
+from fixtures.commands import wherry
 
-
-@pytest.fixture
-def wherry(capfd: pytest.CaptureFixture[str]) -> Wherry:
-    def call(*words: str | Path) -> Answer:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(word) for word in words])
-        shown = capfd.readouterr()
-        assert "Traceback" not in shown.out + shown.err
-        return Answer(code=int(stop.value.code or 0), out=shown.out, err=shown.err)
-
-    return call
+__all__ = ["wherry"]
 
 
 @pytest.fixture

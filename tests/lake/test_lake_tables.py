@@ -207,3 +207,8 @@ def test_iceberg_scan_reads_the_files_without_the_catalog(lake: Lake, rows: Rows
     pointer = lake.pointer("main", "s.t")
     assert pointer is not None
     assert rows(f"SELECT count(*), sum(i) FROM iceberg_scan('{pointer.location}')") == [(9, 42)]
+
+
+def test_a_schema_may_be_called_main(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
+    db.execute('CREATE SCHEMA m."main"; CREATE TABLE m."main".t AS SELECT 1 AS a')
+    assert db.execute("FROM m.main.t").fetchall() == [(1,)]

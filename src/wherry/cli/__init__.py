@@ -23,6 +23,7 @@ VERBS = {
     "restore": "Go back to a commit.",
     "branch": "List, make and drop branches.",
     "merge": "Publish a branch.",
+    "lake": "Take tables of other systems in, write tables for them.",
 }
 
 

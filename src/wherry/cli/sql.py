@@ -54,17 +54,19 @@ def answer(read: Reading, query: str, form: str, output: Path | None) -> None:
     """Run a query and print what it returns, streamed. Raises ``UsageError`` with the reason DuckDB gives."""
     import duckdb
 
-    from wherry.errors import UsageError
+    from wherry.errors import LakeError, UsageError
 
-    read.make_ready(query)
     session = read.session
     try:
+        read.make_ready(query)
         if form == "table":
             _print_table(session, query)
         elif form == "parquet":
             _parquet(session, query, output)
         else:
             _print_rows(session, query, form, output)
+    except duckdb.IOException as error:
+        raise LakeError(str(error).strip(), hint="Is the storage reachable, and is the file still there?") from None
     except duckdb.Error as error:
         raise UsageError(str(error).strip()) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from wherry.lake.server import Server
+    from wherry.lake.storage import Storage
 
 #: In this order: each may need the ones before it.
 EXTENSIONS = ("avro", "httpfs", "iceberg")
@@ -32,7 +34,7 @@ def connect(database: str = ":memory:") -> DuckDBPyConnection:
     return connection
 
 
-def load_extensions(connection: DuckDBPyConnection) -> None:
+def load_extensions(connection: DuckDBPyConnection, further: Sequence[str] = ()) -> None:
     """Load what reads and writes Iceberg from the installed packages; nothing is downloaded.
 
     From then on only signed extensions are loaded, whatever the connection allowed until now.
@@ -41,7 +43,7 @@ def load_extensions(connection: DuckDBPyConnection) -> None:
     present = {
         row[0] for row in connection.execute("SELECT extension_name FROM duckdb_extensions() WHERE loaded").fetchall()
     }
-    for name in EXTENSIONS:
+    for name in (*EXTENSIONS, *further):
         if name not in present:
             connection.execute(f"LOAD {quoting.text(extension_file(name))}")
     connection.execute("SET allow_unsigned_extensions = false")
@@ -63,20 +65,41 @@ def extension_file(name: str) -> str:
 
 
 def attach(
-    connection: DuckDBPyConnection, server: Server, branch: str, alias: str, *, at: int | None, author: str
+    connection: DuckDBPyConnection,
+    server: Server,
+    storage: Storage,
+    branch: str,
+    alias: str,
+    *,
+    at: int | None,
+    author: str,
 ) -> None:
     """Attach a branch (as of commit number ``at``, then for reading only) as the catalog ``alias``."""
-    load_extensions(connection)
+    load_extensions(connection, storage.extensions)
+    give_access(connection, storage)
     _keep_from_proxy()
     warehouse = branch if at is None else f"{branch}@{at}"
     secret = quoting.name(f"wherry {alias}")
     token = quoting.text(server.token(author))
     connection.execute(f"CREATE OR REPLACE SECRET {secret} (TYPE iceberg, TOKEN {token})")
-    # Without a default schema DuckDB takes `main` for no schema at all.
+    # Without a default the extension takes a schema called `main` for one without a name.
     connection.execute(
         f"ATTACH {quoting.text(warehouse)} AS {quoting.name(alias)} "
-        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret}, DEFAULT_SCHEMA 'main')"
+        f"(TYPE iceberg, ENDPOINT {quoting.text(server.endpoint)}, SECRET {secret}, ACCESS_DELEGATION_MODE 'none', "
+        "DEFAULT_SCHEMA 'main')"
     )
+
+
+def give_access(connection: DuckDBPyConnection, storage: Storage) -> None:
+    """Let a connection read and write the files of a storage."""
+    import duckdb
+
+    for statement in storage.secrets():
+        try:
+            connection.execute(statement)
+        except duckdb.Error as problem:
+            # DuckDB quotes the statement.
+            raise LakeError(storage.without_secrets(str(problem))) from None
 
 
 def _keep_from_proxy() -> None:

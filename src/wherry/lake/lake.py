@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
 from wherry.lake.pointer import Pointer, Put
 from wherry.lake.server import Server
-from wherry.lake.storage import Storage
+from wherry.lake.storage import Storage, open_storage
 from wherry.lake.tables import Carried, Tables
 from wherry.lake.threeway import Take
 
@@ -50,12 +51,14 @@ class Lake:
         self._lock = Lock()
 
     @classmethod
-    def open(cls, database: str | Path, root: Path) -> Lake:
-        """Open a lake, or make a new one: ``database`` is a SQLite file or a SQLAlchemy URL, ``root`` a folder.
+    def open(cls, database: str | Path, root: str | Path, variables: Mapping[str, str] | None = None) -> Lake:
+        """Open a lake, or make a new one: ``database`` is a SQLite file or a SQLAlchemy URL, ``root`` a folder or the
+        address of one in a bucket, whose credentials are among ``variables`` (None: those of the environment).
 
         Raises ``NewerLake`` when a newer wherry made it.
         """
-        return cls(db.open_database(str(database), stamp()), Storage(Path(root)))
+        storage = open_storage(root, os.environ if variables is None else variables)
+        return cls(db.open_database(str(database), stamp()), storage)
 
     def close(self) -> None:
         with self._lock:
@@ -272,7 +275,8 @@ class Lake:
         with db.reading(self.engine) as reader:
             # DuckDB's own message would not say what is missing.
             read.fork_of(reader, branch)
-        attach(connection, self.server, branch, alias, at=at, author=author)
+        self.storage.check()
+        attach(connection, self.server, self.storage, branch, alias, at=at, author=author)
 
     @property
     def server(self) -> Server:

@@ -1,54 +1,117 @@
 """The files of a lake: where tables live, and their metadata, read and written.
 
-The only file that knows that the root is a local folder.
+What a folder (``folder.py``) and a bucket (``bucket.py``) have in common; a location is a path, or an address such as
+``s3://bucket/lake/raw/orders-1a2b3c4d``.
 """
 
-import ctypes
+from __future__ import annotations
+
 import json
-import os
 import re
-import secrets
-import sys
 import uuid
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from wherry.errors import LakeError
-from wherry.lake.names import file_name
+from wherry.lake.access import secrets_for_duckdb, without_secrets
 from wherry.lake.pointer import Pointer
 
 #: Metadata kept in memory, in characters of JSON.
 _CACHE = 64 * 1024 * 1024
-#: Clocks of files and of processes may differ by this many seconds.
-_SLACK = 60.0
-#: With more files than this, one flush of the whole file system is cheaper than one per file.
-_MANY = 16
 
 
-class Storage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file below the root of a lake."""
+
+    location: str
+    #: Bytes.
+    size: int
+    #: Seconds since 1970, by the storage's clock.
+    modified: float
+
+
+class Storage(ABC):
     """Table folders below one root."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root).resolve()
-        self.root.mkdir(parents=True, exist_ok=True)
+    #: What every location of the lake starts with, without a slash at its end.
+    location: str
+    #: DuckDB extensions that reading and writing here needs, beside those of every lake.
+    extensions: Sequence[str] = ()
+
+    #: Whether other engines are given the credentials when they open a table through the catalog.
+    lends: bool = False
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
         self._cache: OrderedDict[str, tuple[dict[str, Any], int]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
 
+    @abstractmethod
     def new_table(self, namespace: str, name: str) -> str:
         """A fresh folder for a table; the random end keeps tables of one name on two branches apart."""
-        folder = self.root / file_name(namespace) / f"{file_name(name)}-{secrets.token_hex(4)}"
-        # DuckDB does not make local folders itself.
-        (folder / "data").mkdir(parents=True)
-        (folder / "metadata").mkdir()
-        return str(folder)
 
+    @abstractmethod
     def holds(self, location: str) -> bool:
         """Whether a location that a client names lies below the root."""
-        return Path(os.path.normpath(location)).is_relative_to(self.root)
+
+    @abstractmethod
+    def read_bytes(self, location: str) -> bytes:
+        """A whole file. Raises ``LakeError``."""
+
+    @abstractmethod
+    def forget(self, location: str) -> None:
+        """Remove a metadata file whose commit was refused."""
+
+    @abstractmethod
+    def listing(self) -> Iterator[StoredFile]:
+        """Every file below the root, in no order."""
+
+    @abstractmethod
+    def remove(self, locations: Collection[str]) -> None:
+        """Remove files; one that is gone already is no error."""
+
+    @abstractmethod
+    def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
+        """Write a file, whole or not at all."""
+
+    @abstractmethod
+    def make_folders(self, table: str) -> None:
+        """Make what a table's location needs before files are written there."""
+
+    def check(self) -> None:  # noqa: B027 - a folder has nothing to check
+        """Raise a ``LakeError`` that says what to do when the root cannot be used."""
+
+    def secrets(self) -> Sequence[str]:
+        """Statements that give a DuckDB connection what it needs to read and write here. They hold secrets.
+
+        Tables may have files in other buckets too, those that were imported where they lie.
+        """
+        return secrets_for_duckdb(self._variables)
+
+    def lent(self) -> Mapping[str, str]:
+        """Credentials in the words of the Iceberg REST protocol (``config`` of a table). They are secrets."""
+        return {}
+
+    def without_secrets(self, text: str) -> str:
+        """The text with credentials struck out."""
+        return without_secrets(text, self._variables)
+
+    def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:  # noqa: B027 - a put is durable
+        """Make every file that a new pointer has beyond the old one survive a power cut."""
+
+    def flush(self, table: str, since: str | None) -> None:  # noqa: B027 - a put is durable
+        """Make a table's files written since the metadata file ``since`` survive a power cut."""
+
+    def publish(self, new: Pointer, old: Pointer | None) -> None:
+        """Make every file that ``new`` has beyond ``old`` survive a power cut."""
+        self.publish_all([(new, old)])
 
     def read(self, location: str) -> dict[str, Any]:
         """The metadata in a file; treat it as frozen. Files never change, so it is read once."""
@@ -57,66 +120,29 @@ class Storage:
             if found is not None:
                 self._cache.move_to_end(location)
                 return found[0]
+        raw = self.read_bytes(location)
         try:
-            text = Path(location).read_text("utf-8")
-            content = json.loads(text)
-        except (OSError, ValueError) as problem:
+            content = json.loads(raw)
+        except ValueError as problem:
             raise LakeError(f"the table's metadata cannot be read: {problem}") from problem
-        self._keep(location, content, len(text))
+        self._keep(location, content, len(raw))
         return content  # type: ignore[no-any-return]
 
     def write(self, metadata: dict[str, Any], previous: str | None, *, durable: bool) -> str:
         """Write a table's next metadata file, whole or not at all, and return its path."""
-        folder = Path(metadata["location"]) / "metadata"
-        number = re.match(r"\d+", Path(previous).name) if previous else None
-        path = folder / f"{int(number[0]) + 1 if number else 0:05d}-{uuid.uuid4()}.metadata.json"
+        number = re.match(r"\d+", previous.rpartition("/")[2]) if previous else None
+        name = f"{int(number[0]) + 1 if number else 0:05d}-{uuid.uuid4()}.metadata.json"
         text = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
-        temporary = path.with_suffix(".tmp")
-        try:
-            handle = temporary.open("w", encoding="utf-8")
-        except FileNotFoundError:
-            folder.mkdir(parents=True)
-            handle = temporary.open("w", encoding="utf-8")
-        with handle:
-            handle.write(text)
-            if durable:
-                handle.flush()
-                os.fsync(handle.fileno())
-        temporary.rename(path)
-        if durable:
-            _sync(folder)
-        self._keep(str(path), metadata, len(text))
-        return str(path)
-
-    def forget(self, location: str) -> None:
-        """Remove a metadata file whose commit was refused."""
-        Path(location).unlink(missing_ok=True)
+        location = f"{metadata['location']}/metadata/{name}"
+        self.put(location, text.encode(), durable=durable)
+        self._keep(location, metadata, len(text))
+        return location
 
     def rows(self, location: str) -> int | None:
         """Rows of the table as its writer told, or None."""
         from wherry.lake.iceberg import rows
 
         return rows(self.read(location))
-
-    def publish(self, new: Pointer, old: Pointer | None) -> None:
-        """Make every file that ``new`` has beyond ``old`` survive a power cut."""
-        self.publish_all([(new, old)])
-
-    def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:
-        """Make every file that a new pointer has beyond the old one survive a power cut."""
-        fresh: list[Path] = []
-        for new, old in moves:
-            if new.location is not None and (old is None or old.location != new.location):
-                fresh += _fresh(new.location, old.location if old else None)
-        if len(fresh) > _MANY and _sync_file_system(self.root):
-            return
-        for path in fresh:
-            _sync(path)
-
-    def flush(self, table: str, since: str | None) -> None:
-        """Make a table's files written since the metadata file ``since`` survive a power cut."""
-        for path in _fresh(str(Path(table) / "metadata" / "-"), since):
-            _sync(path)
 
     def _keep(self, location: str, content: dict[str, Any], size: int) -> None:
         with self._lock:
@@ -127,52 +153,12 @@ class Storage:
                 self._size -= self._cache.popitem(last=False)[1][1]
 
 
-def _fresh(location: str, old: str | None) -> Iterator[Path]:
-    """Files and folders of a table that changed since its old metadata file was written."""
-    table = Path(location).parent.parent
-    since = 0.0
-    if old is not None and Path(old).parent.parent == table:
-        try:
-            since = Path(old).stat().st_mtime - _SLACK
-        except OSError:
-            since = 0.0
-    yield table.parent
-    yield table
-    yield from _changed(table / "data", since)
-    yield from _changed(table / "metadata", since)
+def open_storage(root: str | Path, variables: Mapping[str, str]) -> Storage:
+    """The storage at a folder or an address such as ``s3://bucket/prefix``; ``variables`` hold its credentials."""
+    if "://" in str(root):
+        from wherry.lake.bucket import Bucket
 
+        return Bucket(str(root), variables)
+    from wherry.lake.folder import Folder
 
-def _changed(folder: Path, since: float) -> Iterator[Path]:
-    if not folder.is_dir():
-        return
-    yield folder
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _changed(Path(entry.path), since)
-            elif entry.stat().st_mtime >= since:
-                yield Path(entry.path)
-
-
-def _sync(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_file_system(path: Path) -> bool:
-    """Flush the file system that ``path`` is on; False where that cannot be asked for."""
-    if not sys.platform.startswith("linux"):
-        return False
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        return ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0  # type: ignore[no-any-return]
-    except AttributeError:
-        return False
-    finally:
-        os.close(handle)
+    return Folder(Path(root), variables)

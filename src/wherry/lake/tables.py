@@ -81,7 +81,7 @@ class Tables:
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's answer to "load table"."""
         location = self.find(branch, name, at).location or ""
-        return loaded(self._storage.read(location), location)
+        return self._lent(loaded(self._storage.read(location), location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
@@ -95,7 +95,7 @@ class Tables:
         location = self._storage.new_table(namespace, name)
         metadata = iceberg.staged(request, location, str(uuid.uuid4()))
         if request.get("stage-create"):
-            return loaded(metadata, None)
+            return self._lent(loaded(metadata, None))
         change = TableChange(
             namespace=namespace,
             name=name,
@@ -104,6 +104,9 @@ class Tables:
             start=metadata,
         )
         return self.commit(branch, [change], author)[0]
+
+    def _lent(self, answer: dict[str, Any]) -> dict[str, Any]:
+        return answer | {"config": dict(self._storage.lent())} if self._storage.lends else answer
 
     def commit(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]]:
         """Apply changes to one or more tables, all or none."""

@@ -22,7 +22,7 @@ class Built:
     lineage: str
     #: Meaning of the table itself.
     meaning: str
-    #: Its build word, or ``source``.
+    #: Its build word, ``source`` or ``imported``.
     word: str = "replace"
     #: Intervals of an incremental table.
     filled: tuple[Slice, ...] = ()

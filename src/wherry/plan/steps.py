@@ -65,6 +65,8 @@ def _source_step(
     name = asset.name
     if built is None:
         return Step(name=name, action="load", reason="new")
+    if built.word == "imported":
+        return Step(name=name, action="skip", reason="imported")
     if request.full:
         return Step(name=name, action="load", reason="--full was asked for", refill=True)
     if built.lineage != lineage:
@@ -196,7 +198,7 @@ def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) 
 def _removed(graph: Graph, built: Mapping[str, Built], request: Request) -> list[Step]:
     steps = []
     for key in sorted(built):
-        if key in graph.assets:
+        if key in graph.assets or built[key].word == "imported":
             continue
         if built[key].word in REBUILDABLE or request.prune:
             steps.append(Step(name=key, action="drop", reason="its file is gone"))

@@ -13,8 +13,10 @@ from wherry.model.finding import Finding
 from wherry.project.nearest import did_you_mean
 
 FILE = "wherry.toml"
-KEYS = ("name", "lake", "database", "engine", "env")
+KEYS = ("name", "lake", "database", "engine", "lend_credentials", "env")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+#: No sign that DuckDB would take for a pattern, or a client for the beginning of something else.
+_ADDRESS = re.compile(r"(s3|gs|az)://[^/*?\[\]#%{}@\s]+(/[^/*?\[\]#%{}\s]+)*/?")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -24,11 +26,13 @@ class Config:
 
     folder: Path
     name: str
-    #: Folder of the lake's files.
+    #: Folder of the lake's files, or its address in a bucket.
     lake: str
     #: Path of the SQLite database beside it.
     database: str
     engine: str
+    #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
+    lend_credentials: bool = False
     #: Name of the environment, empty for none.
     env: str = ""
     #: The process's variables over those of ``.env``.
@@ -40,8 +44,9 @@ class Config:
         return self.folder / ".wherry"
 
     @property
-    def lake_path(self) -> Path:
-        return self.folder / self.lake
+    def lake_root(self) -> str:
+        """Absolute path, or address, of the lake's files."""
+        return self.lake if "://" in self.lake else str(self.folder / self.lake)
 
     @property
     def database_path(self) -> Path:
@@ -107,6 +112,10 @@ def read_config(folder: Path, env: str = "") -> Config:
                 did_you_mean(key, KEYS, f"Known are: {', '.join(KEYS)}."),
                 "unknown-key",
             )
+        elif key == "lend_credentials":
+            values[key] = value is True
+            if not isinstance(value, bool):
+                problem(key, f"`{key}` must be true or false.")
         elif key != "env" and not isinstance(value, str):
             problem(key, f"`{key}` must be text in quotes.")
         elif key != "env":
@@ -120,7 +129,13 @@ def read_config(folder: Path, env: str = "") -> Config:
         problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
     if (engine := values.get("engine", "duckdb")) != "duckdb":
         problem("engine", f"There is no engine `{engine}`.", 'This version has engine = "duckdb".')
-    for key in ("lake", "database"):
+    if "://" in values.get("lake", "") and not _ADDRESS.fullmatch(values["lake"]):
+        problem(
+            "lake",
+            f"`lake = {values['lake']}` is no address of a lake.",
+            "Write a folder, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.",
+        )
+    for key in ("database",):
         if "://" in values.get(key, ""):
             problem(
                 key,
@@ -135,6 +150,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         lake=values.get("lake", ".wherry/lake"),
         database=values.get("database", ".wherry/wherry.db"),
         engine=engine,
+        lend_credentials=values.get("lend_credentials", False),
         env=env,
         variables=variables,
     )

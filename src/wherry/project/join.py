@@ -206,6 +206,8 @@ def _unknown_table(name: str, names: Mapping[str, Draft], file: str, line: int, 
 def _source_meaning(asset: Asset) -> str:
     source = asset.source
     assert source is not None
+    if source.connector == "lake":
+        return "lake"  # it is what was imported, whatever is said of it
     types = [f"{column.name}:{column.type}" for column in asset.columns if column.type]
     return digest(
         source.connector,

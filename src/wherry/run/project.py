@@ -61,7 +61,9 @@ def open_lake(config: Config) -> Lake:
     """The project's lake; made when it is not there."""
     from wherry.lake.lake import Lake
 
-    return Lake.open(str(config.database_path), config.lake_path)
+    lake = Lake.open(str(config.database_path), config.lake_root, config.variables)
+    lake.storage.lends = config.lend_credentials
+    return lake
 
 
 def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Project:

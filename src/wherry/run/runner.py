@@ -55,6 +55,7 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     another run is under way there.
     """
     project.expect_sound()
+    lake.storage.check()
     with run_lock(project.config.database_path, options.branch):
         return _Run(project, lake, request, options, tell).go()
 

@@ -1,0 +1,152 @@
+"""A lake in a folder of this machine.
+
+The only file that knows that files must be flushed to survive a power cut.
+"""
+
+import ctypes
+import os
+import secrets
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from wherry.errors import LakeError
+from wherry.lake.names import file_name
+from wherry.lake.pointer import Pointer
+from wherry.lake.storage import Storage, StoredFile, open_storage
+
+#: Clocks of files and of processes may differ by this many seconds.
+_SLACK = 60.0
+#: With more files than this, one flush of the whole file system is cheaper than one per file.
+_MANY = 16
+
+
+class Folder(Storage):
+    """Table folders below a local one."""
+
+    def __init__(self, root: Path, variables: Mapping[str, str] | None = None) -> None:
+        super().__init__(variables or {})
+        self.root = Path(root).resolve()
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.location = str(self.root)
+
+    def new_table(self, namespace: str, name: str) -> str:
+        folder = self.root / file_name(namespace) / f"{file_name(name)}-{secrets.token_hex(4)}"
+        self.make_folders(str(folder))
+        return str(folder)
+
+    def make_folders(self, table: str) -> None:
+        # DuckDB does not make local folders itself.
+        Path(table, "data").mkdir(parents=True)
+        Path(table, "metadata").mkdir()
+
+    def holds(self, location: str) -> bool:
+        return Path(os.path.normpath(location)).is_relative_to(self.root)
+
+    def read_bytes(self, location: str) -> bytes:
+        if "://" in location:
+            # A table made when the lake was elsewhere.
+            return open_storage(location.rpartition("/")[0], self._variables).read_bytes(location)
+        try:
+            return Path(location).read_bytes()
+        except OSError as problem:
+            raise LakeError(f"the table's metadata cannot be read: {problem}") from problem
+
+    def forget(self, location: str) -> None:
+        Path(location).unlink(missing_ok=True)
+
+    def listing(self) -> Iterator[StoredFile]:
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue
+                yield StoredFile(location=str(path), size=status.st_size, modified=status.st_mtime)
+
+    def remove(self, locations: Collection[str]) -> None:
+        for location in locations:
+            Path(location).unlink(missing_ok=True)
+
+    def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
+        path = Path(location)
+        temporary = path.with_suffix(".tmp")
+        try:
+            handle = temporary.open("wb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True)
+            handle = temporary.open("wb")
+        with handle:
+            handle.write(content)
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
+        temporary.rename(path)
+        if durable:
+            _sync(path.parent)
+
+    def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:
+        fresh: list[Path] = []
+        for new, old in moves:
+            if new.location is not None and (old is None or old.location != new.location):
+                fresh += _fresh(new.location, old.location if old else None)
+        if len(fresh) > _MANY and _sync_file_system(self.root):
+            return
+        for path in fresh:
+            _sync(path)
+
+    def flush(self, table: str, since: str | None) -> None:
+        for path in _fresh(str(Path(table) / "metadata" / "-"), since):
+            _sync(path)
+
+
+def _fresh(location: str, old: str | None) -> Iterator[Path]:
+    """Files and folders of a table that changed since its old metadata file was written."""
+    table = Path(location).parent.parent
+    since = 0.0
+    if old is not None and Path(old).parent.parent == table:
+        try:
+            since = Path(old).stat().st_mtime - _SLACK
+        except OSError:
+            since = 0.0
+    yield table.parent
+    yield table
+    yield from _changed(table / "data", since)
+    yield from _changed(table / "metadata", since)
+
+
+def _changed(folder: Path, since: float) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    yield folder
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _changed(Path(entry.path), since)
+            elif entry.stat().st_mtime >= since:
+                yield Path(entry.path)
+
+
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file_system(path: Path) -> bool:
+    """Flush the file system that ``path`` is on; False where that cannot be asked for."""
+    if not sys.platform.startswith("linux"):
+        return False
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0  # type: ignore[no-any-return]
+    except AttributeError:
+        return False
+    finally:
+        os.close(handle)

@@ -1,0 +1,101 @@
+"""A project whose lake is in a bucket, from the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.buckets import SECRET, ObjectStore, server, store
+from fixtures.commands import Wherry, wherry
+
+__all__ = ["server", "store", "wherry"]
+
+_BLOCKS = """
+import os
+import threading
+
+from wherry import Table, table
+
+
+@table()
+def last(orders: Table["staging.orders"]):
+    if os.environ.get("WAIT_TO_BE_KILLED"):
+        os.write(1, b"here\\n")
+        threading.Event().wait()
+    return orders.arrow()
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "shop"
+    for path, text in {
+        "wherry.toml": 'name = "shop"\nlake = "s3://lake/shop"\n',
+        "tables/staging/orders.sql": "SELECT range AS id, range % 3 AS kind FROM range(9)\n",
+        "tables/marts/kinds.sql": "SELECT kind, count(*) AS orders FROM staging.orders GROUP BY ALL\n",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_every_verb(shop: Path, wherry: Wherry, store: ObjectStore) -> None:
+    done = wherry("run", "--json").json
+    assert done["state"] == "done" and wherry("run", "--json").json["commit"] is None
+    assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
+    assert {each["name"]: each["rows"] for each in wherry("show", "--json").json["assets"]} == {
+        "marts.kinds": 3,
+        "staging.orders": 9,
+    }
+    wherry("branch", "dev")
+    (shop / "tables/marts/kinds.sql").write_text("SELECT kind FROM staging.orders\n")
+    assert wherry("run", "--branch", "dev").code == 0
+    assert wherry("merge", "dev").code == 0
+    assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
+    assert wherry("restore", done["commit"]).code == 0
+    assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 3}]
+    assert not (shop / ".wherry" / "lake").exists() and store.objects("shop/")
+
+
+def test_a_killed_run_changes_nothing_and_is_gone_on_with(
+    shop: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wherry("run").code == 0
+    (shop / "tables/staging/orders.sql").write_text("SELECT range AS id, range % 3 AS kind FROM range(12)\n")
+    (shop / "tables/marts/last.py").write_text(_BLOCKS)
+    monkeypatch.setenv("WAIT_TO_BE_KILLED", "1")
+    child = subprocess.Popen([sys.executable, "-m", "wherry", "run", "--jobs", "1"], stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"here\n"
+    child.kill()
+    child.communicate(timeout=30)
+    monkeypatch.delenv("WAIT_TO_BE_KILLED")
+    assert wherry("sql", "SELECT count(*) AS n FROM staging.orders", "--json").json == [{"n": 9}]
+    done = {each["name"]: each for each in wherry("run", "--json").json["assets"]}
+    assert done["staging.orders"]["reason"] == "built by a run that did not finish"
+    assert wherry("sql", "SELECT count(*) AS n FROM marts.last", "--json").json == [{"n": 12}]
+
+
+def test_a_run_without_its_bucket_tells_one_finding(
+    shop: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "wherry.toml").write_text('name = "shop"\nlake = "s3://nowhere/shop"\n')
+    answer = wherry("run", "--json")
+    (finding,) = answer.json["findings"]
+    assert (answer.code, finding["code"]) == (1, "no-bucket") and finding["hint"]
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert wherry("run", "--json").json["findings"][0]["code"] == "no-credentials"
+    (shop / "wherry.toml").write_text('name = "shop"\nlake = "s3://lake/shop"\n')
+    (shop / ".env").write_text(f"AWS_SECRET_ACCESS_KEY={SECRET}\n")
+    assert wherry("run").code == 0
+
+
+def test_tables_stay_readable_when_the_lake_goes_elsewhere(shop: Path, wherry: Wherry) -> None:
+    assert wherry("run").code == 0
+    (shop / "wherry.toml").write_text('name = "shop"\n')
+    assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
+    assert wherry("run", "marts.kinds", "--full").code == 0
+    assert list((shop / ".wherry/lake").rglob("*.parquet"))
+    (shop / "wherry.toml").write_text('name = "shop"\nlake = "s3://lake/elsewhere"\n')
+    assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
