@@ -25,6 +25,7 @@ from wherry.lake.pointer import Pointer, Put
 from wherry.lake.server import Server
 from wherry.lake.storage import Storage
 from wherry.lake.tables import Carried, Tables
+from wherry.lake.views import Views
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -40,7 +41,7 @@ class Lake:
         self.storage = storage
         self._carried = Carried()
         #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
-        self.catalog = Catalog(engine, Tables(engine, storage, self._carried))
+        self.catalog = Catalog(engine, Tables(engine, storage, self._carried), Views(engine, storage))
         self._server: Server | None = None
         self._lock = Lock()
 
