@@ -105,7 +105,8 @@ def test_a_stale_table_name_is_404(lake: Lake) -> None:
 
 def test_schemas_and_their_properties(lake: Lake) -> None:
     assert ask(lake, "POST", "/v1/main/namespaces", {"namespace": ["S"], "properties": {"a": "1"}})[0] == 200
-    assert ask(lake, "GET", "/v1/main/namespaces/s")[1] == {"namespace": ["S"], "properties": {"a": "1"}}
+    properties = {"a": "1", "location": f"{lake.storage.root}/S"}
+    assert ask(lake, "GET", "/v1/main/namespaces/s")[1] == {"namespace": ["S"], "properties": properties}
     status, answer = ask(
         lake, "POST", "/v1/main/namespaces/s/properties", {"updates": {"b": "2"}, "removals": ["a", "z"]}
     )

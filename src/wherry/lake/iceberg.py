@@ -10,6 +10,9 @@ from wherry.lake.refusal import bad, lost
 from wherry.lake.updates import Metadata
 from wherry.lake.updates import apply as apply
 
+#: Branches and older commits share files with a table: no engine may delete files that a table does not need any more.
+SHARED = {"gc.enabled": "false"}
+
 
 def empty(location: str = "") -> Metadata:
     """A table before its first commit."""
@@ -27,7 +30,7 @@ def empty(location: str = "") -> Metadata:
         "last-partition-id": 999,
         "default-sort-order-id": 0,
         "sort-orders": [],
-        "properties": {},
+        "properties": dict(SHARED),
         "current-snapshot-id": None,
         "refs": {},
         "snapshots": [],
@@ -66,6 +69,7 @@ def registered(metadata: Any) -> Metadata:
     if metadata.get("format-version") not in (2, 3):
         raise bad(f"the table has format version {metadata.get('format-version')}; upgrade it to 2 first")
     whole = {**empty(), **{k: v for k, v in metadata.items() if v is not None}}
+    whole["properties"] = {**whole["properties"], **SHARED}
     if whole["current-snapshot-id"] == -1:
         whole["current-snapshot-id"] = None
     if whole["current-snapshot-id"] is not None and "main" not in whole["refs"]:

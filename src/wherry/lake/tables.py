@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from wherry.lake import database as db
 from wherry.lake import iceberg, moves, read
 from wherry.lake.commit import record
-from wherry.lake.names import is_work, key
+from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
 from wherry.lake.storage import Storage
@@ -71,6 +71,10 @@ class Tables:
         self._engine = engine
         self._storage = storage
         self._carried = carried
+
+    def folder(self, namespace: str) -> str:
+        """Where a schema's tables lie, each in a folder of its own."""
+        return f"{self._storage.root}/{file_name(namespace)}"
 
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's answer to "load table"."""
@@ -191,9 +195,9 @@ class Tables:
 
     def _next(self, change: TableChange, old: Pointer | None, durable: bool) -> tuple[dict[str, Any], str]:
         before = self._storage.read(old.location) if old is not None and old.location else None
-        iceberg.check(before, change.requirements)
         if before is None and not any(r["type"] == "assert-create" for r in change.requirements):
             raise no_table(change.full_name)
+        iceberg.check(before, change.requirements)
         previous = old.location if old is not None and before is not None else None
         metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
         self._check_places(metadata)

@@ -15,6 +15,7 @@ Update = Mapping[str, Any]
 
 #: Older metadata files that a table remembers, unless its properties say otherwise.
 _PREVIOUS = 100
+_GC = "gc.enabled"
 _PREVIOUS_KEY = "write.metadata.previous-versions-max"
 
 
@@ -179,11 +180,14 @@ def _set_location(new: Metadata, update: Update, added: Added) -> None:
 
 
 def _set_properties(new: Metadata, update: Update, added: Added) -> None:
+    if str(update["updates"].get(_GC, "false")).lower() != "false":
+        raise bad(f"{_GC} stays false: branches and older commits share this table's files; upkeep removes them")
     new["properties"] = {**new["properties"], **update["updates"]}
 
 
 def _remove_properties(new: Metadata, update: Update, added: Added) -> None:
-    new["properties"] = {k: v for k, v in new["properties"].items() if k not in update["removals"]}
+    gone = set(update["removals"]) - {_GC}
+    new["properties"] = {k: v for k, v in new["properties"].items() if k not in gone}
 
 
 # Snapshots and the refs to them

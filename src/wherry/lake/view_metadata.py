@@ -27,14 +27,17 @@ def kept(pointer: Pointer) -> Metadata | None:
     return dict(found) if found else None
 
 
-def of_query(pointer: Pointer, schema: Mapping[str, Any], location: str, made_ms: int) -> Metadata:
-    """The metadata of a view that has only its query: one version, in DuckDB's dialect."""
+def of_query(
+    pointer: Pointer, schema: Mapping[str, Any], location: str, made_ms: int, others: Mapping[str, str]
+) -> Metadata:
+    """The metadata of a view that has only its query: one version, in DuckDB's dialect and ``others``."""
+    told = {OURS: pointer.sql, **others}
     version = {
         "version-id": 1,
         "timestamp-ms": made_ms,
         "schema-id": 0,
         "summary": {"engine-name": "wherry"},
-        "representations": [{"type": "sql", "sql": pointer.sql, "dialect": OURS}],
+        "representations": [{"type": "sql", "sql": sql, "dialect": dialect} for dialect, sql in told.items()],
         "default-namespace": [],
     }
     return {

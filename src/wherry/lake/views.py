@@ -42,6 +42,8 @@ class Views:
         self._storage = storage
         #: Turns other dialects into DuckDB's; None: their text is taken as it is.
         self.translate: Translate | None = None
+        #: Tells a query of ours in other dialects, by dialect; None: it is offered in DuckDB's only.
+        self.dialects: Callable[[str], Mapping[str, str]] | None = None
 
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's ``LoadViewResult``."""
@@ -124,7 +126,10 @@ class Views:
         made = connection.execute(sa.select(db.commit.c.at).where(db.commit.c.seq == pointer.seq)).scalar()
         moment = int(datetime.fromisoformat(made).timestamp() * 1000) if made else 0
         location = self._location(pointer.namespace, pointer.name)
-        return view_metadata.of_query(pointer, types.to_iceberg(columns), location, moment)
+        # The project's SQL functions exist nowhere else.
+        plain = not pointer.state.get("functions")
+        others = self.dialects(pointer.sql or "") if plain and self.dialects is not None else {}
+        return view_metadata.of_query(pointer, types.to_iceberg(columns), location, moment, others)
 
     def _location(self, namespace: str, name: str) -> str:
         # Named because the protocol wants one; nothing is written there.

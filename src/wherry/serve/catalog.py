@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wherry.errors import LakeError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from wherry.lake.server import Server
     from wherry.lake.views import Query
 
+#: What a view of the project is offered in beside DuckDB's own SQL.
+_DIALECTS = ("spark", "trino")
 #: An idle connection is closed after so many seconds; clients open another by themselves.
 _IDLE = 900.0
 
@@ -25,6 +28,7 @@ def offer(lake: Lake, *, host: str, port: int, branch: str, tokens: Mapping[str,
 
     lake.catalog.branch = branch
     lake.catalog.views.translate = translate
+    lake.catalog.views.dialects = dialects
     try:
         server = Server(lake.catalog.handle, host=host, port=port, limits=Limits(idle=_IDLE))
     except (OSError, OverflowError) as problem:
@@ -43,3 +47,14 @@ def translate(sql: str, dialect: str, schema: str, columns: Sequence[str]) -> Qu
 
     text, inputs = to_duckdb(sql, dialect, schema=schema, columns=columns)
     return Query(sql=text, inputs=inputs)
+
+
+def dialects(sql: str) -> dict[str, str]:
+    """A view of the project in the dialects of other engines, as far as it can be told in them."""
+    from wherry.sql.foreign import from_duckdb
+
+    told = {}
+    for dialect in _DIALECTS:
+        with suppress(ValueError):
+            told[dialect] = from_duckdb(sql, dialect)
+    return told

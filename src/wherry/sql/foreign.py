@@ -1,4 +1,4 @@
-"""Views that other engines wrote, in DuckDB's SQL."""
+"""Views that other engines wrote, in DuckDB's SQL; and ours in theirs."""
 
 from __future__ import annotations
 
@@ -33,3 +33,15 @@ def to_duckdb(sql: str, dialect: str, *, schema: str, columns: Sequence[str]) ->
         raise ValueError(str(problem)) from None
     inputs = tuple(table.full_name for table in Parser().read(text).tables)
     return f"FROM (\n{text}\n) AS _({quoting.names(columns)})", inputs
+
+
+def from_duckdb(sql: str, dialect: str) -> str:
+    """A query of DuckDB's in another dialect. Raises ``ValueError`` when it cannot be translated."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree: Any = sqlglot.parse_one(body(sql), dialect="duckdb")
+        return str(tree.sql(dialect=dialect, unsupported_level=sqlglot.ErrorLevel.RAISE))
+    except (SqlglotError, RecursionError) as problem:
+        raise ValueError(str(problem)) from None
