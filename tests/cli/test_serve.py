@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from fixtures.commands import Wherry
+from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 
 
@@ -51,6 +52,20 @@ def test_it_answers_until_it_is_told_to_stop(shop: Path, number: int) -> None:
         process.send_signal(number)
         assert process.wait(10) == 0
         assert process.stderr is not None and "Traceback" not in process.stderr.read()
+
+
+def test_duckdb_reads_and_writes_over_it(shop: Path, wherry: Wherry) -> None:
+    assert wherry("run", "--project", shop).code == 0
+    assert wherry("branch", "dev", "--project", shop).code == 0
+    with serving(shop) as (_, told), connect() as db:
+        token = Path(told["token_file"]).read_text().strip()
+        db.execute(f"CREATE SECRET lake (TYPE iceberg, TOKEN '{token}')")
+        db.execute(f"ATTACH 'dev' AS lake (TYPE iceberg, ENDPOINT '{told['endpoint']}', SECRET lake)")
+        assert db.execute("SELECT revenue::DOUBLE FROM lake.marts.revenue").fetchall() == [(2.5,)]
+        db.execute("CREATE SCHEMA lake.mine; CREATE TABLE lake.mine.t AS FROM range(3)")
+    assert wherry("merge", "dev", "--project", shop).code == 0
+    assert json.loads(wherry("sql", "SELECT count(*) AS n FROM mine.t", "--project", shop, "--json").out) == [{"n": 3}]
+    assert "rest  create mine.t" in wherry("log", "--branch", "dev", "--project", shop).out
 
 
 def test_the_token_is_made_once_and_names_are_authors(shop: Path, tmp_path: Path) -> None:

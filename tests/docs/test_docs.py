@@ -17,6 +17,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BEFORE = {
     "checks.md": "minimal",
     "cli.md": "minimal",
+    "engines.md": "minimal",
     "lake.md": "minimal",
     "sources-files.md": "minimal",
     "tables.md": "flights",
