@@ -96,7 +96,9 @@ class Catalog:
         with db.reading(self._engine) as connection:
             read.fork_of(connection, branch)
         offered = [f"{e.method} /v1/{{prefix}}/{e.path}" for e in ENDPOINTS]
-        return 200, {"defaults": {}, "overrides": {"prefix": prefix(branch, at)}, "endpoints": offered}
+        # Java clients would ask for a new token every hour, and tell their log that there is none.
+        defaults = {"token-refresh-enabled": "false"}
+        return 200, {"defaults": defaults, "overrides": {"prefix": prefix(branch, at)}, "endpoints": offered}
 
     def _place(self, text: str) -> tuple[str, int | None]:
         """The branch and moment of a prefix: one that ``config`` gave, or as people write it."""
