@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -21,7 +21,7 @@ AUTH = f"Authorization: Bearer {TOKEN}\r\n"
 
 @pytest.fixture
 def server(lake: Lake) -> Iterator[Server]:
-    limits = Limits(connections=8, greeting=0.5, idle=0.5, request=0.5, answer=1)
+    limits = Limits(greeting=0.5, idle=0.5, request=0.5, answer=1)
     with closing(Server(lake.catalog.handle, limits=limits)) as running:
         running.admit(TOKEN, "ada")
         yield running
@@ -120,7 +120,7 @@ def test_slow_clients_are_hung_up_on(server: Server) -> None:
     assert talk(server, f"POST / HTTP/1.1\r\n{AUTH}Content-Length: 9\r\n\r\n{{".encode()) == b""
     good = f"GET /v1/config HTTP/1.1\r\n{AUTH}\r\n".encode()
     assert talk(server, good).startswith(b"HTTP/1.1 200")
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
 
 
 def test_a_request_in_pieces(server: Server) -> None:
@@ -128,20 +128,31 @@ def test_a_request_in_pieces(server: Server) -> None:
     assert talk(server, good[:20], good[20:], pause=0.1).startswith(b"HTTP/1.1 200")
 
 
-def test_too_many_connections_are_told_so_and_the_others_go_on(server: Server) -> None:
+def soon(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true within some seconds."""
+    until = time.monotonic() + 10
+    while not true() and time.monotonic() < until:
+        time.sleep(0.02)
+    return true()
+
+
+def test_too_many_connections_are_told_so_and_the_others_go_on(lake: Lake) -> None:
     with ExitStack() as stack:
-        first = http.client.HTTPConnection(server.host, server.port, timeout=5)
-        stack.callback(first.close)
+        server = stack.enter_context(closing(Server(lake.catalog.handle, limits=Limits(connections=4))))
+        server.admit(TOKEN, "ada")
+        first = stack.enter_context(closing(http.client.HTTPConnection(server.host, server.port, timeout=5)))
         first.request("GET", "/v1/config", headers={"Authorization": f"Bearer {TOKEN}"})
         assert first.getresponse().read()
-        for _ in range(7):
-            stack.enter_context(socket.create_connection((server.host, server.port), timeout=5))
-        time.sleep(0.1)
-        assert talk(server, b"").startswith(b"HTTP/1.1 503")
-        first.request("GET", "/v1/config", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert first.getresponse().status == 200
-    time.sleep(0.7)
-    assert call(server, "GET", "/v1/config")[0] == 200
+        with ExitStack() as others:
+            for _ in range(3):
+                others.enter_context(socket.create_connection((server.host, server.port), timeout=5))
+            assert soon(lambda: len(server._open) == 4)
+            assert talk(server, b"").startswith(b"HTTP/1.1 503")
+            first.request("GET", "/v1/config", headers={"Authorization": f"Bearer {TOKEN}"})
+            answer = first.getresponse()
+            assert answer.status == 200 and answer.read()
+        assert soon(lambda: len(server._open) == 1)
+        assert call(server, "GET", "/v1/config")[0] == 200
 
 
 def test_clients_that_vanish_leave_nothing_behind(server: Server) -> None:
@@ -149,9 +160,8 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server) -> None:
         with socket.create_connection((server.host, server.port), timeout=5) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             connection.sendall(f"GET /v1/config HTTP/1.1\r\n{AUTH}\r\n".encode())
-    time.sleep(0.2)
+    assert soon(lambda: not server._open)
     assert call(server, "GET", "/v1/config")[0] == 200
-    assert not server._open
 
 
 def test_requests_under_way_are_answered_when_it_stops() -> None:
