@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-engines check bench clean
 
 $(STAMP): pyproject.toml
 	@[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || { \
@@ -24,6 +24,23 @@ $(STAMP): pyproject.toml
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n auto tests
+
+# Spark over the same tables: some 500 MB to download, so not a part of `test`. Needs Java 17 or newer and Maven.
+ENGINES := .bench/engines
+SPARK_VERSION := 4.1.4
+ICEBERG := org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0
+
+$(ENGINES)/.installed: Makefile | $(STAMP)
+	@mkdir -p $(ENGINES)
+	@[ -x $(ENGINES)/venv/bin/python ] || $(BIN)/python -m venv $(ENGINES)/venv
+	@echo "installing pyspark $(SPARK_VERSION) into $(ENGINES)/venv"
+	@$(ENGINES)/venv/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark==$(SPARK_VERSION)'
+	@mvn --quiet --batch-mode dependency:get -Dartifact=$(ICEBERG) -Dtransitive=false
+	@mvn --quiet --batch-mode dependency:copy -Dartifact=$(ICEBERG) -DoutputDirectory=$(CURDIR)/$(ENGINES)
+	@touch $@
+
+test-engines: $(STAMP) $(ENGINES)/.installed
+	@WHERRY_ENGINES=$(CURDIR)/$(ENGINES) $(BIN)/python -m pytest tests/lake/test_rest_spark.py -rs
 
 check: $(STAMP)
 	@$(BIN)/ruff check .

@@ -5,6 +5,8 @@ missing; with WHERRY_REQUIRE_SERVICES=1 a missing service makes the test fail. T
 """
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +33,26 @@ def _installed(*modules: str) -> Callable[[], bool]:
     return lambda: all(find_spec(module) is not None for module in modules)
 
 
+#: A Python that has pyspark, and the folder with Iceberg's jar for it: `make test-engines` makes both.
+ENGINES = Path(os.environ.get("WHERRY_ENGINES") or Path(__file__).parents[1] / ".bench" / "engines")
+
+
+def spark_python() -> Path:
+    """The interpreter that runs Spark."""
+    return ENGINES / "venv" / "bin" / "python"
+
+
+def spark_jar() -> Path | None:
+    """Iceberg's runtime for Spark."""
+    return next(iter(sorted(ENGINES.glob("iceberg-spark-runtime-*.jar"))), None)
+
+
+def _has_spark() -> bool:
+    if spark_jar() is None or not spark_python().exists() or shutil.which("java") is None:
+        return False
+    return subprocess.run([spark_python(), "-c", "import pyspark"], capture_output=True).returncode == 0
+
+
 SERVICES = {
     "pyiceberg": Service(ready=_installed("pyiceberg"), hint="pip install 'wherry[in-place]'", required=False),
     "delta": Service(
@@ -43,6 +65,11 @@ SERVICES = {
     "reference": Service(
         ready=lambda: (REFERENCE / "data").is_dir(),
         hint="set WHERRY_REFERENCE to a folder with data/ and oracles/",
+        required=False,
+    ),
+    "spark": Service(
+        ready=_has_spark,
+        hint="make test-engines downloads Spark (500 MB) and runs these tests; it needs Java 17 and Maven",
         required=False,
     ),
 }

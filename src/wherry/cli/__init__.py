@@ -24,6 +24,7 @@ VERBS = {
     "branch": "List, make and drop branches.",
     "merge": "Publish a branch.",
     "lake": "Take tables of other systems in, write tables for them.",
+    "serve": "Offer the lake to other engines.",
 }
 
 

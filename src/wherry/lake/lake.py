@@ -31,6 +31,7 @@ from wherry.lake.server import Server
 from wherry.lake.storage import Storage, open_storage
 from wherry.lake.tables import Carried, Tables
 from wherry.lake.threeway import Take
+from wherry.lake.views import Views
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -46,7 +47,7 @@ class Lake:
         self.storage = storage
         self._carried = Carried()
         #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
-        self.catalog = Catalog(engine, Tables(engine, storage, self._carried))
+        self.catalog = Catalog(engine, Tables(engine, storage, self._carried), Views(engine, storage))
         self._server: Server | None = None
         self._lock = Lock()
 

@@ -53,14 +53,6 @@ def from_prefix(text: str) -> tuple[str, int | None]:
     return raw.decode("utf-8", "replace"), int(at) if dot else None
 
 
-def from_warehouse(text: str) -> tuple[str, int | None]:
-    """The branch and the moment in what a person writes after ATTACH: ``main``, ``run/17``, ``main@42``."""
-    branch, sign, at = text.partition("@")
-    if sign and not at.isdecimal():
-        raise LakeError(f"`{text}` names no branch", hint="write `branch` or `branch@number of a commit`")
-    return branch or MAIN, int(at) if sign else None
-
-
 def file_name(name: str) -> str:
     """A user's name as a file name that is safe on every file system and stays inside its folder."""
     safe = quote(name, safe=" -_").replace("~", "%7E").strip(" ") or "%20"

@@ -19,7 +19,8 @@ class Pointer:
     location: str | None = None
     #: The query; views only.
     sql: str | None = None
-    #: What the owner of the table keeps beside it (version, intervals, cursor); the lake does not look inside.
+    #: What the owner of the table keeps beside it (version, intervals, cursor). The lake looks inside a view's only:
+    #: the tables it reads (``inputs``), the SQL ``functions`` it calls, another engine's metadata of it (``iceberg``).
     state: Mapping[str, Any] = field(default_factory=dict)
     #: Rows of the table when the writer told them.
     rows: int | None = None

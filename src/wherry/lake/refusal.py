@@ -16,8 +16,22 @@ class Refused(Exception):
         return {"error": {"message": str(self), "type": self.kind, "code": self.status}}
 
 
+class Unsupported(Refused):
+    """An answer of the token endpoint, which speaks OAuth's language instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(400, "unsupported_grant_type", message)
+
+    def body(self) -> dict[str, Any]:
+        return {"error": self.kind, "error_description": str(self)}
+
+
 def no_table(name: str) -> Refused:
     return Refused(404, "NoSuchTableException", f"there is no table {name}")
+
+
+def no_view(name: str) -> Refused:
+    return Refused(404, "NoSuchViewException", f"there is no view {name}")
 
 
 def no_namespace(name: str) -> Refused:
@@ -34,3 +48,7 @@ def lost(message: str) -> Refused:
 
 def bad(message: str) -> Refused:
     return Refused(400, "BadRequestException", message)
+
+
+def unsupported(message: str) -> Refused:
+    return Refused(406, "UnsupportedOperationException", message)

@@ -2,21 +2,23 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
 
 from wherry.lake import database as db
-from wherry.lake import iceberg, read
+from wherry.lake import iceberg, moves, read
 from wherry.lake.commit import record
-from wherry.lake.names import WORK, is_work, key
+from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
 from wherry.lake.storage import Storage
 
+#: Properties that send an engine's files elsewhere.
+_PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")
 #: A commit that lost a race but still fits the newer table is tried again; only this often.
 _TRIES = 5
 
@@ -70,30 +72,24 @@ class Tables:
         self._storage = storage
         self._carried = carried
 
-    def find(self, branch: str, name: str, at: int | None) -> Pointer:
-        """The table's pointer; 404 when the branch sees no such table."""
-        with db.reading(self._engine) as connection:
-            found = read.find(connection, branch, name, at)
-        if found is None or found.kind != "table":
-            raise no_table(name)
-        return found
+    def folder(self, namespace: str) -> str:
+        """Where a schema's tables lie, each in a folder of its own."""
+        return f"{self._storage.location}/{file_name(namespace)}"
 
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's answer to "load table"."""
-        location = self.find(branch, name, at).location or ""
+        location = moves.find(self._engine, branch, "table", name, at).location or ""
         return self._lent(loaded(self._storage.read(location), location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
-        name = request["name"]
-        if not name or name in (".", ".."):
-            raise bad(f"a table cannot be called `{name}`: clients take it out of an address")
+        name = moves.check_name(request["name"])
         with db.reading(self._engine) as connection:
             found = read.find(connection, branch, f"{namespace}.{name}")
         if found is not None and found.kind != "dropped":
             raise exists(f"the {found.kind} {found.full_name}")
-        location = self._storage.new_table(namespace, name)
-        metadata = iceberg.staged(request, location, str(uuid.uuid4()))
+        metadata = iceberg.staged(request, "", str(uuid.uuid4()))
+        metadata["location"] = self._place(request.get("location")) or self._storage.new_table(namespace, name)
         if request.get("stage-create"):
             return self._lent(loaded(metadata, None))
         change = TableChange(
@@ -107,6 +103,44 @@ class Tables:
 
     def _lent(self, answer: dict[str, Any]) -> dict[str, Any]:
         return answer | {"config": dict(self._storage.lent())} if self._storage.lends else answer
+
+    def _place(self, wanted: str | None) -> str | None:
+        """The folder that a client asks for, which must be one of its own below the schemas' folders."""
+        if not wanted:
+            return None
+        above = wanted.rstrip("/").rsplit("/", 2)[0]
+        if not self._storage.holds(wanted) or not self._storage.holds(above):
+            raise bad("a table's location must be a folder of its own in the lake; leave it out to be given one")
+        return wanted.rstrip("/")
+
+    def register(
+        self, branch: str, namespace: str, name: str, location: str, author: str, *, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Take in a table whose metadata file lies in the lake already; ``overwrite``: in place of one of that name."""
+        if not self._storage.holds(location):
+            raise bad("a table's metadata must lie in the lake; copy the table there, or read it as a source")
+        given = self._storage.read(location)
+        metadata = iceberg.registered(given)
+        self._check_places(metadata)
+        if metadata != given:
+            location = self._storage.write(metadata, location, durable=not is_work(branch))
+        pointer = Pointer(
+            namespace=namespace,
+            name=moves.check_name(name),
+            kind="table",
+            location=location,
+            rows=iceberg.rows(metadata),
+        )
+        if not is_work(branch):
+            self._storage.publish(pointer, None)
+        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+            there = read.find(connection, branch, pointer.full_name)
+            live = {pointer.key: there} if there is not None and there.kind != "dropped" else {}
+            if there is not None and live and not (overwrite and there.kind == "table"):
+                raise exists(f"the {there.kind} {there.full_name}")
+            message = f"register {pointer.full_name}"
+            record(connection, branch, [pointer], live, author=author, message=message, run=moves.run_of(branch))
+        return loaded(metadata, location)
 
     def commit(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]]:
         """Apply changes to one or more tables, all or none."""
@@ -124,7 +158,8 @@ class Tables:
             for change in changes:
                 found = read.find(connection, branch, change.full_name)
                 if found is not None and found.kind == "view":
-                    raise exists(f"the view {found.full_name}")
+                    making = any(r["type"] == "assert-create" for r in change.requirements)
+                    raise exists(f"the view {found.full_name}") if making else no_table(found.full_name)
                 if found is not None:
                     seen[found.key] = found
         durable = not is_work(branch)
@@ -163,17 +198,26 @@ class Tables:
 
     def _next(self, change: TableChange, old: Pointer | None, durable: bool) -> tuple[dict[str, Any], str]:
         before = self._storage.read(old.location) if old is not None and old.location else None
-        iceberg.check(before, change.requirements)
         if before is None and not any(r["type"] == "assert-create" for r in change.requirements):
             raise no_table(change.full_name)
+        iceberg.check(before, change.requirements)
         previous = old.location if old is not None and before is not None else None
         metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
-        if not self._storage.holds(metadata["location"]):
-            raise bad("a table's location must lie in the lake")
+        self._check_places(metadata)
         if durable:
             # Data files and manifests that the client wrote, before a pointer says that they are there.
             self._storage.flush(metadata["location"], previous)
         return metadata, self._storage.write(metadata, previous, durable=durable)
+
+    def _check_places(self, metadata: Mapping[str, Any]) -> None:
+        """Refuse a table whose files would lie where the lake does not look."""
+        table = str(metadata["location"])
+        if not self._storage.holds(table):
+            raise bad("a table's location must lie in the lake")
+        for name in _PLACES:
+            place = metadata["properties"].get(name)
+            if place is not None and not str(place).startswith(table.rstrip("/") + "/"):
+                raise bad(f"the property {name} must name a place inside the table's location")
 
     def _swap(self, branch: str, after: Sequence[Pointer], seen: Mapping[str, Pointer], author: str) -> bool:
         """Move the pointers if nobody moved them meanwhile; returns whether somebody did."""
@@ -184,51 +228,12 @@ class Tables:
                 if (now and now.seq) != (before and before.seq):
                     return True
             live = {k: p for k, p in seen.items() if p.kind != "dropped"}
-            record(connection, branch, after, live, author=author, message=_told(after, live), run=run_of(branch))
+            record(connection, branch, after, live, author=author, message=_told(after, live), run=moves.run_of(branch))
         return False
 
     def _forget(self, written: Sequence[str]) -> None:
         for location in written:
             self._storage.forget(location)
-
-    def drop(self, branch: str, name: str, author: str) -> None:
-        """The branch has no such table any more; its files stay for whoever else sees them."""
-
-        def dropped(old: Pointer, connection: sa.Connection) -> list[Pointer]:
-            return [_gone(old)]
-
-        self._move(branch, name, dropped, author, f"drop {name}")
-
-    def rename(self, branch: str, source: tuple[str, str], target: tuple[str, str], author: str) -> None:
-        """Give a table another name; its state goes with it."""
-        namespace, name = target
-
-        def renamed(old: Pointer, connection: sa.Connection) -> list[Pointer]:
-            new = replace(old, namespace=namespace, name=name)
-            if new.key == old.key:
-                return [new]
-            there = read.find(connection, branch, new.full_name)
-            if there is not None and there.kind != "dropped":
-                raise exists(f"the {there.kind} {there.full_name}")
-            return [_gone(old), new]
-
-        old_name = ".".join(source)
-        self._move(branch, old_name, renamed, author, f"rename {old_name} to {namespace}.{name}")
-
-    def _move(
-        self,
-        branch: str,
-        name: str,
-        to: Callable[[Pointer, sa.Connection], list[Pointer]],
-        author: str,
-        message: str,
-    ) -> None:
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
-            old = read.find(connection, branch, name)
-            if old is None or old.kind != "table":
-                raise no_table(name)
-            after = to(old, connection)
-            record(connection, branch, after, {old.key: old}, author=author, message=message, run=run_of(branch))
 
 
 def loaded(metadata: dict[str, Any], location: str | None) -> dict[str, Any]:
@@ -237,15 +242,6 @@ def loaded(metadata: dict[str, Any], location: str | None) -> dict[str, Any]:
     if location is not None:
         answer["metadata-location"] = location
     return answer
-
-
-def run_of(branch: str) -> str | None:
-    """The run that a work branch belongs to."""
-    return branch.removeprefix(WORK) if is_work(branch) else None
-
-
-def _gone(old: Pointer) -> Pointer:
-    return replace(old, kind="dropped", location=None, sql=None, state={}, rows=None)
 
 
 def _told(after: Sequence[Pointer], before: Mapping[str, Pointer]) -> str:

@@ -21,8 +21,9 @@ table that calls itself version 2, which other engines then refuse.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 from wherry import quoting
@@ -69,6 +70,7 @@ _ICEBERG = {
     "uuid": "UUID",
     "binary": "BLOB",
 }
+_FROM_DUCKDB = {duckdb: iceberg for iceberg, duckdb in _ICEBERG.items()}
 
 
 def storable(duckdb_type: str) -> str:
@@ -131,6 +133,45 @@ def from_iceberg(type_: Any) -> str:
         return f"MAP({from_iceberg(type_['key'])}, {from_iceberg(type_['value'])})"
     fields = (f"{_field_name(f['name'])} {from_iceberg(f['type'])}" for f in type_["fields"])
     return f"STRUCT({', '.join(fields)})"
+
+
+def to_iceberg(columns: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """An Iceberg schema for columns of DuckDB types, in the types that they would be stored as."""
+    ids = count(1)
+    # Columns are numbered before what is inside them, as clients do it.
+    numbered = [(next(ids), name, kind) for name, kind in columns]
+    fields = [
+        {"id": number, "name": name, "required": False, "type": _to_iceberg(storable(kind), ids)}
+        for number, name, kind in numbered
+    ]
+    return {"type": "struct", "fields": fields}
+
+
+def _to_iceberg(text: str, ids: Iterator[int]) -> Any:
+    if text.endswith("]"):
+        element = next(ids)
+        inside = _to_iceberg(text[: text.rindex("[")], ids)
+        return {"type": "list", "element-id": element, "element": inside, "element-required": False}
+    head, inside = _base(text), text[text.find("(") + 1 : -1]
+    if head == "MAP":
+        key, value = _split(inside)
+        numbers = {"key-id": next(ids), "value-id": next(ids), "value-required": False}
+        return {"type": "map", "key": _to_iceberg(key, ids), "value": _to_iceberg(value, ids), **numbers}
+    if head == "STRUCT":
+        parts = [(next(ids), *_field(part, number)) for number, part in enumerate(_split(inside), 1)]
+        fields = [
+            {"id": number, "name": _unquoted(name), "required": False, "type": _to_iceberg(kind, ids)}
+            for number, name, kind in parts
+        ]
+        return {"type": "struct", "fields": fields}
+    if head == "DECIMAL":
+        precision, scale = inside.split(",")
+        return f"decimal({precision.strip()}, {scale.strip()})"
+    return _FROM_DUCKDB.get(head, "string")
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _field_name(name: str) -> str:

@@ -1,0 +1,1 @@
+"""What `wherry serve` offers to other programs."""
