@@ -155,9 +155,14 @@ def rows_moved(before: int | None, after: int | None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON has no form for, in one that it has."""
+    """A value that JSON has no form for, in one that it has; a decimal is a number where that keeps it exactly."""
     from base64 import b64encode
+    from decimal import Decimal
 
+    if isinstance(value, Decimal) and value.is_finite():
+        if value == value.to_integral_value() and value.as_tuple().exponent >= 0:  # type: ignore[operator]
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
     if isinstance(value, bytes):
         return b64encode(value).decode()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,8 @@ def _print_table(session: Session, query: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    cursor = session.engine.connection.execute(query)
-    columns = [column[0] for column in cursor.description or ()]
-    rows = cursor.fetchmany(SHOWN_ROWS + 1)
+    columns, streamed = session.engine.rows(query)
+    rows = list(islice(streamed, SHOWN_ROWS + 1))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float) and not isinstance(row[index], bool) for row in rows[:20])
@@ -96,24 +96,20 @@ def _print_rows(session: Session, query: str, form: str, output: Path | None) ->
     import csv
     import json
 
-    cursor = session.engine.connection.execute(query)
-    columns = [column[0] for column in cursor.description or ()]
+    columns, rows = session.engine.rows(query)
     stream: Any = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
     try:
         if form == "csv":
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(columns)
-            while rows := cursor.fetchmany(10_000):
-                writer.writerows(rows)
+            writer.writerows(rows)
             return
         stream.write("[")
         separator = ""
-        while rows := cursor.fetchmany(10_000):
-            for row in rows:
-                stream.write(
-                    separator + json.dumps(dict(zip(columns, row, strict=True)), default=plain, ensure_ascii=False)
-                )
-                separator = ",\n "
+        for row in rows:
+            document = json.dumps(dict(zip(columns, row, strict=True)), default=plain, ensure_ascii=False)
+            stream.write(separator + document)
+            separator = ",\n "
         stream.write("]\n")
     finally:
         if output:

@@ -72,6 +72,14 @@ class DuckDB:
         relation = self.connection.sql(sql)  # bound, not run: a third of what DESCRIBE costs
         return list(zip(relation.columns, map(str, relation.types), strict=True))
 
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+        """Names of the columns of what a statement returns, and its rows as Python values, streamed."""
+        cursor = self.connection.execute(sql, dict(values) if values else None)
+        columns = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
+        # duckdb makes Python values of moments with a zone with pytz only; Arrow needs no such thing.
+        zoned = any("TIME ZONE" in kind or "TIMESTAMPTZ" in kind for _, kind in columns)
+        return [column for column, _ in columns], _from_arrow(cursor) if zoned else _fetched(cursor)
+
     def arrow(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
         """What a SELECT returns, streamed."""
         cursor = self.connection.cursor()
@@ -89,3 +97,13 @@ class DuckDB:
             with suppress(Exception):
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(10_000):
+        yield from rows
+
+
+def _from_arrow(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    for batch in cursor.to_arrow_reader(10_000):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from wherry.project.config import Config
 
 #: Rows fetched at once.
-_FETCHED = 1_000
 #: A row as one value; no column is called so.
 _ROW = "__wherry_row"
 
@@ -64,9 +63,8 @@ class RowDiff:
         """
         bound = "" if limit is None else f" LIMIT {limit}"
         # Rows without a key have no order of their own, so that the same question gets the same answer.
-        cursor = self.engine.cursor().connection.execute(f"FROM {self.relation} ORDER BY ALL{bound}")
-        while rows := cursor.fetchmany(_FETCHED):
-            yield from (self._document(row[-3], row[-2], row[-1]) for row in rows)
+        _, rows = self.engine.cursor().rows(f"FROM {self.relation} ORDER BY ALL{bound}")
+        yield from (self._document(row[-3], row[-2], row[-1]) for row in rows)
 
     def _document(self, change: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
         if old is None or new is None:

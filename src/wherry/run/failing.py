@@ -54,6 +54,5 @@ def _rows(read: Reading, asset: Asset, check: Check, limit: int) -> list[dict[st
         function = read.functions.functions[called]
         session.show(function.tables)
         session.define(function.text)
-    cursor = session.engine.connection.execute(f"SELECT * FROM ({bad_rows_sql(check, asset.name)}) LIMIT {limit}")
-    columns = [column[0] for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    columns, rows = session.engine.rows(f"SELECT * FROM ({bad_rows_sql(check, asset.name)}) LIMIT {limit}")
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -74,9 +74,8 @@ class _Case:
         )
 
     def difference(self, one: str, other: str) -> tuple[dict[str, Any], ...]:
-        cursor = self.engine.connection.execute(f"({one}) EXCEPT ALL ({other}) ORDER BY ALL LIMIT 20")
-        columns = [column[0] for column in cursor.description or ()]
-        return tuple(dict(zip(columns, map(_shown, row), strict=True)) for row in cursor.fetchall())
+        columns, rows = self.engine.rows(f"({one}) EXCEPT ALL ({other}) ORDER BY ALL LIMIT 20")
+        return tuple(dict(zip(columns, map(_shown, row), strict=True)) for row in rows)
 
     def make(self, asset: Asset, *, tested: bool = False) -> None:
         """The table as the test has it: given, or made from what is given, or empty."""
