@@ -51,7 +51,7 @@ def test_run_plan_show_and_log_answer_as_promised(wherry: Wherry, shop: Path) ->
     assert [commit["id"] for commit in wherry("log", "--project", shop, "--json").json["commits"]] == [
         ran.json["commit"]
     ]
-    assert wherry("sql", "SELECT revenue FROM marts.revenue", "--project", shop, "--json").json == [{"revenue": "2.5"}]
+    assert wherry("sql", "SELECT revenue FROM marts.revenue", "--project", shop, "--json").json == [{"revenue": 2.5}]
 
 
 def test_check_answers_as_promised(wherry: Wherry, shop: Path) -> None:

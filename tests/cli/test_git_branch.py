@@ -153,7 +153,7 @@ def change(shop: Path) -> None:
 def test_a_run_makes_the_branch_and_merge_publishes_it(wherry: Wherry, kept: Path) -> None:
     change(kept)
     read = wherry("sql", "SELECT revenue FROM marts.revenue", "--project", kept, "--json")
-    assert read.json == [{"revenue": "2.5"}]
+    assert read.json == [{"revenue": 2.5}]
     assert "no branch `dev` yet" in read.err
     assert {s["action"] for s in wherry("plan", "--project", kept, "--json").json["steps"]} == {"build"}
     ran = wherry("run", "--project", kept, "--json")

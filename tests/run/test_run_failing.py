@@ -7,8 +7,13 @@ from run_folder import Folder
 from wherry.run.failing import failing_rows
 
 
+def rows_of(folder: Folder, table: str, limit: int) -> list[dict[str, Any]]:
+    graph = folder.project().graph
+    return failing_rows(folder.config, folder.lake, graph, graph[table], "main", limit)
+
+
 def failing(folder: Folder, table: str, limit: int = 10) -> dict[str, tuple[int, list[dict[str, Any]]]]:
-    found = failing_rows(folder.config, folder.lake, folder.project().graph[table], "main", limit)
+    found = rows_of(folder, table, limit)
     return {each["check"]: (each["failing"], each["rows"]) for each in found}
 
 
@@ -49,14 +54,14 @@ def test_checks_of_one_text_are_told_apart(folder: Folder) -> None:
         t="-- columns: {x: {checks: [{check: '> 0', where: 'x > 5'}, {check: '> 0', where: 'x < 5'}]}}\nSELECT -1 AS x"
     )
     folder.run()
-    (found,) = failing_rows(folder.config, folder.lake, folder.project().graph["s.t"], "main", 10)
+    (found,) = rows_of(folder, "s.t", 10)
     assert (found["failing"], found["rows"]) == (1, [{"x": -1}])
 
 
 def test_a_check_that_cannot_be_decided_says_why(folder: Folder) -> None:
     folder.tables(t="-- checks: ['x::INTEGER > 0', \"x != 'b'\"]\nSELECT * FROM (VALUES ('a'), ('b')) AS t(x)")
     folder.run()
-    found = failing_rows(folder.config, folder.lake, folder.project().graph["s.t"], "main", 10)
+    found = rows_of(folder, "s.t", 10)
     assert [(each["check"], each["failing"], each["rows"]) for each in found] == [
         ("x::INTEGER > 0", 0, []),
         ("x != 'b'", 1, [{"x": "b"}]),
@@ -73,3 +78,16 @@ def test_bad_rows_are_still_shown_after_a_run_of_other_tables(folder: Folder) ->
     folder.done("s.other")
     assert failing(folder, "s.t") == {"x > 0": (1, [{"x": -1}])}
     assert folder.rows("s.t") == [(1,)]
+
+
+def test_rows_that_a_file_of_sql_returns(folder: Folder) -> None:
+    folder.tables(t="SELECT range AS x FROM range(3)", u="SELECT x FROM s.t")
+    folder.write({"checks/small.sql": "SELECT t.x FROM s.t JOIN s.u USING (x) WHERE t.x > 1"})
+    run = folder.run()
+    assert {result.name: result.state for result in run.assets} == {"s.t": "failed", "s.u": "failed"}
+    assert [(check.check, check.failing) for check in run.assets[0].checks] == [("small", 1)]
+    assert failing(folder, "s.u") == {"small": (1, [{"x": 2}])}
+    folder.write({"checks/small.sql": "-- severity: warn\nSELECT x FROM s.t WHERE x > 1"})
+    run = folder.run()
+    assert run.state == "done"
+    assert [check.state for check in run.assets[0].checks] == ["warned"]

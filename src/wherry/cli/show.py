@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.model.asset import Asset
     from wherry.model.run import AssetResult, Run
-    from wherry.project.config import Config
     from wherry.run.project import Project
 
 
@@ -40,7 +39,7 @@ def command(place: Place, name: str | None, failing: bool, limit: int) -> int:
             raise UsageError(f"There is no table `{name}`.", hint=did_you_mean(name, choices, "See `wherry show`."))
         asset = project.graph[name]
         if failing:
-            return _failing(place, config, lake, asset, limit)
+            return _failing(place, project, lake, asset, limit)
         return _one(place, project, lake, asset)
 
 
@@ -155,10 +154,10 @@ def _last(run: Run, result: AssetResult) -> dict[str, Any]:
     }
 
 
-def _failing(place: Place, config: Config, lake: Lake, asset: Asset, limit: int) -> int:
+def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: int) -> int:
     from wherry.run.failing import failing_rows
 
-    answers = failing_rows(config, lake, asset, place.branch, limit)
+    answers = failing_rows(project.config, lake, project.graph, asset, place.branch, limit)
     if place.as_json:
         place.answer({"name": asset.name, "checks": answers})
         return 0

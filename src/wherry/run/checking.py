@@ -56,7 +56,7 @@ def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
         failing = int(cursor.execute(f"SELECT count(*) FROM (\n{body(check.text)}\n)")[0][0])
     except Exception as problem:
         error = _first_line(problem)
-    state = "passed" if not failing and not error else "warned" if check.severity == "warn" else "failed"
+    state = "passed" if not failing and not error else "warned" if check.severity == "warn" and not error else "failed"
     return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wherry.model.asset import Asset, Check
+from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import CheckResult
 from wherry.run.checking import bad_rows_sql
 from wherry.run.reading import Reading, reading
 from wherry.run.seen import see
+from wherry.sql.statement import body
 from wherry.state.runs import last_result
 
 if TYPE_CHECKING:
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
     from wherry.project.config import Config
 
 
-def failing_rows(config: Config, lake: Lake, asset: Asset, branch: str, limit: int) -> list[dict[str, Any]]:
+def failing_rows(
+    config: Config, lake: Lake, graph: Graph, asset: Asset, branch: str, limit: int
+) -> list[dict[str, Any]]:
     """For each check of the table that failed or warned in its last run: how many rows broke it, and the first.
 
     ``error`` says why a check could not be decided, and is empty where it could.
@@ -29,14 +35,17 @@ def failing_rows(config: Config, lake: Lake, asset: Asset, branch: str, limit: i
     for result in last[1].checks:
         results.setdefault((result.check, result.column), []).append(result)
     answers = []
+    selects = [(check.text, check.column, partial(_select, check, asset)) for check in asset.checks]
+    files = [check for check in graph.checks if asset.name.lower() in (name.lower() for name in check.inputs)]
+    selects += [(check.name, "", partial(_select_file, check)) for check in files]
     with reading(config, lake, _place(lake, asset, branch)) as read:
-        for check in asset.checks:
-            same = results.get((check.text, check.column))
+        for text, column, select in selects:
+            same = results.get((text, column))
             found = same.pop(0) if same else None
             if found is None or found.state == "passed":
                 continue
-            rows = [] if found.error else _rows(read, asset, check, limit)
-            told = {"check": check.text, "column": check.column, "failing": found.failing, "error": found.error}
+            rows = [] if found.error else _rows(read, select(read), limit)
+            told = {"check": text, "column": column, "failing": found.failing, "error": found.error}
             answers.append({**told, "rows": rows})
     return answers
 
@@ -47,12 +56,27 @@ def _place(lake: Lake, asset: Asset, branch: str) -> str:
     return next((name for name in unfinished if asset.name.lower() in lake.own_pointers(name)), branch)
 
 
-def _rows(read: Reading, asset: Asset, check: Check, limit: int) -> list[dict[str, Any]]:
-    session = read.session
-    session.show([asset.name, *([check.arguments["table"]] if check.kind == "refers" else [])])
-    for called in read.functions.functions_in(f"{check.arguments} {check.where}"):
-        function = read.functions.functions[called]
-        session.show(function.tables)
-        session.define(function.text)
-    columns, rows = session.engine.rows(f"SELECT * FROM ({bad_rows_sql(check, asset.name)}) LIMIT {limit}")
+def _select(check: Check, asset: Asset, read: Reading) -> str:
+    """A query of what breaks a check of the table, with all that it reads made ready."""
+    read.session.show([asset.name, *([check.arguments["table"]] if check.kind == "refers" else [])])
+    _define(read, read.functions.functions_in(f"{check.arguments} {check.where}"))
+    return bad_rows_sql(check, asset.name)
+
+
+def _select_file(check: SqlCheck, read: Reading) -> str:
+    """The query of a file of SQL, with all that it reads made ready."""
+    read.session.show(check.inputs)
+    _define(read, check.functions)
+    return body(check.text)
+
+
+def _define(read: Reading, functions: Sequence[str]) -> None:
+    for name in functions:
+        function = read.functions.functions[name]
+        read.session.show(function.tables)
+        read.session.define(function.text)
+
+
+def _rows(read: Reading, select: str, limit: int) -> list[dict[str, Any]]:
+    columns, rows = read.session.engine.rows(f"SELECT * FROM (\n{select}\n) LIMIT {limit}")
     return [dict(zip(columns, row, strict=True)) for row in rows]

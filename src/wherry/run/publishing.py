@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wherry.model.asset import Asset
-from wherry.model.graph import Graph
-from wherry.model.run import AssetResult
+from wherry.model.graph import Graph, SqlCheck
+from wherry.model.run import AssetResult, CheckResult
 from wherry.run.checking import run_sql_check
 from wherry.run.load import REJECTS
 from wherry.run.record import from_state
@@ -58,9 +58,11 @@ def _behind(asset: Asset, own: Collection[str], passed: Collection[str]) -> str:
     return next((n for n in (*asset.inputs, *referred) if n.lower() in own and n.lower() not in passed), "")
 
 
-def sql_check_failures(graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]) -> dict[str, str]:
-    """Run the files of SQL checks that a table of this run concerns; the tables that must not be published, and why."""
-    failed: dict[str, str] = {}
+def run_sql_checks(
+    graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]
+) -> Iterator[tuple[SqlCheck, CheckResult, list[str]]]:
+    """Run the files of SQL checks that a table of this run concerns: the verdict, and the tables of this run it is
+    about, which must not be published when it failed."""
     for check in graph.checks:
         keys = [name.lower() for name in check.inputs]
         fresh = [k for k in keys if k in results and (results[k].state == "built" or _open(attempt, k))]
@@ -71,14 +73,7 @@ def sql_check_failures(graph: Graph, attempt: Attempt, results: Mapping[str, Ass
         attempt.session.show(check.inputs)
         for name in check.functions:
             attempt.session.define(graph.functions[name].text)
-        result = run_sql_check(attempt.session.engine, check)
-        attempt.tell("checked", result=result, file=check.file)
-        if result.state != "failed":
-            continue
-        found = result.error or f"{result.failing} bad row{'' if result.failing == 1 else 's'}"
-        for key in fresh:
-            failed[graph.assets[key].name] = f"check failed: {check.file} ({found})"
-    return failed
+        yield check, run_sql_check(attempt.session.engine, check), fresh
 
 
 def _open(attempt: Attempt, key: str) -> bool:

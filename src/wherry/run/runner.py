@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.pointer import Put, as_put, same
-from wherry.model.graph import Graph
+from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
-from wherry.model.run import AssetResult, Event, Run, RunState
+from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
 from wherry.run.lock import run_lock
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
-from wherry.run.publishing import publishable, sql_check_failures
+from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
-from wherry.run.step import Attempt
+from wherry.run.step import Attempt, check_reason
 from wherry.state.runs import add_events, close_killed, end_run, start_run
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ class _Run:
         try:
             self._drop(plan, attempt)
             self._build(plan, attempt)
-            for name, reason in sql_check_failures(self.graph, attempt, self.results).items():
-                self._fail(attempt, name, reason)
+            for check, verdict, keys in list(run_sql_checks(self.graph, attempt, self.results)):
+                self._judge(attempt, check, verdict, keys)
             self._publish(attempt)
         finally:
             engine.close()
@@ -246,12 +246,16 @@ class _Run:
                 self.events = []
         self.tell("finished", result=result)
 
-    def _fail(self, attempt: Attempt, name: str, reason: str) -> None:
-        """A check over several tables failed: what was built of them is not to be published."""
-        key = name.lower()
-        attempt.remember_failed(name)
-        before = self.results.get(key) or AssetResult(name=name, state="skipped")
-        self._finish(replace(before, state="failed", reason=reason, fault=1))
+    def _judge(self, attempt: Attempt, check: SqlCheck, verdict: CheckResult, keys: Sequence[str]) -> None:
+        """Add the verdict of a file of SQL to the tables it is about; when it failed, they are not to be published."""
+        self.tell("checked", result=verdict, file=check.file)
+        for key in keys:
+            result = replace(self.results[key], checks=(*self.results[key].checks, verdict))
+            self.results[key] = result
+            if verdict.state == "failed":
+                attempt.remember_failed(result.name)
+                reason = check_reason([replace(verdict, check=check.file)])
+                self._finish(replace(result, state="failed", reason=reason, fault=1))
 
     def _publish(self, attempt: Attempt, only: Collection[str] | None = None) -> None:
         with attempt.lock:

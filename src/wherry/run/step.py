@@ -96,7 +96,7 @@ class Attempt:
             checks=checks,
             rejected=rejected,
         )
-        return replace(result, state="failed", reason=_check_reason(bad), fault=1) if bad else result
+        return replace(result, state="failed", reason=check_reason(bad), fault=1) if bad else result
 
     def _promise(self, key: str) -> str:
         """What the checks of a table are held against now."""
@@ -263,7 +263,8 @@ class Attempt:
             return build(self.session, cursor, work(select))
 
 
-def _check_reason(bad: list[CheckResult]) -> str:
+def check_reason(bad: list[CheckResult]) -> str:
+    """Why a table failed, from the checks that did."""
     first = bad[0]
     what = f"{first.column}: {first.check}" if first.column else first.check
     found = first.error or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
