@@ -10,7 +10,8 @@ from wherry.lake import read
 from wherry.lake.clock import boot, stamp
 from wherry.lake.commit import record
 from wherry.lake.names import MAIN, check_branch, is_work
-from wherry.lake.pointer import same
+from wherry.lake.storage import Storage
+from wherry.lake.upkeep.unmoved import unmoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def drop(engine: sa.Engine, name: str) -> None:
         _delete(connection, name)
 
 
-def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
+def proceed(engine: sa.Engine, storage: Storage, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
     """Make ``new`` from the head of ``onto`` and take over from ``old`` what nobody changed on ``onto`` meanwhile.
 
     Returns the names taken; ``old`` is dropped. Nothing is taken when the machine was started again since.
@@ -52,7 +53,7 @@ def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "
     check_branch(new)
     with db.writing(engine, durable=not is_work(new)) as connection:
         own, base, now = read.own(connection, old), read.base(connection, old), read.see(connection, onto)
-        taken = [p for k, p in own.items() if same(base.get(k), now.get(k))]
+        taken = [p for k, p in own.items() if unmoved(base.get(k), now.get(k), storage)]
         if not survived(connection, old):
             taken = []
         _insert(connection, new, parent=onto, at=None, author=author)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from wherry.errors import Conflict, NoSuchBranch, WherryError
 from wherry.lake import database as db
 from wherry.lake import namespaces, read
+from wherry.lake.horizon import expect_readable
 from wherry.lake.names import from_prefix, from_warehouse, prefix
 from wherry.lake.refusal import Refused, bad, no_table
 from wherry.lake.tables import TableChange, Tables
@@ -91,6 +92,8 @@ class Catalog:
         branch, at = from_warehouse(warehouse)
         with db.reading(self._engine) as connection:
             read.fork_of(connection, branch)
+            if at is not None:
+                expect_readable(connection, at, warehouse)
         return 200, {"defaults": {}, "overrides": {"prefix": prefix(branch, at)}}
 
     def _route(self, request: Request) -> Answer:

@@ -178,7 +178,7 @@ class Lake:
 
         Returns the names taken over.
         """
-        return branching.proceed(self.engine, old, new, onto=onto, author=author)
+        return branching.proceed(self.engine, self.storage, old, new, onto=onto, author=author)
 
     # History
 

@@ -1,7 +1,7 @@
 """Publishing: everything a branch changed appears on another at once, or nothing does."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from wherry.lake.commit import Commit, draft, record, resolved
 from wherry.lake.names import is_work, key
 from wherry.lake.pointer import Pointer, Put, same
 from wherry.lake.storage import Storage
+from wherry.lake.upkeep.unmoved import unmoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +95,26 @@ def _moves(
         wanted = {key(name) for name in only}
         own = {k: p for k, p in own.items() if k in wanted}
     moving = {k: p for k, p in own.items() if not same(p, target.get(k))}
-    torn = sorted(p.full_name for k, p in moving.items() if not same(base.get(k), target.get(k)))
+    torn = sorted(p.full_name for k, p in moving.items() if not unmoved(base.get(k), target.get(k), storage))
     if torn:
         names = ", ".join(f"`{name}`" for name in torn)
         raise Conflict(
             f"changed on `{onto}` since `{source}` forked: {names}",
             hint=f"build them again on a new branch of `{onto}`",
         )
-    after = dict(moving)
+    after = {k: _beside_upkeep(p, base.get(k), target.get(k)) for k, p in moving.items()}
     for put in puts:
         pointer = resolved(put, after.get(key(put.name)) or target.get(key(put.name)), storage)
         if not same(pointer, target.get(pointer.key)):
             after[pointer.key] = pointer
     return _Moves(own, list(after.values()), target)
+
+
+def _beside_upkeep(own: Pointer, base: Pointer | None, target: Pointer | None) -> Pointer:
+    """Where only the state was changed, the files that upkeep wrote on the target meanwhile stay."""
+    if base is None or target is None or own.kind != "table" or own.location != base.location:
+        return own
+    return replace(own, location=target.location, rows=target.rows)
 
 
 def _settle(connection: sa.Connection, source: str, moves: _Moves, made: Commit) -> None:
