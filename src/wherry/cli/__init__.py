@@ -22,6 +22,7 @@ VERBS = {
     "restore": "Go back to a commit.",
     "branch": "List, make and drop branches.",
     "merge": "Publish a branch.",
+    "upkeep": "Make queries fast again, and free the disk.",
 }
 
 

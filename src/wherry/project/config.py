@@ -5,15 +5,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
+from wherry.project.duration import read_duration
 from wherry.project.nearest import did_you_mean
 
 FILE = "wherry.toml"
-KEYS = ("name", "lake", "database", "engine", "env")
+KEYS = ("name", "lake", "database", "engine", "upkeep", "env")
+UPKEEP_KEYS = ("keep", "grace")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
@@ -29,6 +32,8 @@ class Config:
     #: Path of the SQLite database beside it.
     database: str
     engine: str
+    #: ``keep`` and ``grace`` of [upkeep], where they are said.
+    upkeep: Mapping[str, timedelta] = field(default_factory=dict)
     #: Name of the environment, empty for none.
     env: str = ""
     #: The process's variables over those of ``.env``.
@@ -85,6 +90,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
 
     values: dict[str, Any] = {}
+    upkeep: dict[str, timedelta] = {}
     overrides = document.get("env", {})
     if not isinstance(overrides, dict):
         problem("env", "`env` must be tables such as [env.prod].")
@@ -107,6 +113,16 @@ def read_config(folder: Path, env: str = "") -> Config:
                 did_you_mean(key, KEYS, f"Known are: {', '.join(KEYS)}."),
                 "unknown-key",
             )
+        elif key == "upkeep":
+            for name, written in (value if isinstance(value, dict) else {"": value}).items():
+                duration = read_duration(str(written))
+                if name not in UPKEEP_KEYS:
+                    hint = did_you_mean(name, UPKEEP_KEYS, f"Known are: {', '.join(UPKEEP_KEYS)}.")
+                    problem(name or key, f"[upkeep] has no key `{name}`.", hint, "unknown-key")
+                elif duration is None:
+                    problem(name, f"`{name} = {written}` is no length of time.", 'Write for example "30 days".')
+                else:
+                    upkeep[name] = duration
         elif key != "env" and not isinstance(value, str):
             problem(key, f"`{key}` must be text in quotes.")
         elif key != "env":
@@ -135,6 +151,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         lake=values.get("lake", ".wherry/lake"),
         database=values.get("database", ".wherry/wherry.db"),
         engine=engine,
+        upkeep=upkeep,
         env=env,
         variables=variables,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wherry.lake import iceberg
 from wherry.lake.pointer import Put
 from wherry.lake.upkeep.layout import Layout, updates
-from wherry.model.asset import Asset, Partition
+from wherry.model.asset import Asset, Partition, Sort
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.nearest import did_you_mean
@@ -39,7 +39,8 @@ def layout_findings(graph: Graph) -> Iterator[Finding]:
 def _of_columns(asset: Asset) -> Iterator[Finding]:
     types = {column.name.lower(): column.type for column in asset.columns}
     shown = [column.name for column in asset.columns]
-    for part in (*asset.partition, *asset.sort):
+    parts: list[Partition | Sort] = [*asset.partition, *asset.sort]
+    for part in parts:
         key = "partition" if isinstance(part, Partition) else "sort"
         kind = types.get(part.column.lower())
         if kind is None:

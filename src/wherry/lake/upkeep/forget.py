@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import sqlalchemy as sa
 
@@ -147,6 +148,6 @@ def _forget_forks(connection: sa.Connection, horizon: int) -> None:
     for parent, base in connection.execute(sa.select(db.fork.c.parent, db.fork.c.base)):
         read[parent].append(base)
     for branch, seqs in rows.items():
-        for seq, until in zip(seqs, seqs[1:], strict=False):
+        for seq, until in pairwise(seqs):
             if until <= horizon and not any(seq <= base < until for base in read[branch]):
                 connection.execute(db.fork.delete().where(db.fork.c.branch == branch, db.fork.c.seq == seq))

@@ -178,11 +178,10 @@ def replaced(table: Contents, work: Work, written: Written) -> list[dict[str, An
     used = {entry.manifest for entry in kept}
     if work.manifests:
         touched |= used
-    lines = [each.row for each in table.manifests if each.path in used - touched]
+    lines = [dict(each.row) for each in table.manifests if each.path in used - touched]
     lines += manifest.write_manifests(folder, (e for e in kept if e.manifest in touched), number, sequence)
-    for each in written.manifests:
-        lines.append({**each.row, "sequence_number": sequence, "min_sequence_number": sequence})
-        lines[-1]["added_snapshot_id"] = number
+    numbers = {"sequence_number": sequence, "min_sequence_number": sequence, "added_snapshot_id": number}
+    lines += [{**each.row, **numbers} for each in written.manifests]
     snapshot = {
         "snapshot-id": number,
         "parent-snapshot-id": table.snapshot["snapshot-id"],

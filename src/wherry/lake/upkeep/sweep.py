@@ -87,7 +87,7 @@ def sweep(
         folders = 0
     else:
         _write_down(notes, waiting | {found.path: known.get(found.path, ages.now) for found in going})
-        gone = [found for found in _removed(going, reached, extend)]
+        gone = list(_removed(going, reached, extend))
         _write_down(notes, waiting)
         folders = files.remove_empty(root, tables, ages.old)
     return Swept(
@@ -115,7 +115,7 @@ def _known(notes: str) -> dict[str, float]:
         lines = files.read(notes).decode().splitlines()
     except FileNotFoundError:
         return {}
-    return {path: since for path, since in map(json.loads, lines)}
+    return dict(map(json.loads, lines))
 
 
 def _write_down(notes: str, waiting: dict[str, float]) -> None:

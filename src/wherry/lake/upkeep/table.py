@@ -31,10 +31,10 @@ class TableResult:
     """What upkeep did to a table, or would do."""
 
     name: str
-    #: ``done``, ``unchanged``, ``skipped`` (another time) or ``failed``.
+    #: ``done``, ``due`` (only tried), ``unchanged``, ``skipped`` (another time) or ``failed``.
     state: str
     reason: str = ""
-    #: Data files before and after; the latter 0 when it was only tried.
+    #: Data files before and after; the same when it was only tried.
     files_before: int = 0
     files_after: int = 0
     #: Delete files before and after.
@@ -89,7 +89,7 @@ def _keep(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layout | 
     if not rewriting and not expired and laid is metadata:
         return result
     if turn.dry_run:
-        return _with(result, state="done")
+        return _with(result, state="due")
     written = Written()
     if rewriting:
         assert table is not None and work is not None
