@@ -61,7 +61,7 @@ READS = {
     "SELECT $$ FROM a.x $$ AS t": [],
     "SELECT 1 -- FROM a.x": [],
     "SELECT 1 /* FROM a.x */ FROM b.y": ["b.y"],
-    "SELECT 1 AS \"FROM a.x\" FROM b.y;": ["b.y"],
+    'SELECT 1 AS "FROM a.x" FROM b.y;': ["b.y"],
 }
 
 
