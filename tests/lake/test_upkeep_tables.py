@@ -361,8 +361,7 @@ def _of(lake: Lake) -> tuple[Partition, ...]:
 
 def test_another_partitioning_is_had_by_writing_the_files_anew(lake: Lake, rows: Rows) -> None:
     rows(
-        "CREATE TABLE m.s.t AS SELECT range AS i, TIMESTAMP '2026-01-01' + range * INTERVAL 1 HOUR AS h "
-        "FROM range(48)"
+        "CREATE TABLE m.s.t AS SELECT range AS i, TIMESTAMP '2026-01-01' + range * INTERVAL 1 HOUR AS h FROM range(48)"
     )
     before = rows("FROM m.s.t ORDER BY ALL")
     layout = Layout(partition=(Partition(column="H", transform="day"),))

@@ -139,8 +139,8 @@ class Asset:
     #: How its files are laid out. Not part of its meaning: the rows are the same.
     partition: tuple[Partition, ...] = ()
     sort: tuple[Sort, ...] = ()
-    #: Line and column where the layout is said; (0, 0) when it is not.
-    layout_place: tuple[int, int] = field(default=(0, 0), compare=False)
+    #: Line and column where each is said, by key.
+    layout_places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False)
     #: Declared columns first; all columns with types once the graph is bound.
     columns: tuple[Column, ...] = ()
     #: Whether ``columns`` is the whole truth with types.

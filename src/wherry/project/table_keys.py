@@ -70,11 +70,13 @@ class TableKeys:
 
     def _layout(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
+        places: dict[str, tuple[int, int]] = {}
         readers: Mapping[str, Callable[[Any], Any]] = {"partition": read_partition, "sort": read_sort}
         for key, read in readers.items():
             if keys.get(key) is None:
                 continue
-            fields.setdefault("layout_place", self.located.at("/".join(p for p in (self.path, key) if p)))
+            places[key] = self.located.at("/".join(p for p in (self.path, key) if p))
+            fields["layout_places"] = places
             try:
                 fields[key] = read(keys[key])
             except LayoutFormError as error:

@@ -31,7 +31,7 @@ def layout_findings(graph: Graph) -> Iterator[Finding]:
         if asset.build.word == "view" and (asset.partition or asset.sort):
             key = "partition" if asset.partition else "sort"
             hint = "Take it away, or say `build: replace`."
-            yield _finding(asset, "bad-layout", f"`{key}` is for tables, and a view stores no rows.", hint)
+            yield _finding(asset, key, "bad-layout", f"`{key}` is for tables, and a view stores no rows.", hint)
         elif asset.bound:
             yield from _of_columns(asset)
 
@@ -45,10 +45,10 @@ def _of_columns(asset: Asset) -> Iterator[Finding]:
         kind = types.get(part.column.lower())
         if kind is None:
             hint = did_you_mean(part.column, shown, f"Its columns are: {', '.join(shown)}.")
-            yield _finding(asset, "unknown-column", f"`{key}: {part}` names a column that is not there.", hint)
+            yield _finding(asset, key, "unknown-column", f"`{key}: {part}` names a column that is not there.", hint)
         elif isinstance(part, Partition) and kind and not _takes(part, kind):
             message = f"`partition: {part}` does not go with a column of type {kind}."
-            yield _finding(asset, "bad-layout", message, _hint(part))
+            yield _finding(asset, key, "bad-layout", message, _hint(part))
 
 
 def _takes(part: Partition, kind: str) -> bool:
@@ -63,8 +63,8 @@ def _hint(part: Partition) -> str:
     return f"`{part.transform}` takes {', '.join(_TAKES[part.transform])}."
 
 
-def _finding(asset: Asset, code: str, message: str, hint: str) -> Finding:
-    line, column = asset.layout_place if asset.layout_place[0] else (asset.line, 1)
+def _finding(asset: Asset, key: str, code: str, message: str, hint: str) -> Finding:
+    line, column = asset.layout_places.get(key, (asset.line, 1))
     return Finding(code=code, message=message, hint=hint, file=asset.file, line=line, column=column)
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
-from wherry.lake.horizon import HORIZON, horizon
+from wherry.lake.horizon import HORIZON, horizon, standing
 
 #: Rows that go in one transaction: others wait for it.
 _BATCH = 500
@@ -97,16 +97,10 @@ def doomed_commits(connection: sa.Connection, kept: Kept, changes: list[Past]) -
     query = (
         sa.select(db.commit.c.seq, count)
         .outerjoin(db.change, db.change.c.seq == db.commit.c.seq)
-        .where(db.commit.c.seq < kept.horizon, db.commit.c.seq.not_in(_standing()))
+        .where(db.commit.c.seq < kept.horizon, db.commit.c.seq.not_in(standing(connection)))
         .group_by(db.commit.c.seq)
     )
     return [seq for seq, there in connection.execute(query) if there <= gone[seq]]
-
-
-def _standing() -> sa.CompoundSelect[tuple[int]]:
-    """Commits that a branch forked from, and the newest of each branch."""
-    newest = sa.select(sa.func.max(db.commit.c.seq)).where(db.commit.c.branch.in_(sa.select(db.branch.c.name)))
-    return sa.union(sa.select(db.fork.c.base), newest.group_by(db.commit.c.branch))
 
 
 def forget(engine: sa.Engine, since: datetime) -> tuple[int, int]:

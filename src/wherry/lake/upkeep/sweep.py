@@ -110,12 +110,11 @@ def _removed(going: list[Found], reached: Callable[[str], bool], extend: Callabl
 
 
 def _known(notes: str) -> dict[str, float]:
-    """When each file was first found out of reach."""
+    """When each file was first found out of reach. Notes that are lost or spoilt cost time only."""
     try:
-        lines = files.read(notes).decode().splitlines()
-    except FileNotFoundError:
+        return {str(path): float(since) for path, since in map(json.loads, files.read(notes).splitlines())}
+    except (FileNotFoundError, ValueError, TypeError):
         return {}
-    return dict(map(json.loads, lines))
 
 
 def _write_down(notes: str, waiting: dict[str, float]) -> None:
