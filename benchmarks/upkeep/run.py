@@ -52,7 +52,8 @@ def main() -> None:
         connection = connect()
         lake.attach(connection, "run/wear", "w")
         connection.execute("CREATE SCHEMA w.s")
-        rows = f"range * {given.appends} + $n AS i, (hash(range) % 1000)::DOUBLE AS v, 'text ' || range AS text FROM range({given.rows})"
+        columns = f"range * {given.appends} + $n AS i, (hash(range) % 1000)::DOUBLE AS v, 'text ' || range AS text"
+        rows = f"{columns} FROM range({given.rows})"
         began = time.perf_counter()
         connection.execute("CREATE TABLE w.s.t (i BIGINT, v DOUBLE, text VARCHAR)")
         for number in range(given.appends):

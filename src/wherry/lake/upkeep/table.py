@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
+#: Snapshots that a table lists at most after upkeep: each query reads the list. Those of kept commits stay readable
+#: as of their commit.
+_LISTED = 100
 #: A table that others write to all the time is left to the next upkeep after so many tries.
 _TRIES = 5
 
@@ -67,11 +70,13 @@ def keep_table(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layo
 
     What goes wrong is in the result; the table is then as it was.
     """
+    import duckdb
+
     try:
         return _keep(turn, pointer, kept, layout)
     except Conflict:
         return TableResult(name=pointer.full_name, state="skipped", reason="others were writing to it")
-    except (LakeError, FileNotFoundError) as problem:
+    except (LakeError, FileNotFoundError, duckdb.Error) as problem:
         return TableResult(name=pointer.full_name, state="failed", reason=str(problem))
 
 
@@ -158,15 +163,19 @@ def _laid(metadata: Metadata, layout: Layout | None) -> Metadata:
 
 
 def _expired(turn: Turn, metadata: Metadata, kept: Collection[str]) -> set[int]:
-    """Snapshots that are older than the retention and that neither a ref nor a kept commit shows."""
+    """Snapshots that are older than the retention and that no kept commit shows, and those beyond the newest hundred.
+
+    What a ref names stays.
+    """
     cutoff = turn.since.timestamp() * 1000
     old = {s["snapshot-id"] for s in metadata["snapshots"] if s["timestamp-ms"] < cutoff}
-    old -= {metadata["current-snapshot-id"], *(ref["snapshot-id"] for ref in metadata["refs"].values())}
     if old:
         from wherry.lake.upkeep.reach import current_snapshot_id
 
         old -= {current_snapshot_id(location) for location in kept}
-    return old
+    if len(metadata["snapshots"]) > 1.5 * _LISTED:  # not a commit for each one more
+        old |= {s["snapshot-id"] for s in metadata["snapshots"][:-_LISTED]}
+    return old - {metadata["current-snapshot-id"], *(ref["snapshot-id"] for ref in metadata["refs"].values())}
 
 
 def _config(turn: Turn, pointer: Pointer) -> Mapping[str, Any]:
