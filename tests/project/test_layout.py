@@ -47,13 +47,13 @@ def shop(tmp_path: Path) -> Path:
     for path, text in {
         "wherry.toml": 'name = "shop"\n',
         "tables/raw/orders.sql": (
-            "-- partition: [day(at), bucket(2, id)]\n-- sort: [at desc]\n"
-            "SELECT range AS id, TIMESTAMP '2026-01-01' + (hash(range) % 48)::INTEGER * INTERVAL 1 HOUR AS at "
+            "-- partition: [day(h), bucket(2, id)]\n-- sort: [h desc]\n"
+            "SELECT range AS id, TIMESTAMP '2026-01-01' + (hash(range) % 48)::INTEGER * INTERVAL 1 HOUR AS h "
             "FROM range(500); -- the end\n"
         ),
         "tables/marts/days.sql": (
-            "-- build: incremental by at\n-- start: 2026-01-01\n-- partition: month(at)\n-- sort: id\n"
-            "SELECT id, at FROM raw.orders WHERE at >= $start AND at < $end\n"
+            "-- build: incremental by h\n-- start: 2026-01-01\n-- partition: month(h)\n-- sort: id\n"
+            "SELECT id, h FROM raw.orders WHERE h >= $start AND h < $end\n"
         ),
         "tables/marts/copy.py": (
             "from wherry import Table, table\n\n\n"
@@ -88,7 +88,7 @@ def test_a_run_lays_tables_out(shop: Path, capfd: pytest.CaptureFixture[str]) ->
     assert len(parts(shop, "marts.days")) == 1
     assert len(parts(shop, "marts.copy")) == 3
     for path in (shop / ".wherry" / "lake" / "raw").rglob("*.parquet"):
-        found = parquet.ParquetFile(path).read()["at"].to_pylist()
+        found = parquet.ParquetFile(path).read()["h"].to_pylist()
         assert found == sorted(found, reverse=True)
     plan = call(capfd, "plan", "--project", shop)
     assert {step["action"] for step in plan["steps"]} == {"skip"}
@@ -99,7 +99,7 @@ def test_another_layout_builds_nothing_and_upkeep_brings_it(shop: Path, capfd: p
     query = ("sql", "SELECT count(*) AS n, sum(id) AS total FROM marts.days", "--project", shop)
     before = call(capfd, *query)
     days = shop / "tables" / "marts" / "days.sql"
-    days.write_text(days.read_text().replace("month(at)", "[day(at)]").replace("sort: id", "sort: id desc"))
+    days.write_text(days.read_text().replace("month(h)", "[day(h)]").replace("sort: id", "sort: id desc"))
     plan = call(capfd, "plan", "--project", shop)
     assert {step["action"] for step in plan["steps"]} == {"skip"}
     upkeep = call(capfd, "upkeep", "--project", shop)
@@ -116,8 +116,8 @@ def test_another_layout_builds_nothing_and_upkeep_brings_it(shop: Path, capfd: p
     ("said", "code", "told"),
     [
         ("partition: region", "unknown-column", "not there"),
-        ("sort: ad", "unknown-column", "not there"),
-        ("partition: weekly(at)", "bad-layout", "no way to partition"),
+        ("sort: hh", "unknown-column", "not there"),
+        ("partition: weekly(h)", "bad-layout", "no way to partition"),
         ("partition: day(id)", "bad-layout", "BIGINT"),
         ("build: view\n-- sort: id", "bad-layout", "no rows"),
     ],
@@ -125,7 +125,7 @@ def test_another_layout_builds_nothing_and_upkeep_brings_it(shop: Path, capfd: p
 def test_what_is_wrong_is_told_at_its_line(
     shop: Path, capfd: pytest.CaptureFixture[str], said: str, code: str, told: str
 ) -> None:
-    (shop / "tables" / "raw" / "orders.sql").write_text(f"-- {said}\nSELECT 1::BIGINT AS id, now()::TIMESTAMP AS at\n")
+    (shop / "tables" / "raw" / "orders.sql").write_text(f"-- {said}\nSELECT 1::BIGINT AS id, now()::TIMESTAMP AS h\n")
     (finding,) = call(capfd, "check", "--project", shop)["findings"]
     assert (finding["code"], finding["line"]) == (code, said.count("\n") + 1)
     assert told in finding["message"]
