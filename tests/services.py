@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import postgres_server
+
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
 REFERENCE = Path(os.environ.get("WHERRY_REFERENCE") or Path(__file__).parents[2] / "shared")
 
@@ -31,6 +33,10 @@ SERVICES = {
         ready=lambda: (REFERENCE / "data").is_dir(),
         hint="set WHERRY_REFERENCE to a folder with data/ and oracles/",
         required=False,
+    ),
+    "postgres": Service(
+        ready=postgres_server.ready,
+        hint="apt-get install postgresql; pip install 'wherry[postgres]'",
     ),
 }
 

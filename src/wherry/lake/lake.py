@@ -45,12 +45,13 @@ class Lake:
         self._lock = Lock()
 
     @classmethod
-    def open(cls, database: str | Path, root: Path) -> Lake:
-        """Open a lake, or make a new one: ``database`` is a SQLite file or a SQLAlchemy URL, ``root`` a folder.
+    def open(cls, database: str | Path, root: Path, *, project: str = "") -> Lake:
+        """Open a lake, or make a new one: ``database`` is a SQLite file or postgresql://..., ``root`` a folder.
 
+        In PostgreSQL its tables are in the schema that the address names, else in that of ``project``.
         Raises ``NewerLake`` when a newer wherry made it.
         """
-        return cls(db.open_database(str(database), stamp()), Storage(Path(root)))
+        return cls(db.open_database(str(database), stamp(), project), Storage(Path(root)))
 
     def close(self) -> None:
         with self._lock:

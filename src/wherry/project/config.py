@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
@@ -26,8 +27,8 @@ class Config:
     name: str
     #: Folder of the lake's files.
     lake: str
-    #: Path of the SQLite database beside it.
-    database: str
+    #: Path of the SQLite database beside it, or postgresql://...; may hold a password.
+    database: str = field(repr=False)
     engine: str
     #: Name of the environment, empty for none.
     env: str = ""
@@ -44,8 +45,14 @@ class Config:
         return self.folder / self.lake
 
     @property
-    def database_path(self) -> Path:
-        return self.folder / self.database
+    def database_address(self) -> str:
+        """What ``Lake.open`` takes: an absolute path, or an address."""
+        return self.database if "://" in self.database else str(self.folder / self.database)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether there may be a lake: a server is always there, a file only once something was run."""
+        return "://" in self.database or (self.folder / self.database).exists()
 
 
 def find_folder(start: Path) -> Path:
@@ -115,18 +122,18 @@ def read_config(folder: Path, env: str = "") -> Config:
                 problem(
                     key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable"
                 )
-            values[key] = value if missing else expand(value, variables)
+            values[key] = value if missing else _filled(value, variables)
     if "name" not in document:
         problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
     if (engine := values.get("engine", "duckdb")) != "duckdb":
         problem("engine", f"There is no engine `{engine}`.", 'This version has engine = "duckdb".')
-    for key in ("lake", "database"):
-        if "://" in values.get(key, ""):
-            problem(
-                key,
-                f"`{key}` must be a path on this machine in this version.",
-                f'Write for example {key} = ".wherry/{key}".',
-            )
+    if "://" in values.get("lake", ""):
+        problem(
+            "lake", "`lake` must be a path on this machine in this version.", 'Write for example lake = ".wherry/lake".'
+        )
+    kind, address, _ = values.get("database", "").partition("://")
+    if address and kind not in ("postgresql", "postgres"):
+        problem("database", "`database` is a path or an address that begins with postgresql://.")
     if findings:
         raise ProjectError(findings=findings)
     return Config(
@@ -138,6 +145,16 @@ def read_config(folder: Path, env: str = "") -> Config:
         env=env,
         variables=variables,
     )
+
+
+def _filled(value: str, variables: Mapping[str, str]) -> str:
+    """``value`` with its variables; inside an address's user and password their special characters are encoded."""
+    scheme, address, rest = value.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not address or not at:
+        return str(expand(value, variables))
+    encoded = {name: quote(text, safe="") for name, text in variables.items()}
+    return f"{scheme}://{expand(login, encoded)}@{expand(place, variables)}"
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

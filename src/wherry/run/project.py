@@ -61,7 +61,7 @@ def open_lake(config: Config) -> Lake:
     """The project's lake; made when it is not there."""
     from wherry.lake.lake import Lake
 
-    return Lake.open(str(config.database_path), config.lake_path)
+    return Lake.open(config.database_address, config.lake_path, project=config.name)
 
 
 def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Project:

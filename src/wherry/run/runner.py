@@ -18,7 +18,7 @@ from wherry.model.graph import Graph
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises
-from wherry.run.lock import run_lock
+from wherry.run.lock import Held, run_lock
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
 from wherry.run.publishing import publishable, sql_check_failures
@@ -55,15 +55,22 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     another run is under way there.
     """
     project.expect_sound()
-    with run_lock(project.config.database_path, options.branch):
-        return _Run(project, lake, request, options, tell).go()
+    with run_lock(lake.engine, options.branch, options.author) as lock:
+        return _Run(project, lake, request, options, tell, lock).go()
 
 
 class _Run:
     def __init__(
-        self, project: Project, lake: Lake, request: Request, options: RunOptions, tell: Callable[..., None]
+        self,
+        project: Project,
+        lake: Lake,
+        request: Request,
+        options: RunOptions,
+        tell: Callable[..., None],
+        lock: Held,
     ) -> None:
         self.project, self.lake, self.request, self.options, self.tell = project, lake, request, options, tell
+        self.lock = lock
         self.graph: Graph = project.graph
         started = datetime.now(UTC)
         self.id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -256,6 +263,7 @@ class _Run:
                 self._finish(replace(result, state="blocked", reason=reason))
         if not names:
             return
+        self.lock.expect()
         message = f"run {self.id}: {_counted(names)}"
         commit = self.lake.merge(
             work, onto=self.options.branch, only=names, author=author, message=message, run=self.id
