@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wherry.errors import LakeError
 from wherry.lake import branch as branching
@@ -13,7 +13,7 @@ from wherry.lake import commit as committing
 from wherry.lake import database as db
 from wherry.lake import log as logging
 from wherry.lake import merge as merging
-from wherry.lake import read, types
+from wherry.lake import read, retry, types
 from wherry.lake import restore as restoring
 from wherry.lake.attach import attach
 from wherry.lake.branch import BranchInfo
@@ -29,6 +29,9 @@ from wherry.lake.tables import Carried, Tables
 if TYPE_CHECKING:
     import sqlalchemy as sa
     from duckdb import DuckDBPyConnection
+
+
+T = TypeVar("T")
 
 
 class Lake:
@@ -159,6 +162,15 @@ class Lake:
     def restore(self, commit: str, *, branch: str = MAIN, only: Collection[str] | None = None, author: str) -> Commit:
         """Make the branch (or the tables ``only``) look as right after that commit, as a new commit."""
         return restoring.restore(self.engine, self.storage, commit, branch=branch, only=only, author=author)
+
+    def retrying(
+        self, work: Callable[[], T], *, tables: Sequence[str] = (), branch: str = MAIN, attempts: int = retry.ATTEMPTS
+    ) -> T:
+        """Do ``work``, which writes ``tables`` on ``branch``, again for as long as others are faster; what it returns.
+
+        ``work`` must leave nothing behind when it fails. Raises ``Conflict`` after so many attempts.
+        """
+        return retry.retrying(self, work, tables=tables, branch=branch, attempts=attempts)
 
     # Branches
 
