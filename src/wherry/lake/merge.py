@@ -98,7 +98,7 @@ def _moves(
     if torn:
         names = ", ".join(f"`{name}`" for name in torn)
         raise Conflict(
-            f"changed on `{onto}` since `{source}` forked: {names}",
+            f"changed on `{onto}` since `{source}` forked: {names}{_movers(connection, onto, torn)}",
             hint=f"build them again on a new branch of `{onto}`",
         )
     after = dict(moving)
@@ -107,6 +107,14 @@ def _moves(
         if not same(pointer, target.get(pointer.key)):
             after[pointer.key] = pointer
     return _Moves(own, list(after.values()), target)
+
+
+def _movers(connection: sa.Connection, onto: str, names: Sequence[str]) -> str:
+    """The commits that moved the first few of the tables, in words."""
+    numbers = {p.seq for name in names[:5] if (p := read.find(connection, onto, name)) is not None}
+    query = sa.select(db.commit).where(db.commit.c.seq.in_(numbers)).order_by(db.commit.c.seq)
+    told = [f"{c.id} of {c.author or 'nobody'} ({c.message})" for c in connection.execute(query)]
+    return f"; by commit {', '.join(told)}" if told else ""
 
 
 def _settle(connection: sa.Connection, source: str, moves: _Moves, made: Commit) -> None:

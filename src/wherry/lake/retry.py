@@ -70,6 +70,6 @@ def _told(lake: Lake, branch: str, tables: Sequence[str], base: int, attempts: i
     names = ", ".join(f"`{table}`" for table in tables) or "the tables"
     by = f": {', '.join(moved)}" if moved else ""
     return Conflict(
-        f"{names} on `{branch}` moved under each of {attempts} attempts, the last one built on commit number {base}{by}",
+        f"{names} on `{branch}` moved under {attempts} attempts, the last built on commit number {base}{by}",
         hint="try again when fewer others write, or write to a branch and merge it",
     )

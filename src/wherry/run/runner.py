@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
+from wherry.errors import Conflict
 from wherry.lake.pointer import Put, same
 from wherry.model.graph import Graph
 from wherry.model.plan import Plan, Request, Step
@@ -29,6 +30,10 @@ from wherry.state.runs import add_events, close_killed, end_run, start_run
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
+
+
+#: How often a run builds again what others changed on the branch before it could publish.
+REBASES = 2
 
 
 def nobody(kind: str, **what: object) -> None:
@@ -106,13 +111,36 @@ class _Run:
                 if self.continues:
                     self._close_branch()
             else:
-                state = self._carry_out(plan, seen)
+                plan, state = self._until_published(plan, seen)
         finally:
             ordered = [self.results[s.name.lower()] for s in plan.steps if s.name.lower() in self.results]
             self.run = replace(self.run, state=state, ended_at=_stamp(), commit=self.commit, assets=tuple(ordered))
             add_events(self.lake.engine, self.events)
             end_run(self.lake.engine, self.run)
         return self.run
+
+    def _until_published(self, plan: Plan, seen: Seen) -> tuple[Plan, RunState]:
+        """Build and publish; what moved on the branch meanwhile is built again on what is there by then."""
+        for _ in range(REBASES):
+            try:
+                return plan, self._carry_out(plan, seen)
+            except Conflict as conflict:
+                self.tell("moved", reason=str(conflict))
+                self.events.append(Event(run=self.id, at=_stamp(), kind="moved", body={"reason": str(conflict)}))
+            before, self.results = self.results, {}
+            seen = self._start_again()
+            plan = plan_for(self.project, seen, self.options.words, self.request)
+            kept = {step.name.lower() for step in plan.steps if step.action == "skip" and not step.only_checks}
+            self.results = {key: result for key, result in before.items() if key in kept and result.state == "built"}
+        return plan, self._carry_out(plan, seen)
+
+    def _start_again(self) -> Seen:
+        """Go on from the newest state of the branch with what was built on ground that did not move."""
+        old, self.run = self.run, replace(self.run, work_branch=f"{WORK}{self.id}-{secrets.token_hex(2)}")
+        onto, author = self.options.branch, self.options.author
+        self.lake.continue_branch(old.work_branch, self.run.work_branch, onto=onto, author=author)
+        self.continues = True
+        return see_work(self.lake, self.run.work_branch)
 
     @staticmethod
     def _settled(plan: Plan, seen: Seen) -> bool:
@@ -227,6 +255,8 @@ class _Run:
         return None
 
     def _finish(self, result: AssetResult) -> None:
+        if result.state == "skipped" and (before := self.results.get(result.name.lower())):
+            result = before  # built before the branch moved, and still good
         self.results[result.name.lower()] = result
         if result.state != "skipped" or result.checks:
             body = {
