@@ -117,6 +117,11 @@ def _insert(connection: sa.Connection, name: str, *, parent: str, at: int | None
     if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == name)).first():
         raise LakeError(f"the branch `{name}` exists already")
     read.fork_of(connection, parent)
+    if is_work(parent) and not is_work(name):
+        raise LakeError(
+            f"`{parent}` is the branch of a run, whose files may not survive a power cut: `{name}` cannot read from it",
+            hint="merge it first, or make the branch from the one that the run is for",
+        )
     newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
     base = newest if at is None else min(at, newest)
     values = {"name": name, "parent": parent, "base": base, "created_at": stamp(), "author": author}
