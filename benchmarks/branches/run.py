@@ -1,6 +1,6 @@
 """Branches of a large lake: make one of 10,000 tables, merge 1,000 changed ones, in milliseconds on the clock.
 
-    python benchmarks/branches/run.py [--tables 10000] [--changed 1000]
+python benchmarks/branches/run.py [--tables 10000] [--changed 1000]
 """
 
 import argparse
@@ -14,10 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
-import postgres_server
-
-from wherry.lake.lake import Lake
-from wherry.lake.pointer import Put
+import postgres_server  # noqa: E402
+from wherry.lake.lake import Lake  # noqa: E402
+from wherry.lake.pointer import Put  # noqa: E402
 
 
 def spent(work: Callable[[], object]) -> float:

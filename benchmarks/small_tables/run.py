@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks" / "writers")]
 
-import postgres_server
+import postgres_server  # noqa: E402
 
 ROWS = "SELECT range AS id, range * 1.5 AS amount, 'name ' || range AS name FROM range(100)"
 STEPS = ("create", "append", "read")
@@ -42,9 +42,7 @@ def measure(connection: Any, catalog: str, times: int, number: int) -> dict[str,
         "append": spent(lambda: connection.execute(f"INSERT INTO {catalog}.t{number}_{next(appends)} {ROWS}"), times),
     }
     query = "SELECT count(*), sum(amount) FROM"
-    told["read"] = spent(
-        lambda: connection.execute(f"{query} {catalog}.t{number}_{next(reads)}").fetchall(), times
-    )
+    told["read"] = spent(lambda: connection.execute(f"{query} {catalog}.t{number}_{next(reads)}").fetchall(), times)
     return told
 
 

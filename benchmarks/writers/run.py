@@ -20,12 +20,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lake"), str(Path(__file__).parent)]
 
-import postgres_server
-import writers
-import writing
+import writers  # noqa: E402
+import writing  # noqa: E402
+
+import postgres_server  # noqa: E402
 
 #: What is measured, and in which database it keeps its pointers.
-SYSTEMS = (("wherry", "sqlite"), ("wherry", "postgres"), ("ducklake", "sqlite"), ("ducklake", "postgres"), ("delta", ""))
+SYSTEMS = (
+    ("wherry", "sqlite"),
+    ("wherry", "postgres"),
+    ("ducklake", "sqlite"),
+    ("ducklake", "postgres"),
+    ("delta", ""),
+)
 
 
 def one(system: str, database: str, way: str, processes: int, commits: int) -> str:
@@ -64,13 +71,10 @@ def one(system: str, database: str, way: str, processes: int, commits: int) -> s
             assert each.stdin is not None
             each.stdin.write("go\n")
             each.stdin.flush()
-        lines, cpu = [], 0.0
+        lines: list[list[str]] = []
         for each in started:
-            assert each.stdout is not None
-            lines += [line.split() for line in each.stdout]
-            _, _, usage = os.wait4(each.pid, 0)
-            cpu += usage.ru_utime + usage.ru_stime
-            each.returncode = 0
+            lines += [line.split() for line in each.communicate()[0].splitlines()]
+        cpu = sum(float(w[1]) for w in lines if w[0] == "cpu")
         wall = time.perf_counter() - began
         told, _ = reader.communicate("stop\n", timeout=120)
         acknowledged = {(int(w[1]), int(w[2])) for w in lines if w[0] == "done"}
@@ -85,7 +89,9 @@ def one(system: str, database: str, way: str, processes: int, commits: int) -> s
         times = sorted(float(w[3]) * 1000 for w in lines if w[0] == "done") or [0.0]
         p50, p99 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]
         tries = sum(int(w[4]) for w in lines if w[0] == "done") / max(1, len(acknowledged))
-        verdict = (problem.stdout.strip() or (problem.stderr.strip()[-80:] if problem.returncode else "")) or "all there"
+        verdict = (
+            problem.stdout.strip() or (problem.stderr.strip()[-80:] if problem.returncode else "")
+        ) or "all there"
         return (
             f"{system:9}{database:9}{way:8} {len(acknowledged):5} {failed:6}   {wall:7.1f} {p50:8.1f} {p99:8.1f} {cpu:7.1f} "
             f"{cpu / max(1, len(acknowledged)) * 1000:7.1f} {tries:5.2f}  {verdict}; reader: {told.strip()}"

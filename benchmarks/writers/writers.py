@@ -1,6 +1,6 @@
 """One process of the benchmark: a writer, the reader, or the one that looks afterwards, of one system.
 
-    python writers.py SYSTEM DATABASE PLACE FOLDER WAY (prepare|write|read|look) NUMBER COMMITS
+python writers.py SYSTEM DATABASE PLACE FOLDER WAY (prepare|write|read|look) NUMBER COMMITS
 """
 
 import random
@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "tests" / "lake")]
 
-import writing
+import writing  # noqa: E402
 
 #: Attempts at one commit, the same for each system that leaves this to its caller.
 ATTEMPTS = 12
@@ -188,6 +188,7 @@ def main(system: str, database: str, place: str, folder: str, way: str, task: st
     else:
         print("ready", flush=True)
         sys.stdin.readline()
+        cpu = time.process_time()
         for n in range(commits):
             began = time.perf_counter()
             try:
@@ -196,6 +197,7 @@ def main(system: str, database: str, place: str, folder: str, way: str, task: st
             except Exception as error:
                 print("failed", number, n, f"{type(error).__name__}", 0, flush=True)
                 print(error, file=sys.stderr)
+        print("cpu", time.process_time() - cpu, flush=True)
 
 
 if __name__ == "__main__":

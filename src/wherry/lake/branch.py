@@ -51,7 +51,8 @@ def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "
     """
     check_branch(new)
     with db.writing(engine, durable=not is_work(new)) as connection:
-        own, base, now = read.own(connection, old), read.base(connection, old), read.see(connection, onto)
+        own, base = read.own(connection, old), read.base(connection, old, within=old)
+        now = read.see(connection, onto, within=old)
         taken = [p for k, p in own.items() if same(base.get(k), now.get(k))]
         if not survived(connection, old):
             taken = []

@@ -89,7 +89,11 @@ def _moves(
     only: Collection[str] | None,
     puts: Sequence[Put],
 ) -> _Moves:
-    own, base, target = read.own(connection, source), read.base(connection, source), read.see(connection, onto)
+    own, base = read.own(connection, source), read.base(connection, source, within=source)
+    target = read.see(connection, onto, within=source)
+    for put in puts:
+        if (seen := read.find(connection, onto, put.name)) is not None and seen.kind != "dropped":
+            target[seen.key] = seen
     if only is not None:
         wanted = {key(name) for name in only}
         own = {k: p for k, p in own.items() if k in wanted}

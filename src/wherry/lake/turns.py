@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -38,20 +38,51 @@ def turn(engine: sa.Engine, what: str, *, patience: float = PATIENCE) -> Iterato
 
 @contextmanager
 def _file_turn(database: Path, what: str, patience: float) -> Iterator[bool]:
-    """A byte of a file beside the database, locked for as long as this process lives and wants it."""
-    until = time.monotonic() + patience
-    # A file of its own per turn: locks of one file are shared by all of a process's threads.
-    with database.with_name(f"{database.name}.turn-{_number(what, 6):02d}").open("a") as file:
-        had = False
-        while not had:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                had = True
-            except OSError:
-                if time.monotonic() > until:
-                    break
-                time.sleep(random.uniform(0.001, 0.004))
-        yield had
+    """A lock on a file beside the database, which the system takes from a process that dies."""
+    # A file of its own per open: threads of one process take turns too.
+    file = database.with_name(f"{database.name}.turn-{_number(what, 6):02d}").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        waiting = None
+    except OSError:
+        waiting = _Waiting(file)
+    try:
+        yield waiting is None or waiting.had(patience)
+    finally:
+        if waiting is None:
+            file.close()
+        else:
+            waiting.leave()
+
+
+class _Waiting:
+    """Stands in the system's queue for a lock: first come, first served, and no polling.
+
+    The system has no such waiting with an end, so a thread waits, and gives back what comes too late.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._came, self._left = Event(), False
+        self._lock = Lock()
+        Thread(target=self._wait, name="wherry-turn", daemon=True).start()
+
+    def had(self, patience: float) -> bool:
+        return self._came.wait(patience)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._left = True
+            if self._came.is_set():
+                self._file.close()
+
+    def _wait(self) -> None:
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        with self._lock:
+            self._came.set()
+            if self._left:
+                self._file.close()
 
 
 def _number(what: str, bits: int) -> int:
