@@ -23,6 +23,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 test: $(STAMP)
+	@tests/install_services.sh
 	@$(BIN)/python -m pytest -n auto tests
 
 check: $(STAMP)
@@ -33,6 +34,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/graph_1000/run.py
+	@$(BIN)/python benchmarks/small_tables/run.py
+	@$(BIN)/python benchmarks/branches/run.py
+	@$(BIN)/python benchmarks/writers/run.py
 
 clean:
 	rm -rf $(VENV) .demo .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist src/*.egg-info

@@ -89,12 +89,12 @@ def one(system: str, database: str, way: str, processes: int, commits: int) -> s
         times = sorted(float(w[3]) * 1000 for w in lines if w[0] == "done") or [0.0]
         p50, p99 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]
         tries = sum(int(w[4]) for w in lines if w[0] == "done") / max(1, len(acknowledged))
-        verdict = (
-            problem.stdout.strip() or (problem.stderr.strip()[-80:] if problem.returncode else "")
-        ) or "all there"
+        broken = problem.stderr.strip()[-80:] if problem.returncode else ""
+        verdict = problem.stdout.strip() or broken or "all there"
+        each_cpu = cpu / max(1, len(acknowledged)) * 1000
         return (
-            f"{system:9}{database:9}{way:8} {len(acknowledged):5} {failed:6}   {wall:7.1f} {p50:8.1f} {p99:8.1f} {cpu:7.1f} "
-            f"{cpu / max(1, len(acknowledged)) * 1000:7.1f} {tries:5.2f}  {verdict}; reader: {told.strip()}"
+            f"{system:9}{database:9}{way:8} {len(acknowledged):5} {failed:6}   {wall:7.1f} {p50:8.1f} {p99:8.1f} "
+            f"{cpu:7.1f} {each_cpu:7.1f} {tries:5.2f}  {verdict}; reader: {told.strip()}"
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

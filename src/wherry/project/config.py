@@ -89,6 +89,8 @@ def read_config(folder: Path, env: str = "") -> Config:
     def problem(key: str, message: str, hint: str = "", code: str = "bad-value") -> None:
         line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
         row = text.split("\n")[line - 1]
+        if "://" in row and "@" in row:
+            row = ""  # there may be a password in it
         findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
 
     values: dict[str, Any] = {}
