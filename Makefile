@@ -23,6 +23,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 test: $(STAMP)
+	@tests/install_services.sh
 	@$(BIN)/python -m pytest -n auto tests
 
 # Spark over the same tables: some 500 MB to download, so not a part of `test`. Needs Java 17 or newer and Maven.
@@ -50,6 +51,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/graph_1000/run.py
+	@$(BIN)/python benchmarks/small_tables/run.py
+	@$(BIN)/python benchmarks/branches/run.py
+	@$(BIN)/python benchmarks/writers/run.py
 
 clean:
 	rm -rf $(VENV) .demo .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist src/*.egg-info

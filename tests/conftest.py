@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import postgres_server
 from services import REFERENCE, SERVICES, ready, required
 
 _MISSING = re.compile(r"needs (\w+): ")
@@ -13,6 +14,14 @@ _MISSING = re.compile(r"needs (\w+): ")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*services): what the test needs beside Python; see tests/services.py")
+    if postgres_server.ready():
+        # Worker processes inherit it, and share one cluster.
+        postgres_server.reserve()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        postgres_server.stop()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -39,3 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def reference() -> Path:
     """The folder of reference data; for tests marked ``needs("reference")``."""
     return REFERENCE
+
+
+@pytest.fixture
+def postgres() -> str:
+    """The address of an empty PostgreSQL database; for tests marked ``needs("postgres")``."""
+    return postgres_server.new_database(postgres_server.start())

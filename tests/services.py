@@ -13,6 +13,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import postgres_server
+
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
 REFERENCE = Path(os.environ.get("WHERRY_REFERENCE") or Path(__file__).parents[2] / "shared")
 
@@ -71,6 +73,10 @@ SERVICES = {
         ready=_has_spark,
         hint="make test-engines downloads Spark (500 MB) and runs these tests; it needs Java 17 and Maven",
         required=False,
+    ),
+    "postgres": Service(
+        ready=postgres_server.ready,
+        hint="apt-get install postgresql; pip install 'wherry[postgres]'",
     ),
 }
 

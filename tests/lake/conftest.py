@@ -11,9 +11,28 @@ from wherry.lake.lake import Lake
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
+#: What is the same in both databases; the other files are about files and DuckDB.
+BOTH = {"migrate", "branches", "carry", "history", "merge", "writers", "retry", "durable", "leases", "history_merge"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames:
+        both = metafunc.module.__name__.removeprefix("test_").removeprefix("lake_") in BOTH
+        postgres = pytest.param("postgres", marks=pytest.mark.needs("postgres"))
+        metafunc.parametrize("database", ["sqlite", postgres] if both else ["sqlite"], indirect=True)
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(str(tmp_path / "wherry.db"), tmp_path / "lake") as opened:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What ``Lake.open`` takes, for a new lake."""
+    if request.param == "sqlite":
+        return str(tmp_path / "wherry.db")
+    return str(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def lake(database: str, tmp_path: Path) -> Iterator[Lake]:
+    with Lake.open(database, tmp_path / "lake") as opened:
         yield opened
 
 

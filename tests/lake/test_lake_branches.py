@@ -186,10 +186,10 @@ def test_continue_takes_what_still_stands_on_the_same_ground(
 def test_continue_is_all_or_nothing(lake: Lake) -> None:
     lake.create_branch("run/1")
     put(lake, "run/1", view("s.a", "1"))
-    lake.create_branch("child", parent="run/1")
+    lake.create_branch("run/child", parent="run/1")
     with pytest.raises(LakeError):
         lake.continue_branch("run/1", "run/2")
-    assert [b.name for b in lake.branches()] == ["main", "run/1", "child"]
+    assert [b.name for b in lake.branches()] == ["main", "run/1", "run/child"]
 
 
 def test_many_branches(lake: Lake) -> None:

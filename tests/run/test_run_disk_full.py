@@ -82,7 +82,7 @@ def test_a_file_that_may_not_grow(folder: Folder) -> None:
     folder.done()
     old = folder.contents("s.a", "s.b")
     tables(folder, 300_000)
-    database = folder.config.database_path.stat().st_size
+    database = Path(folder.config.database_address).stat().st_size
     assert database < MIB
     told = subprocess.run([sys.executable, "-c", LIMITED, str(MIB), str(folder.path)], capture_output=True, text=True)
     assert told.returncode == 1, (told.stdout, told.stderr)

@@ -92,7 +92,7 @@ class Place:
     @contextmanager
     def existing_lake(self, config: Config) -> Iterator[Lake | None]:
         """The project's lake, or None when nothing was ever run."""
-        if not config.database_path.exists():
+        if not config.has_database:
             yield None
             return
         with self.lake(config) as lake:

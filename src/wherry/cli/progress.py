@@ -29,6 +29,8 @@ def _line(kind: str, **what: Any) -> None:
         click.echo(_told(what["result"]), err=True)
     elif kind == "published":
         click.echo(f"published commit {what['commit'].id}", err=True)
+    elif kind == "moved":
+        click.echo(f"building again: {what['reason']}", err=True)
 
 
 def _told(result: Any) -> str:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many bad rows a check."
 )
+@click.option("--locks", is_flag=True, help="List the runs under way: branch, who, since when.")
 @about_project
-def command(place: Place, name: str | None, failing: bool, limit: int) -> int:
+def command(place: Place, name: str | None, failing: bool, limit: int, locks: bool) -> int:
     """List the tables; or tell all about one: columns, rows, where they come from, checks, history."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
@@ -30,6 +31,10 @@ def command(place: Place, name: str | None, failing: bool, limit: int) -> int:
     if failing and not name:
         raise click.UsageError("--failing needs the name of a table.")
     config = place.config()
+    if locks:
+        from wherry.cli.locks import show_locks
+
+        return show_locks(place, config)
     with place.lake(config) as lake:
         project = place.project(config, lake)
         if name is None:

@@ -126,7 +126,8 @@ def proceed(engine: sa.Engine, storage: Storage, old: str, new: str, *, onto: st
     """
     check_branch(new)
     with db.writing(engine, durable=not is_work(new)) as connection:
-        own, base, now = read.own(connection, old), read.base(connection, old), read.see(connection, onto)
+        own, base = read.own(connection, old), read.base(connection, old, within=old)
+        now = read.see(connection, onto, within=old)
         taken = [p for k, p in own.items() if unmoved(base.get(k), now.get(k), storage)]
         if not survived(connection, old):
             taken = []
@@ -192,6 +193,11 @@ def _insert(connection: sa.Connection, name: str, *, parent: str, at: int | None
     if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == name)).first():
         raise LakeError(f"the branch `{name}` exists already")
     read.fork_of(connection, parent)
+    if is_work(parent) and not is_work(name):
+        raise LakeError(
+            f"`{parent}` is the branch of a run, whose files may not survive a power cut: `{name}` cannot read from it",
+            hint="merge it first, or make the branch from the one that the run is for",
+        )
     newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
     base = newest if at is None else min(at, newest)
     values = {"name": name, "parent": parent, "base": base, "created_at": stamp(), "author": author}

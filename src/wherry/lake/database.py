@@ -6,18 +6,13 @@ database, so that one transaction moves all of it.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import quoted_name
 
-from wherry.errors import DiskFull, LakeError, NewerLake
-from wherry.lake.names import MAIN
-
-SCHEMA_VERSION = 1
+from wherry.errors import DiskFull, LakeError
+from wherry.lake.connecting import engine_for, shown
 
 metadata = sa.MetaData()
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -143,29 +138,38 @@ event = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: Who holds the right to do a task on a branch; see ``wherry.state.leases``.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("branch", sa.Text, primary_key=True),
+    # Random: what the holder knows itself by.
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    # The start of the machine and the process's own start in it: a later process may get the same number.
+    sa.Column("born", sa.Text, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("beat", sa.Text, nullable=False),
+)
 
-def open_database(database: str, now: str) -> sa.Engine:
-    """The engine for a SQLite path or a SQLAlchemy URL; makes the tables when they are not there.
+
+def open_database(database: str, now: str, project: str = "") -> sa.Engine:
+    """The engine for a SQLite path or an address (see ``connecting``); makes or migrates the tables when needed.
 
     Raises ``NewerLake`` when a newer wherry made them, ``LakeError`` when the database cannot be opened.
     """
-    # Absolute: new connections are made later, perhaps after the process went to another folder.
-    path = str(Path(database).absolute())
-    url = make_url(database) if "://" in database else URL.create("sqlite", database=path)
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=8, max_overflow=64)
-    if sqlite:
-        sa.event.listen(engine, "connect", _connected)
-        sa.event.listen(engine, "begin", _begun)
+    from wherry.lake.migrate import prepare
+
+    engine = engine_for(database, project)
     try:
-        _prepare(engine, now)
+        prepare(engine, now)
     except sa.exc.DatabaseError as problem:
         engine.dispose()
-        reason = str(problem.orig)
-        raise LakeError(f"the database `{url.render_as_string()}` cannot be opened: {reason}") from problem
-    except NewerLake:
+        raise LakeError(f"the database `{shown(engine.url)}` cannot be opened: {_first_line(problem)}") from problem
+    except LakeError:
         engine.dispose()
         raise
     return engine
@@ -187,13 +191,44 @@ def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connectio
 
     ``durable``: on return it survives a power cut. Otherwise the last moments before one may be lost, never torn.
     """
+    from wherry.lake.migrate import expect_known
+
     with _told(), engine.connect() as connection:
         connection = connection.execution_options(wherry_reads=False, wherry_durable=durable)
-        with connection.begin():
-            if connection.dialect.name != "sqlite":
-                # Numbers of commits are taken and seen in the same order only when writers take turns.
-                connection.execute(sa.select(meta.c.value).with_for_update())
+        number = None
+        transaction = connection.begin()
+        try:
+            if connection.dialect.name == "sqlite":
+                version = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'version'").scalar()
+            else:
+                version, number, _ = connection.execute(_turn, {"sync": "on" if durable else "off"}).one()
+            expect_known(version)
             yield connection
+        except BaseException:
+            transaction.rollback()
+            raise
+        try:
+            transaction.commit()
+        except sa.exc.DBAPIError:
+            if number is None or not _took_place(engine, number):
+                raise
+
+
+# Numbers of commits are taken and seen in the same order only when writers take turns.
+_turn = sa.text(
+    "SELECT value, pg_current_xact_id()::text, set_config('synchronous_commit', :sync, true) "
+    "FROM meta WHERE name = 'version' FOR UPDATE"
+)
+
+
+def _took_place(engine: sa.Engine, number: str) -> bool:
+    """Whether a transaction whose end was not heard was committed. Raises where that cannot be found out."""
+    try:
+        with engine.connect() as connection:
+            query = sa.text("SELECT pg_xact_status(CAST(:number AS xid8))")
+            return connection.execute(query, {"number": number}).scalar() == "committed"
+    except sa.exc.DBAPIError as problem:
+        raise ConnectionError("the database went away during a commit: whether it took place is not known") from problem
 
 
 @contextmanager
@@ -201,49 +236,11 @@ def _told() -> Iterator[None]:
     """What the database's driver complains about, in one sentence."""
     try:
         yield
-    except sa.exc.OperationalError as problem:
+    except (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError) as problem:
         if DiskFull.told_by(problem):
             raise DiskFull from problem
-        raise LakeError(f"the lake's database cannot be used now: {problem.orig}") from problem
+        raise LakeError(f"the lake's database cannot be used now: {_first_line(problem)}") from problem
 
 
-def _prepare(engine: sa.Engine, now: str) -> None:
-    with engine.connect().execution_options(wherry_reads=True) as connection:
-        if sa.inspect(connection).has_table("meta") and _checked(connection):
-            return
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        if not _checked(connection):
-            connection.execute(meta.insert().values(name="version", value=str(SCHEMA_VERSION)))
-            connection.execute(branch.insert().values(name=MAIN, created_at=now, author=""))
-
-
-def _checked(connection: sa.Connection) -> bool:
-    version = connection.execute(sa.select(meta.c.value).where(meta.c.name == "version")).scalar()
-    if version is not None and int(version) > SCHEMA_VERSION:
-        raise NewerLake(
-            f"this lake has version {version}; this wherry knows versions up to {SCHEMA_VERSION}",
-            hint="update wherry: pip install --upgrade wherry",
-        )
-    return version is not None
-
-
-def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
-    # The driver's own transactions begin too late to be the only writer: BEGIN is said below.
-    raw.isolation_level = None
-    entry.info["synchronous"] = "FULL"
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-        raw.execute(f"PRAGMA {pragma}").close()
-
-
-def _begun(connection: sa.Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("wherry_reads"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    wanted = "FULL" if options.get("wherry_durable", True) else "NORMAL"
-    if connection.info.get("synchronous") != wanted:
-        # It cannot be changed inside a transaction.
-        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
-        connection.info["synchronous"] = wanted
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _first_line(problem: sa.exc.DBAPIError) -> str:
+    return str(problem.orig).strip().partition("\n")[0]

@@ -6,6 +6,7 @@ The only file that knows that files must be flushed to survive a power cut.
 import ctypes
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from wherry.lake.storage import Storage, StoredFile, open_storage
 
 #: Clocks of files and of processes may differ by this many seconds.
 _SLACK = 60.0
+#: Of so many files it is remembered that they were synced.
+_REMEMBERED = 100_000
 #: With more files than this, one flush of the whole file system is cheaper than one per file.
 _MANY = 16
 
@@ -29,6 +32,8 @@ class Folder(Storage):
         self.root = Path(root).resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.location = str(self.root)
+        #: Files that were synced as they are, by path: size and time of change.
+        self._synced: dict[str, tuple[int, int]] = {}
 
     def new_table(self, namespace: str, name: str) -> str:
         folder = self.root / file_name(namespace) / f"{file_name(name)}-{secrets.token_hex(4)}"
@@ -90,19 +95,23 @@ class Folder(Storage):
         fresh: list[Path] = []
         for new, old in moves:
             if new.location is not None and (old is None or old.location != new.location):
-                fresh += _fresh(new.location, old.location if old else None)
+                fresh += _fresh(new.location, old.location if old else None, self._synced)
         if len(fresh) > _MANY and _sync_file_system(self.root):
             return
         for path in fresh:
             _sync(path)
 
     def flush(self, table: str, since: str | None) -> None:
-        for path in _fresh(str(Path(table) / "metadata" / "-"), since):
-            _sync(path)
+        if len(self._synced) > _REMEMBERED:
+            self._synced = {}
+        for path in _fresh(str(Path(table) / "metadata" / "-"), since, self._synced):
+            state = _sync(path)
+            if state is not None:
+                self._synced[str(path)] = state
 
 
-def _fresh(location: str, old: str | None) -> Iterator[Path]:
-    """Files and folders of a table that changed since its old metadata file was written."""
+def _fresh(location: str, old: str | None, synced: Mapping[str, tuple[int, int]]) -> Iterator[Path]:
+    """Files and folders of a table that changed since its old metadata file was written, but for those ``synced``."""
     table = Path(location).parent.parent
     since = 0.0
     if old is not None and Path(old).parent.parent == table:
@@ -112,31 +121,37 @@ def _fresh(location: str, old: str | None) -> Iterator[Path]:
             since = 0.0
     yield table.parent
     yield table
-    yield from _changed(table / "data", since)
-    yield from _changed(table / "metadata", since)
+    yield from _changed(table / "data", since, synced)
+    yield from _changed(table / "metadata", since, synced)
 
 
-def _changed(folder: Path, since: float) -> Iterator[Path]:
+def _changed(folder: Path, since: float, synced: Mapping[str, tuple[int, int]]) -> Iterator[Path]:
     if not folder.is_dir():
         return
     yield folder
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _changed(Path(entry.path), since)
-            elif entry.stat().st_mtime >= since:
+                yield from _changed(Path(entry.path), since, synced)
+                continue
+            state = entry.stat()
+            if state.st_mtime >= since and synced.get(entry.path) != (state.st_size, state.st_mtime_ns):
                 yield Path(entry.path)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path) -> tuple[int, int] | None:
+    """Sync a file or folder; the size and time of change that a file had before."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return
+        return None
     try:
+        # Asked first: somebody may be writing still.
+        state = os.fstat(handle)
         os.fsync(handle)
     finally:
         os.close(handle)
+    return None if stat.S_ISDIR(state.st_mode) else (state.st_size, state.st_mtime_ns)
 
 
 def _sync_file_system(path: Path) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wherry.errors import LakeError
 from wherry.lake import branch as branching
@@ -16,7 +16,7 @@ from wherry.lake import database as db
 from wherry.lake import diff as comparing
 from wherry.lake import log as logging
 from wherry.lake import merge as merging
-from wherry.lake import read, types
+from wherry.lake import read, retry, types
 from wherry.lake import restore as restoring
 from wherry.lake.attach import attach
 from wherry.lake.branch import BranchInfo, Standing
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+T = TypeVar("T")
+
+
 class Lake:
     """Tables and views on branches; every change is a commit that can be read and restored."""
 
@@ -52,14 +55,22 @@ class Lake:
         self._lock = Lock()
 
     @classmethod
-    def open(cls, database: str | Path, root: str | Path, variables: Mapping[str, str] | None = None) -> Lake:
-        """Open a lake, or make a new one: ``database`` is a SQLite file or a SQLAlchemy URL, ``root`` a folder or the
+    def open(
+        cls,
+        database: str | Path,
+        root: str | Path,
+        variables: Mapping[str, str] | None = None,
+        *,
+        project: str = "",
+    ) -> Lake:
+        """Open a lake, or make a new one: ``database`` is a SQLite file or postgresql://..., ``root`` a folder or the
         address of one in a bucket, whose credentials are among ``variables`` (None: those of the environment).
 
+        In PostgreSQL its tables are in the schema that the address names, else in that of ``project``.
         Raises ``NewerLake`` when a newer wherry made it.
         """
         storage = open_storage(root, os.environ if variables is None else variables)
-        return cls(db.open_database(str(database), stamp()), storage)
+        return cls(db.open_database(str(database), stamp(), project), storage)
 
     def close(self) -> None:
         with self._lock:
@@ -185,6 +196,15 @@ class Lake:
         return restoring.restore(
             self.engine, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
         )
+
+    def retrying(
+        self, work: Callable[[], T], *, tables: Sequence[str] = (), branch: str = MAIN, attempts: int = retry.ATTEMPTS
+    ) -> T:
+        """Do ``work``, which writes ``tables`` on ``branch``, again for as long as others are faster; what it returns.
+
+        ``work`` must leave nothing behind when it fails. Raises ``Conflict`` after so many attempts.
+        """
+        return retry.retrying(self, work, tables=tables, branch=branch, attempts=attempts)
 
     # Branches
 

@@ -142,7 +142,7 @@ def preview(
 ) -> Preview:
     """What ``merge`` would do now; conflicts are told, not raised."""
     with db.reading(engine) as connection:
-        work = _prepare(connection, storage, source, onto, only, take, ())
+        work = _prepare(connection, storage, source, onto, only, take, (), report=True)
         moves = [_moved(p, work.target.get(p.key)) for p in work.after]
         names = {**work.source, **work.target}
         keys = work.base.keys() | work.target.keys()
@@ -172,6 +172,8 @@ def _prepare(
     only: Collection[str] | None,
     take: Take,
     puts: Sequence[Put],
+    *,
+    report: bool = False,
 ) -> _Work:
     parent = read.fork_of(connection, source).parent
     onto = onto or parent
@@ -183,13 +185,18 @@ def _prepare(
             hint="run again: it starts from a new branch",
         )
     way: Literal["up", "down", "across"] = "across"
+    # Onto its parent a branch moves what it changed: no other table is looked at, unless it may be named.
+    within = source if onto == parent and not report and not isinstance(take, Mapping) else None
     if onto == parent:
-        way, base, seen = "up", read.base(connection, source), read.own(connection, source)
+        way, base, seen = "up", read.base(connection, source, within=within), read.own(connection, source)
     elif read.fork_of(connection, onto).parent == source:
         way, base, seen = "down", read.base(connection, onto), read.see(connection, source)
     else:
         base, seen = common_base(connection, source, onto), read.see(connection, source)
-    target = read.see(connection, onto)
+    target = read.see(connection, onto, within=within)
+    for put in puts if within else ():
+        if (there := read.find(connection, onto, put.name)) is not None and there.kind != "dropped":
+            target[there.key] = there
     keys = set(seen) if way == "up" else seen.keys() | base.keys()
     if only is not None:
         keys &= {key(name) for name in only}

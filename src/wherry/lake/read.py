@@ -59,6 +59,16 @@ _moved_since = _newest(
 )
 _all_then = _newest()
 
+# The same, of those tables only that the branch ``w`` changed and has not published.
+_other = db.pointer.alias()
+_of = sa.select(_other.c.key).where(_other.c.branch == sa.bindparam("w"), _other.c.own)
+_WITHIN: dict[sa.Select[Any], sa.Select[Any]] = {
+    _heads: _heads.where(db.pointer.c.key.in_(_of)),
+    _heads_then: _heads_then.where(db.pointer.c.key.in_(_of)),
+    _moved_since: _moved_since.where(db.change.c.key.in_(_of)),
+    _all_then: _all_then.where(db.change.c.key.in_(_of)),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Fork:
@@ -121,9 +131,14 @@ def find(connection: sa.Connection, branch: str, name: str, at: int | None = Non
     return None
 
 
-def see(connection: sa.Connection, branch: str, at: int | None = None) -> dict[str, Pointer]:
-    """Everything the branch sees, by key; dropped ones left out."""
-    seen = _layers(connection, branch, at)
+def see(
+    connection: sa.Connection, branch: str, at: int | None = None, *, within: str | None = None
+) -> dict[str, Pointer]:
+    """Everything the branch sees, by key; dropped ones left out.
+
+    ``within``: only what that branch changed and did not publish, which a merge need not look beyond.
+    """
+    seen = _layers(connection, branch, at, within)
     return {k: p for k, p in seen.items() if p.kind != "dropped"}
 
 
@@ -133,12 +148,15 @@ def own(connection: sa.Connection, branch: str) -> dict[str, Pointer]:
     return _by_key(connection.execute(_heads.where(db.pointer.c.own), {"b": branch}))
 
 
-def base(connection: sa.Connection, branch: str) -> dict[str, Pointer]:
-    """What the branch's own changes start from: its parent at the fork, and what it has published since, by key."""
+def base(connection: sa.Connection, branch: str, *, within: str | None = None) -> dict[str, Pointer]:
+    """What the branch's own changes start from: its parent at the fork, and what it has published since, by key.
+
+    ``within``: as for ``see``, with what was published beside.
+    """
     fork = fork_of(connection, branch)
     if fork.parent is None:
         return {}
-    seen = see(connection, fork.parent, fork.base)
+    seen = see(connection, fork.parent, fork.base, within=within)
     published = sa.select(*_PAST).join(
         db.pointer, (db.change.c.key == db.pointer.c.key) & (db.change.c.seq == db.pointer.c.basis)
     )
@@ -146,17 +164,21 @@ def base(connection: sa.Connection, branch: str) -> dict[str, Pointer]:
     return {k: p for k, p in seen.items() if p.kind != "dropped"}
 
 
-def _layers(connection: sa.Connection, branch: str, at: int | None) -> dict[str, Pointer]:
+def _layers(connection: sa.Connection, branch: str, at: int | None, within: str | None) -> dict[str, Pointer]:
+    def found(query: sa.Select[Any], **values: Any) -> dict[str, Pointer]:
+        if within is None:
+            return _by_key(connection.execute(query, {"b": branch, **values}))
+        return _by_key(connection.execute(_WITHIN[query], {"b": branch, "w": within, **values}))
+
     fork = fork_of(connection, branch, at)
-    seen = {} if fork.parent is None else _layers(connection, fork.parent, fork.base)
+    seen = {} if fork.parent is None else _layers(connection, fork.parent, fork.base, within)
     if at is None:
-        seen |= _by_key(connection.execute(_heads, {"b": branch}))
+        seen |= found(_heads)
         return seen
     # A head that is old enough is the answer; only tables that moved since need their history.
-    past = {"b": branch, "at": at, "low": fork.seq}
     current = fork.parent is None or fork.seq == fork_of(connection, branch).seq
-    seen |= _by_key(connection.execute(_moved_since if current else _all_then, past))
-    seen |= _by_key(connection.execute(_heads_then, {"b": branch, "at": at}))
+    seen |= found(_moved_since if current else _all_then, at=at, low=fork.seq)
+    seen |= found(_heads_then, at=at)
     return seen
 
 

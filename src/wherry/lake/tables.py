@@ -162,6 +162,8 @@ class Tables:
                     raise exists(f"the view {found.full_name}") if making else no_table(found.full_name)
                 if found is not None:
                     seen[found.key] = found
+        if done := self._done(changes, seen):
+            return done
         durable = not is_work(branch)
         after, answers, states, written = [], [], [], []
         try:
@@ -194,6 +196,23 @@ class Tables:
         for name, state in states:
             if state is not None:
                 self._carried.remove(branch, name, state)
+        return answers
+
+    def _done(self, changes: Sequence[TableChange], seen: Mapping[str, Pointer]) -> list[dict[str, Any]]:
+        """The answer to a commit that took place already: a client that missed the answer sends it again.
+
+        Snapshots have random numbers, so the tables know them.
+        """
+        answers = []
+        for change in changes:
+            old = seen.get(key(change.full_name))
+            added = {u["snapshot"]["snapshot-id"] for u in change.updates if u["action"] == "add-snapshot"}
+            if old is None or old.location is None or not added:
+                return []
+            metadata = self._storage.read(old.location)
+            if not added <= {s["snapshot-id"] for s in metadata["snapshots"]}:
+                return []
+            answers.append(loaded(metadata, old.location))
         return answers
 
     def _next(self, change: TableChange, old: Pointer | None, durable: bool) -> tuple[dict[str, Any], str]:

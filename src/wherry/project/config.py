@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
@@ -31,8 +32,8 @@ class Config:
     name: str
     #: Folder of the lake's files, or its address in a bucket.
     lake: str
-    #: Path of the SQLite database beside it.
-    database: str
+    #: Path of the SQLite database beside it, or postgresql://...; may hold a password.
+    database: str = field(repr=False)
     engine: str
     #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
     lend_credentials: bool = False
@@ -54,8 +55,14 @@ class Config:
         return self.lake if "://" in self.lake else str(self.folder / self.lake)
 
     @property
-    def database_path(self) -> Path:
-        return self.folder / self.database
+    def database_address(self) -> str:
+        """What ``Lake.open`` takes: an absolute path, or an address."""
+        return self.database if "://" in self.database else str(self.folder / self.database)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether there may be a lake: a server is always there, a file only once something was run."""
+        return "://" in self.database or (self.folder / self.database).exists()
 
 
 def find_folder(start: Path) -> Path:
@@ -92,6 +99,8 @@ def read_config(folder: Path, env: str = "") -> Config:
     def problem(key: str, message: str, hint: str = "", code: str = "bad-value") -> None:
         line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
         row = text.split("\n")[line - 1]
+        if "://" in row and "@" in row:
+            row = ""  # there may be a password in it
         findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
 
     values: dict[str, Any] = {}
@@ -140,7 +149,7 @@ def read_config(folder: Path, env: str = "") -> Config:
                 problem(
                     key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable"
                 )
-            values[key] = value if missing else expand(value, variables)
+            values[key] = value if missing else _filled(value, variables)
     if "name" not in document:
         problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
     if (engine := values.get("engine", "duckdb")) != "duckdb":
@@ -151,13 +160,9 @@ def read_config(folder: Path, env: str = "") -> Config:
             f"`lake = {values['lake']}` is no address of a lake.",
             "Write a folder, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.",
         )
-    for key in ("database",):
-        if "://" in values.get(key, ""):
-            problem(
-                key,
-                f"`{key}` must be a path on this machine in this version.",
-                f'Write for example {key} = ".wherry/{key}".',
-            )
+    kind, address, _ = values.get("database", "").partition("://")
+    if address and kind not in ("postgresql", "postgres"):
+        problem("database", "`database` is a path or an address that begins with postgresql://.")
     if findings:
         raise ProjectError(findings=findings)
     return Config(
@@ -171,6 +176,16 @@ def read_config(folder: Path, env: str = "") -> Config:
         env=env,
         variables=variables,
     )
+
+
+def _filled(value: str, variables: Mapping[str, str]) -> str:
+    """``value`` with its variables; inside an address's user and password their special characters are encoded."""
+    scheme, address, rest = value.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not address or not at:
+        return str(expand(value, variables))
+    encoded = {name: quote(text, safe="") for name, text in variables.items()}
+    return f"{scheme}://{expand(login, encoded)}@{expand(place, variables)}"
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ def import_tables(
         foreign.open(connection, module.EXTENSIONS)
         wanted = _named(module.offers(connection, foreign), wish, form)
         _refuse_taken(wanted, wish, lake, graph)
-        with _work_branch(config, lake, wish, next(iter(wanted)), author) as work:
+        with _work_branch(lake, wish, next(iter(wanted)), author) as work:
             lake.attach(connection, work, _ALIAS, author=author)
             done = []
             for table, offer in wanted.items():
@@ -161,10 +161,10 @@ def _refuse_taken(wanted: Mapping[str, Offer], wish: Wish, lake: Lake, graph: Gr
 
 
 @contextmanager
-def _work_branch(config: Config, lake: Lake, wish: Wish, table: str, author: str) -> Iterator[str]:
+def _work_branch(lake: Lake, wish: Wish, table: str, author: str) -> Iterator[str]:
     """A branch for one import; what an import that was killed left of it goes."""
     work = f"{IMPORT}{wish.branch}/{''.join(c if c.isalnum() else '-' for c in table)}"
-    with run_lock(config.database_path, work):
+    with run_lock(lake.engine, work, author):
         with suppress(LakeError):
             lake.drop_branch(work)
         lake.create_branch(work, parent=wish.branch, author=author)

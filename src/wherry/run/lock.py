@@ -1,34 +1,69 @@
-"""One run at a time on a branch, held by the operating system: a killed run holds nothing."""
+"""One run at a time on a branch, wherever the runs are: a lease in the lake's database."""
 
-import fcntl
-import os
+from __future__ import annotations
+
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import quote
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 from wherry.errors import LakeError
 from wherry.model.finding import Finding
+from wherry.state.leases import BEAT, Lease, confirm, give_back, take
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+TASK = "run"
+
+
+class Held:
+    """A lease of this process, confirmed from time to time for as long as it is held."""
+
+    def __init__(self, engine: sa.Engine, lease: Lease, *, beat: float = BEAT) -> None:
+        self._engine, self._lease, self._beat = engine, lease, beat
+        self._over = Event()
+        self._lost = Event()
+        self._thread = Thread(target=self._confirm, name="wherry-lease", daemon=True)
+        self._thread.start()
+
+    def expect(self) -> None:
+        """Raises ``LakeError`` when somebody took the lease over because this process was not heard of."""
+        if self._lost.is_set() or not confirm(self._engine, self._lease):
+            finding = Finding(
+                code="run-taken-over",
+                message=f"Another run on branch `{self._lease.branch}` took over from this silent one.",
+                hint="Nothing was published by this run. `wherry show --locks` tells who runs now.",
+            )
+            raise LakeError(findings=[finding])
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+        with suppress(LakeError):  # whoever comes next sees that this process is gone
+            give_back(self._engine, self._lease)
+
+    def _confirm(self) -> None:
+        while not self._over.wait(self._beat):
+            with suppress(LakeError):
+                if not confirm(self._engine, self._lease):
+                    self._lost.set()
+                    return
 
 
 @contextmanager
-def run_lock(database: Path, branch: str) -> Iterator[None]:
+def run_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[Held]:
     """Hold the right to run on ``branch``. Raises ``LakeError`` when another process holds it."""
-    path = database.parent / f"{database.name}.run-{quote(branch, safe='')}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            finding = Finding(
-                code="run-in-progress",
-                message=f"Another run on branch `{branch}` is under way ({holder}).",
-                hint="Wait for it, stop it, or run on a branch of your own with --branch.",
-            )
-            raise LakeError(findings=[finding]) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        yield
+    lease, mine = take(engine, TASK, branch, owner)
+    if not mine:
+        finding = Finding(
+            code="run-in-progress",
+            message=f"Another run on branch `{branch}` is under way ({lease.who}).",
+            hint="Wait for it, stop it, or run on a branch of your own with --branch.",
+        )
+        raise LakeError(findings=[finding])
+    held = Held(engine, lease)
+    try:
+        yield held
+    finally:
+        held.close()

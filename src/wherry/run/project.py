@@ -62,7 +62,7 @@ def open_lake(config: Config) -> Lake:
     """The project's lake; made when it is not there."""
     from wherry.lake.lake import Lake
 
-    lake = Lake.open(str(config.database_path), config.lake_root, config.variables)
+    lake = Lake.open(config.database_address, config.lake_root, config.variables, project=config.name)
     lake.storage.lends = config.lend_credentials
     return lake
 

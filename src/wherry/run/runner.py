@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
+from wherry.errors import Conflict
 from wherry.lake.pointer import Put, as_put, same
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
-from wherry.run.lock import run_lock
+from wherry.run.lock import Held, run_lock
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
 from wherry.run.publishing import publishable, run_sql_checks
@@ -29,6 +30,10 @@ from wherry.state.runs import add_events, close_killed, end_run, start_run
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
+
+
+#: How often a run builds again what others changed on the branch before it could publish.
+REBASES = 2
 
 
 def nobody(kind: str, **what: object) -> None:
@@ -51,20 +56,27 @@ class RunOptions:
 def run(project: Project, lake: Lake, request: Request, options: RunOptions, tell: Callable[..., None] = nobody) -> Run:
     """Carry out what is to be done on ``options.branch``. What failed is in the result; nothing half is published.
 
-    ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``. Raises ``LakeError`` when
-    another run is under way there.
+    ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``, ``moved``. Raises ``LakeError``
+    when another run is under way there, ``Conflict`` when others change again and again what it builds.
     """
     project.expect_sound()
     lake.storage.check()
-    with run_lock(project.config.database_path, options.branch):
-        return _Run(project, lake, request, options, tell).go()
+    with run_lock(lake.engine, options.branch, options.author) as lock:
+        return _Run(project, lake, request, options, tell, lock).go()
 
 
 class _Run:
     def __init__(
-        self, project: Project, lake: Lake, request: Request, options: RunOptions, tell: Callable[..., None]
+        self,
+        project: Project,
+        lake: Lake,
+        request: Request,
+        options: RunOptions,
+        tell: Callable[..., None],
+        lock: Held,
     ) -> None:
         self.project, self.lake, self.request, self.options, self.tell = project, lake, request, options, tell
+        self.lock = lock
         self.graph: Graph = project.graph
         started = datetime.now(UTC)
         self.id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -100,7 +112,7 @@ class _Run:
                 if self.continues:
                     self._close_branch()
             else:
-                state = self._carry_out(plan, seen)
+                plan, state = self._until_published(plan, seen)
         except Exception:
             state = "failed"
             raise
@@ -110,6 +122,27 @@ class _Run:
             add_events(self.lake.engine, self.events)
             end_run(self.lake.engine, self.run)
         return self.run
+
+    def _until_published(self, plan: Plan, seen: Seen) -> tuple[Plan, RunState]:
+        """Build and publish; what moved on the branch meanwhile is built again on what is there by then."""
+        for _ in range(REBASES):
+            try:
+                return plan, self._carry_out(plan, seen)
+            except Conflict as conflict:
+                self.tell("moved", reason=str(conflict))
+                self.events.append(Event(run=self.id, at=_stamp(), kind="moved", body={"reason": str(conflict)}))
+            before, self.results = self.results, {}
+            seen = self._start_again()
+            plan = plan_for(self.project, seen, self.options.words, self.request)
+            kept = {step.name.lower() for step in plan.steps if step.action == "skip" and not step.only_checks}
+            self.results = {key: result for key, result in before.items() if key in kept and result.state == "built"}
+        return plan, self._carry_out(plan, seen)
+
+    def _start_again(self) -> Seen:
+        """Go on from the newest state of the branch with what was built on ground that did not move."""
+        old, self.run = self.run, replace(self.run, work_branch=f"{WORK}{self.id}-{secrets.token_hex(2)}")
+        self._take_over(old.work_branch)
+        return see_work(self.lake, self.run.work_branch)
 
     @staticmethod
     def _settled(plan: Plan, seen: Seen) -> bool:
@@ -146,10 +179,14 @@ class _Run:
 
     def _continue(self, seen: Seen) -> None:
         """Take over what an unfinished run left; it is as good as built here."""
-        work, onto, author = self.run.work_branch, self.options.branch, self.options.author
-        self.lake.continue_branch(seen.unfinished[0], work, onto=onto, author=author)
+        self._take_over(seen.unfinished[0])
         for other in seen.unfinished[1:]:
             self.lake.drop_branch(other)
+
+    def _take_over(self, old: str) -> None:
+        """Make this run's branch from the newest state of the branch with what stands on ground that did not move."""
+        work, onto, author = self.run.work_branch, self.options.branch, self.options.author
+        self.lake.continue_branch(old, work, onto=onto, author=author)
         own, base = self.lake.own_pointers(work), self.lake.base_pointers(work)
         # Whether a table is to go is for this run's files to say.
         gone = [as_put(base[k]) for k, p in own.items() if p.kind == "dropped" and k in base and base[k].state]
@@ -232,6 +269,8 @@ class _Run:
         return None
 
     def _finish(self, result: AssetResult) -> None:
+        if result.state == "skipped" and (before := self.results.get(result.name.lower())):
+            result = before  # built before the branch moved, and still good
         self.results[result.name.lower()] = result
         if result.state != "skipped" or result.checks:
             body = {
@@ -272,6 +311,7 @@ class _Run:
                 self._finish(replace(result, state="blocked", reason=reason))
         if not names:
             return
+        self.lock.expect()
         message = f"run {self.id}: {_counted(names)}"
         commit = self.lake.merge(
             work, onto=self.options.branch, only=names, author=author, message=message, run=self.id

@@ -49,7 +49,7 @@ def keep_up(
             author=options.author,
             dry_run=options.dry_run,
             layouts=_layouts(project),
-            idle=_idle(project, lake),
+            idle=_idle(lake),
             scratch=str(project.config.scratch / "spill"),
         ),
         tell,
@@ -63,10 +63,10 @@ def _layouts(project: Project) -> dict[str, Layout]:
     return {key: layout_of(asset) for key, asset in project.graph.assets.items()}
 
 
-def _idle(project: Project, lake: Lake) -> set[str]:
+def _idle(lake: Lake) -> set[str]:
     """Branches on which no run is under way, though the log says so: it was killed."""
     idle = set()
     for branch in running_on(lake.engine):
-        with suppress(LakeError), run_lock(project.config.database_path, branch):
+        with suppress(LakeError), run_lock(lake.engine, branch):
             idle.add(branch)
     return idle
