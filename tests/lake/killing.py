@@ -21,7 +21,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from wherry.engines.duckdb import DuckDB
 from wherry.errors import LakeError
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
@@ -79,12 +78,13 @@ class Ground:
         self.told.write_text("")
 
 
-def write(connection: Any, folder: Path, catalog: str, number: int) -> None:
+def write(connection: Any, catalog: str, number: int) -> None:
     """Rows in both tables in one transaction."""
-    with DuckDB(folder=folder, scratch=folder, connection=connection).transaction():
-        for table in "ab":
-            rows = f"SELECT {number}, range FROM range({ROWS})"
-            connection.execute(f"INSERT INTO {catalog}.s.{table} {rows}")
+    connection.begin()
+    for table in "ab":
+        rows = f"SELECT {number}, range FROM range({ROWS})"
+        connection.execute(f"INSERT INTO {catalog}.s.{table} {rows}")
+    connection.commit()
 
 
 def work(ground: Ground, way: str, number: int, killer: Killer) -> None:
@@ -100,12 +100,12 @@ def work(ground: Ground, way: str, number: int, killer: Killer) -> None:
             lake.create_branch(branch)
             lake.attach(connection, branch, "r")
             killer.arm()
-            write(connection, ground.folder, "r", number)
+            write(connection, "r", number)
             lake.merge(branch, author="ada", message="publish")
         else:
             lake.attach(connection, "main", "m")
             killer.arm()
-            write(connection, ground.folder, "m", number)
+            write(connection, "m", number)
         ground.acknowledge(number)
         if way == "restore":
             newest, before = lake.log("main", limit=2)

@@ -43,13 +43,13 @@ def test_nothing_is_lost_or_doubled(lake: Lake, database: str, way: str, tmp_pat
 def test_a_commit_that_arrives_twice_is_done_once(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
     db.execute("CREATE TABLE m.s.t AS SELECT 1 AS i")
     sent = []
-    handle = lake.catalog._tables.commit  # type: ignore[attr-defined]
+    handle = lake.catalog._contents.tables.commit  # type: ignore[attr-defined]
 
     def twice(branch: str, changes: object, author: str) -> object:
         sent.append(handle(branch, changes, author))
         return handle(branch, changes, author)
 
-    lake.catalog._tables.commit = twice  # type: ignore[attr-defined,method-assign]
+    lake.catalog._contents.tables.commit = twice  # type: ignore[attr-defined,method-assign]
     db.execute("INSERT INTO m.s.t VALUES (2)")
     assert len(sent) == 1 and sent[0]
     assert db.execute("FROM m.s.t ORDER BY 1").fetchall() == [(1,), (2,)]

@@ -8,12 +8,12 @@ number counted up. A line ``WHO NUMBER SECONDS TRIES`` is printed for each commi
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 
 WAYS = ("append", "apart", "merge", "counter")
@@ -84,9 +84,9 @@ def half_seen(connection: duckdb.DuckDBPyConnection, way: str, writers: int) -> 
 
 
 def main(database: str, folder: str, way: str, who: int, commits: int) -> None:
-    with Lake.open(database, Path(folder)) as lake, connect() as connection:
-        lake.attach(connection, "main", "m", author=f"writer {who}")
-        engine = DuckDB(folder=Path(folder), scratch=Path(folder), connection=connection)
+    engine = DuckDB(folder=Path(folder), scratch=Path(folder))
+    with Lake.open(database, Path(folder)) as lake, closing(engine):
+        lake.attach(engine.connection, "main", "m", author=f"writer {who}")
         engine.execute("SET threads = 1")
         tries = 0
 

@@ -11,7 +11,7 @@ from run_folder import NOON, Folder, result, states
 
 from wherry.errors import Conflict, LakeError
 from wherry.lake import database as db
-from wherry.lake.pointer import Put
+from wherry.lake.pointer import Put, as_put
 from wherry.state.runs import last_runs
 
 #: Runs the project of a folder, and tells each event's kind and table.
@@ -98,9 +98,14 @@ def test_states_of_runs_are_told(folder: Folder) -> None:
     folder.tables(a="SELECT 1 AS x")
     folder.done()
 
+    old = folder.lake.pointer("main", "s.a")
+    assert old is not None
+
     def meddle(kind: str, **what: Any) -> None:
         if kind == "started":
-            folder.lake.put("main", [Put(name="s.a", kind="dropped")], author="eve", message="by hand")
+            gone = folder.lake.pointer("main", "s.a") is None
+            put = as_put(old) if gone else Put(name="s.a", kind="dropped")
+            folder.lake.put("main", [put], author="eve", message="by hand")
 
     folder.tables(a="SELECT 2 AS x")
     with pytest.raises(Conflict):

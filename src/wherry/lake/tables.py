@@ -207,7 +207,9 @@ class Tables:
         for change in changes:
             old = seen.get(key(change.full_name))
             added = {u["snapshot"]["snapshot-id"] for u in change.updates if u["action"] == "add-snapshot"}
-            if old is None or old.location is None or not added:
+            # Who asks for nothing about the table's state is told what is wrong with a snapshot that is there already.
+            guarded = any(r["type"] in ("assert-ref-snapshot-id", "assert-create") for r in change.requirements)
+            if old is None or old.location is None or not added or not guarded:
                 return []
             metadata = self._storage.read(old.location)
             if not added <= {s["snapshot-id"] for s in metadata["snapshots"]}:
