@@ -22,6 +22,7 @@ BEFORE = {
     "lake.md": "minimal",
     "sources-files.md": "minimal",
     "tables.md": "flights",
+    "upkeep.md": "minimal",
 }
 #: A page's example names that another project has, or that only exist once something was run.
 INSTEAD = {

@@ -25,6 +25,7 @@ VERBS = {
     "merge": "Publish a branch.",
     "lake": "Take tables of other systems in, write tables for them.",
     "serve": "Offer the lake to other engines.",
+    "upkeep": "Make queries fast again, and free the disk.",
 }
 
 

@@ -1,6 +1,6 @@
 """Branches: made in an instant, whatever the lake holds, and dropped as fast."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,6 +12,8 @@ from wherry.lake.clock import boot, stamp
 from wherry.lake.commit import record
 from wherry.lake.names import MAIN, check_branch, is_work
 from wherry.lake.pointer import Pointer, same
+from wherry.lake.storage import Storage
+from wherry.lake.upkeep.unmoved import unmoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +95,23 @@ def rename(engine: sa.Engine, old: str, new: str) -> None:
             connection.execute(table.update().where(table.c.parent == old).values(parent=new))
 
 
-def standing(engine: sa.Engine, name: str) -> Standing:
+def standing(engine: sa.Engine, storage: Storage, name: str) -> Standing:
     """What the branch and its parent changed since they parted."""
     with db.reading(engine) as connection:
-        return _standing(connection, name)
+        return _standing(connection, name, lambda one, other: unmoved(one, other, storage))
 
 
-def _standing(connection: sa.Connection, name: str) -> Standing:
+def _standing(
+    connection: sa.Connection, name: str, alike: Callable[[Pointer | None, Pointer | None], bool] = same
+) -> Standing:
     parent = read.fork_of(connection, name).parent
     if parent is None:
         return Standing(ahead=(), behind=())
     own, base = read.own(connection, name), read.base(connection, name)
     here, there = read.see(connection, name), read.see(connection, parent)
-    ahead = [p for k, p in own.items() if not same(p, base.get(k)) and not same(p, there.get(k))]
-    moved = (k for k in base.keys() | there.keys() if not same(base.get(k), there.get(k)))
-    behind = [there.get(k) or base[k] for k in moved if not same(here.get(k), there.get(k))]
+    ahead = [p for k, p in own.items() if not alike(p, base.get(k)) and not alike(p, there.get(k))]
+    moved = (k for k in base.keys() | there.keys() if not alike(base.get(k), there.get(k)))
+    behind = [there.get(k) or base[k] for k in moved if not alike(here.get(k), there.get(k))]
     return Standing(ahead=_names(ahead), behind=_names(behind))
 
 
@@ -115,7 +119,7 @@ def _names(pointers: Iterable[Pointer]) -> tuple[str, ...]:
     return tuple(sorted((p.full_name for p in pointers), key=str.lower))
 
 
-def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
+def proceed(engine: sa.Engine, storage: Storage, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
     """Make ``new`` from the head of ``onto`` and take over from ``old`` what nobody changed on ``onto`` meanwhile.
 
     Returns the names taken; ``old`` is dropped. Nothing is taken when the machine was started again since.
@@ -123,7 +127,7 @@ def proceed(engine: sa.Engine, old: str, new: str, *, onto: str, author: str = "
     check_branch(new)
     with db.writing(engine, durable=not is_work(new)) as connection:
         own, base, now = read.own(connection, old), read.base(connection, old), read.see(connection, onto)
-        taken = [p for k, p in own.items() if same(base.get(k), now.get(k))]
+        taken = [p for k, p in own.items() if unmoved(base.get(k), now.get(k), storage)]
         if not survived(connection, old):
             taken = []
         _insert(connection, new, parent=onto, at=None, author=author)

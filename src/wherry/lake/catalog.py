@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from wherry.errors import Conflict, NoSuchBranch, NoSuchCommit, WherryError
 from wherry.lake import database as db
 from wherry.lake import log, read
+from wherry.lake.horizon import expect_readable
 from wherry.lake.names import MAIN, from_prefix, prefix
 from wherry.lake.refusal import Refused, Unsupported, bad, unsupported
 from wherry.lake.rest import namespaces, tables, views
@@ -84,7 +85,7 @@ class Catalog:
             raise bad(f"there is nothing at {path}")
         if body is not None and not isinstance(body, dict):
             raise bad("the body must be a JSON object")
-        branch, at = self._place(parts[1])
+        branch, at = self._place_in_time(self._place(parts[1]), parts[1])
         endpoint, names = _find(method, parts[2:])
         if at is not None and endpoint.changes:
             raise Refused(403, "ForbiddenException", f"`{branch}` at a past commit cannot be written")
@@ -92,7 +93,7 @@ class Catalog:
         return endpoint.answer(self._contents, request)
 
     def _config(self, warehouse: str) -> Answer:
-        branch, at = self._moment(warehouse)
+        branch, at = self._place_in_time(self._moment(warehouse), warehouse)
         with db.reading(self._engine) as connection:
             read.fork_of(connection, branch)
         offered = [f"{e.method} /v1/{{prefix}}/{e.path}" for e in ENDPOINTS]
@@ -103,6 +104,14 @@ class Catalog:
     def _place(self, text: str) -> tuple[str, int | None]:
         """The branch and moment of a prefix: one that ``config`` gave, or as people write it."""
         return self._moment(text) if "@" in text else from_prefix(text)
+
+    def _place_in_time(self, place: tuple[str, int | None], text: str) -> tuple[str, int | None]:
+        """The same place. Raises ``NoSuchCommit`` for a moment that upkeep has forgotten."""
+        _, at = place
+        if at is not None:
+            with db.reading(self._engine) as connection:
+                expect_readable(connection, at, text)
+        return place
 
     def _moment(self, text: str) -> tuple[str, int | None]:
         """``main``, ``run/17``, ``main@42``, ``main@b2032ef56440``, ``main@2026-01-31``: branch, and commit number."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from wherry.lake.names import key
 from wherry.lake.pointer import Kind, Pointer
 from wherry.lake.storage import Storage
 from wherry.lake.types import from_iceberg
+from wherry.lake.upkeep.unmoved import same_rows as hold_same_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def _table(storage: Storage, old: Pointer | None, new: Pointer | None) -> TableD
         if old.location and new.location:
             one, other = storage.read(old.location), storage.read(new.location)
             columns = tuple(column_diffs(one, other))
-            same_rows = _same_rows(one, other)
+            same_rows = hold_same_rows(one, other)
             if same_rows and not columns:
                 return None
     return TableDiff(
@@ -123,14 +124,6 @@ def _table(storage: Storage, old: Pointer | None, new: Pointer | None) -> TableD
         same_rows=same_rows,
         old=old,
         new=new,
-    )
-
-
-def _same_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether both are the same snapshot of the same table: the same files, which need not be read."""
-    return (one["table-uuid"], one.get("current-snapshot-id")) == (
-        other["table-uuid"],
-        other.get("current-snapshot-id"),
     )
 
 

@@ -203,7 +203,7 @@ class Lake:
 
     def standing(self, name: str) -> Standing:
         """The tables that a branch changed and those that its parent changed since they parted."""
-        return branching.standing(self.engine, name)
+        return branching.standing(self.engine, self.storage, name)
 
     def branches(self) -> list[BranchInfo]:
         """All branches, ``main`` first."""
@@ -214,7 +214,7 @@ class Lake:
 
         Returns the names taken over.
         """
-        return branching.proceed(self.engine, old, new, onto=onto, author=author)
+        return branching.proceed(self.engine, self.storage, old, new, onto=onto, author=author)
 
     # History
 

@@ -12,6 +12,7 @@ from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Change, Commit
+from wherry.lake.horizon import expect_readable, readable
 from wherry.lake.names import key
 
 _ID = 12
@@ -47,6 +48,8 @@ def commits(
     with db.reading(engine) as connection:
         if branch is not None:
             query = query.where(_lineage(connection, branch))
+        if (kept := readable(connection)) is not None:
+            query = query.where(kept)
         return _complete(connection, query)
 
 
@@ -128,6 +131,8 @@ def by_id(engine: sa.Engine, prefix: str) -> Commit:
     query = sa.select(db.commit).where(db.commit.c.id.startswith(wanted, autoescape=True)).limit(6)
     with db.reading(engine) as connection:
         found = _complete(connection, query) if wanted else []
+        if len(found) == 1:
+            expect_readable(connection, found[0].seq, prefix)
     if not found:
         raise NoSuchCommit(f"there is no commit `{prefix}`", hint="`wherry log` lists the commits")
     if len(found) > 1:
@@ -147,7 +152,9 @@ def resolve(engine: sa.Engine, at: str) -> int:
                 raise
     query = sa.select(sa.func.max(db.commit.c.seq)).where(db.commit.c.at <= stamp(read_time(text)))
     with db.reading(engine) as connection:
-        return connection.execute(query).scalar() or 0
+        seq = connection.execute(query).scalar() or 0
+        expect_readable(connection, seq, at)
+        return seq
 
 
 def moment(engine: sa.Engine, branch: str, at: str) -> int:

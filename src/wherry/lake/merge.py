@@ -15,6 +15,7 @@ from wherry.lake.names import is_work, key
 from wherry.lake.pointer import Kind, Pointer, Put, same
 from wherry.lake.storage import Storage
 from wherry.lake.threeway import Outcome, Take, by_key, common_base, three_way
+from wherry.lake.upkeep.unmoved import unmoved
 from wherry.model.finding import Finding
 
 
@@ -148,7 +149,7 @@ def preview(
         return Preview(
             source=source,
             onto=work.onto,
-            fast_forward=all(same(work.base.get(k), work.target.get(k)) for k in keys),
+            fast_forward=all(unmoved(work.base.get(k), work.target.get(k), storage) for k in keys),
             moves=tuple(sorted(moves, key=lambda moved: moved.name.lower())),
             kept=tuple(names[k].full_name for k in work.outcome.kept),
             conflicts=tuple(_conflict(connection, source, work.onto, k) for k in work.outcome.conflicts),
@@ -196,7 +197,7 @@ def _prepare(
     if isinstance(take, Mapping) and (unknown := take.keys() - seen.keys() - target.keys() - base.keys()):
         names = ", ".join(f"`{name}`" for name in sorted(unknown))
         raise UsageError(f"neither `{source}` nor `{onto}` has a table {names} to take")
-    outcome = three_way(keys, base, seen, target, take)
+    outcome = three_way(keys, base, seen, target, take, lambda one, other: unmoved(one, other, storage))
     after = {k: p or _gone(target[k]) for k, p in outcome.moves.items() if p or k in target}
     for put in puts:
         pointer = resolved(put, after.get(key(put.name)) or target.get(key(put.name)), storage)

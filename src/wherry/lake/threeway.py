@@ -1,13 +1,14 @@
 """Three-way merge of tables: what each side made of the state that both come from."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sqlalchemy as sa
 
 from wherry.lake import database as db
 from wherry.lake import read
+from wherry.lake.horizon import horizon
 from wherry.lake.names import key
 from wherry.lake.pointer import Pointer, same
 
@@ -17,6 +18,8 @@ Side = Literal["source", "target"]
 Take = Side | Mapping[str, Side] | None
 
 View = Mapping[str, Pointer]
+#: Whether two pointers mean the same rows and state.
+Alike = Callable[[Pointer | None, Pointer | None], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,35 @@ class Outcome:
     kept: tuple[str, ...]
 
 
-def three_way(keys: Iterable[str], base: View, source: View, target: View, take: Take) -> Outcome:
-    """Per table: one that a side left alone is the other side's; one that both changed alike stays."""
+def three_way(keys: Iterable[str], base: View, source: View, target: View, take: Take, alike: Alike = same) -> Outcome:
+    """Per table: one that a side left alone is the other side's; one that both changed alike stays.
+
+    ``alike`` says what is no change: upkeep, which writes the same rows to other files, is none.
+    """
     moves: dict[str, Pointer | None] = {}
     conflicts: list[str] = []
     kept: list[str] = []
     for k in sorted(keys):
         ours, theirs, before = target.get(k), source.get(k), base.get(k)
-        if same(theirs, ours) or same(theirs, before):
+        if alike(theirs, ours) or alike(theirs, before):
             continue
         side = take if isinstance(take, str) else (take or {}).get(k)
-        if same(ours, before) or side == "source":
-            moves[k] = theirs if theirs is not None and theirs.kind != "dropped" else None
+        untouched = alike(ours, before)
+        if untouched or side == "source":
+            moved = _beside_upkeep(theirs, before, ours) if untouched else theirs
+            moves[k] = moved if moved is not None and moved.kind != "dropped" else None
         elif side == "target":
             kept.append(k)
         else:
             conflicts.append(k)
     return Outcome(moves, tuple(conflicts), tuple(kept))
+
+
+def _beside_upkeep(theirs: Pointer | None, before: Pointer | None, ours: Pointer | None) -> Pointer | None:
+    """Where only the state was changed, the files that upkeep wrote on the target meanwhile stay."""
+    if theirs is None or before is None or ours is None or {theirs.kind, before.kind, ours.kind} != {"table"}:
+        return theirs
+    return replace(theirs, location=ours.location, rows=ours.rows) if theirs.location == before.location else theirs
 
 
 def by_key(take: Take) -> Take:
@@ -58,7 +73,8 @@ def by_key(take: Take) -> Take:
 def common_base(connection: sa.Connection, source: str, target: str) -> dict[str, Pointer]:
     """What two branches that do not come straight from one another both come from, by key.
 
-    For each table that is what both saw at the last moment when both saw the same: where they forked, or a merge since.
+    For each table that is what both saw at the last moment when both saw the same: where they forked, or a merge since
+    that the log still knows.
     """
     here, there = _line(connection, source), _line(connection, target)
     ancestor = next(name for name in here if name in there)
@@ -74,8 +90,10 @@ def common_base(connection: sa.Connection, source: str, target: str) -> dict[str
             moments.setdefault(k, set()).add(seq)
     again = sa.select(db.fork.c.seq).where(db.fork.c.branch.in_([source, target]), db.fork.c.seq > (moment or 0))
     forks = set(connection.execute(again).scalars())
+    # Before that upkeep has forgotten what branches saw, but where they forked.
+    oldest = horizon(connection)
     for k, seqs in moments.items():
-        for seq in sorted(seqs | forks, reverse=True):
+        for seq in sorted((seq for seq in seqs | forks if seq >= oldest), reverse=True):
             one, other = read.find(connection, source, k, seq), read.find(connection, target, k, seq)
             if same(one, other):
                 found.pop(k, None)

@@ -8,6 +8,7 @@ BuildWord = Literal["view", "replace", "append", "incremental", "merge", "histor
 AssetKind = Literal["source", "sql", "python"]
 Mode = Literal["full", "incremental", "cdc", "follow"]
 Grain = Literal["hour", "day", "month"]
+Transform = Literal["identity", "year", "month", "day", "hour", "bucket", "truncate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,38 @@ class Build:
     def __str__(self) -> str:
         link = {"incremental": " by ", "merge": " on ", "history": " on "}.get(self.word, "")
         return self.word + link + ", ".join(self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """One part of how a table's files are partitioned: rows of equal value lie together."""
+
+    column: str
+    #: What is made of the column's value first.
+    transform: Transform = "identity"
+    #: Number of buckets, or characters (digits) kept by ``truncate``; 0 for the others.
+    width: int = 0
+
+    def __str__(self) -> str:
+        if self.transform == "identity":
+            return self.column
+        return f"{self.transform}({f'{self.width}, ' if self.width else ''}{self.column})"
+
+    @property
+    def iceberg(self) -> str:
+        """The transform as Iceberg's metadata spells it."""
+        return f"{self.transform}[{self.width}]" if self.width else self.transform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sort:
+    """A column that the rows of a table's files are sorted by; nulls come last."""
+
+    column: str
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.column}{' desc' if self.descending else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +136,11 @@ class Asset:
     #: "within 2 hours", as written.
     fresh: str = ""
     build: Build = Build()
+    #: How its files are laid out. Not part of its meaning: the rows are the same.
+    partition: tuple[Partition, ...] = ()
+    sort: tuple[Sort, ...] = ()
+    #: Line and column where each is said, by key.
+    layout_places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False)
     #: Declared columns first; all columns with types once the graph is bound.
     columns: tuple[Column, ...] = ()
     #: Whether ``columns`` is the whole truth with types.

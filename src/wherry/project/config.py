@@ -5,15 +5,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
+from wherry.project.duration import read_duration
 from wherry.project.nearest import did_you_mean
 
 FILE = "wherry.toml"
-KEYS = ("name", "lake", "database", "engine", "lend_credentials", "env")
+KEYS = ("name", "lake", "database", "engine", "lend_credentials", "upkeep", "env")
+UPKEEP_KEYS = ("keep", "grace")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: No sign that DuckDB would take for a pattern, or a client for the beginning of something else.
 _ADDRESS = re.compile(r"(s3|gs|az)://[^/*?\[\]#%{}@\s]+(/[^/*?\[\]#%{}\s]+)*/?")
@@ -33,6 +36,8 @@ class Config:
     engine: str
     #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
     lend_credentials: bool = False
+    #: ``keep`` and ``grace`` of [upkeep], where they are said.
+    upkeep: Mapping[str, timedelta] = field(default_factory=dict)
     #: Name of the environment, empty for none.
     env: str = ""
     #: The process's variables over those of ``.env``.
@@ -90,6 +95,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
 
     values: dict[str, Any] = {}
+    upkeep: dict[str, timedelta] = {}
     overrides = document.get("env", {})
     if not isinstance(overrides, dict):
         problem("env", "`env` must be tables such as [env.prod].")
@@ -116,6 +122,16 @@ def read_config(folder: Path, env: str = "") -> Config:
             values[key] = value is True
             if not isinstance(value, bool):
                 problem(key, f"`{key}` must be true or false.")
+        elif key == "upkeep":
+            for name, written in (value if isinstance(value, dict) else {"": value}).items():
+                duration = read_duration(str(written))
+                if name not in UPKEEP_KEYS:
+                    hint = did_you_mean(name, UPKEEP_KEYS, f"Known are: {', '.join(UPKEEP_KEYS)}.")
+                    problem(name or key, f"[upkeep] has no key `{name}`.", hint, "unknown-key")
+                elif duration is None:
+                    problem(name, f"`{name} = {written}` is no length of time.", 'Write for example "30 days".')
+                else:
+                    upkeep[name] = duration
         elif key != "env" and not isinstance(value, str):
             problem(key, f"`{key}` must be text in quotes.")
         elif key != "env":
@@ -151,6 +167,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         database=values.get("database", ".wherry/wherry.db"),
         engine=engine,
         lend_credentials=values.get("lend_credentials", False),
+        upkeep=upkeep,
         env=env,
         variables=variables,
     )

@@ -1,7 +1,7 @@
 """The keys that say what a table is: the same in a SQL header, a Python decorator and a source's table."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
@@ -9,11 +9,12 @@ from typing import Any, get_args
 from wherry.model.asset import Build, BuildWord, Check, Column
 from wherry.model.finding import Finding
 from wherry.project.check_form import CheckFormError, read_check
+from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
 from wherry.project.nearest import did_you_mean
 
 #: What any table may say of itself.
-COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks")
+COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "partition", "sort")
 #: What a table that is built here may say beside.
 BUILD_KEYS = ("build", "grain", "start", "lookback")
 HEADER_KEYS = (*BUILD_KEYS, *COMMON_KEYS)
@@ -62,8 +63,24 @@ class TableKeys:
         columns, checks = self._columns(keys.get("columns"))
         checks.extend(self._checks(keys.get("checks"), "checks", ""))
         fields["columns"], fields["checks"] = tuple(columns), tuple(checks)
+        fields.update(self._layout(keys))
         if any(key in keys for key in BUILD_KEYS):
             fields["build"] = self._build(keys)
+        return fields
+
+    def _layout(self, keys: Mapping[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        places: dict[str, tuple[int, int]] = {}
+        readers: Mapping[str, Callable[[Any], Any]] = {"partition": read_partition, "sort": read_sort}
+        for key, read in readers.items():
+            if keys.get(key) is None:
+                continue
+            places[key] = self.located.at("/".join(p for p in (self.path, key) if p))
+            fields["layout_places"] = places
+            try:
+                fields[key] = read(keys[key])
+            except LayoutFormError as error:
+                self.problem("bad-layout", key, str(error), error.hint)
         return fields
 
     def _tags(self, written: Any, path: str) -> tuple[str, ...]:

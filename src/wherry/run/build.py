@@ -14,6 +14,7 @@ from wherry.model.asset import Asset
 from wherry.model.plan import Built, Step
 from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names
+from wherry.run.layout import declare_order, ordered, partitioned_by
 from wherry.run.record import to_state
 from wherry.run.replace import place_for, take_place
 from wherry.run.session import Session
@@ -81,12 +82,14 @@ def _create(session: Session, cursor: DuckDB, work: Work, select: str) -> None:
     beside = place_for(session, table)
     session.lake.carry(session.branch, beside, to_state(work.built))
     try:
-        cursor.execute(f"CREATE TABLE lake.{full_name(beside)} AS {select}")
+        rows = ordered(work.asset, select)
+        cursor.execute(f"CREATE TABLE lake.{full_name(beside)}{partitioned_by(work.asset)} AS {rows}")
     except BaseException:
         session.lake.uncarry(session.branch, beside)
         if in_memory:
             cursor.execute(f"DROP TABLE IF EXISTS {target}")
         raise
+    declare_order(session, beside, work.asset)
     take_place(session, (beside, table))
     if not in_memory or not session.mirrored(table, len(columns)):
         session.built(table)
@@ -113,6 +116,8 @@ def _commit(
     except BaseException:
         session.lake.uncarry(session.branch, table)
         raise
+    if written:
+        declare_order(session, table, work.asset)
     take_place(session, (table, work.asset.name))
     session.built(work.asset.name)
 
@@ -134,10 +139,11 @@ def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
     for piece in slices:
         moments = _moments(piece)
         if anew and piece is slices[0]:
-            statements.append((f"CREATE TABLE {target} AS {select}", moments))
+            rows = ordered(work.asset, select)
+            statements.append((f"CREATE TABLE {target}{partitioned_by(work.asset)} AS {rows}", moments))
         else:
             statements.append((f"DELETE FROM {target} WHERE {by} >= $start AND {by} < $end", moments))
-            statements.append((f"INSERT INTO {target} BY NAME {select}", moments))
+            statements.append((f"INSERT INTO {target} BY NAME {ordered(work.asset, select)}", moments))
     filled = union((*(() if anew else work.built.filled), *slices))
 
     def built() -> Built:

@@ -14,6 +14,7 @@ from wherry.model.plan import Built, Step
 from wherry.ports import Batch, Source, TableRequest
 from wherry.quoting import full_name, name
 from wherry.run.evolve import evolve
+from wherry.run.layout import declare_order, partitioned_by
 from wherry.run.record import from_state, to_state
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
@@ -109,7 +110,8 @@ def _commit_batch(
         select = select_storable(cursor.schema(f"FROM {relation}"), f"SELECT * FROM {relation}")
         if create:
             # Made empty first: DuckDB commits only changes of existing tables together, rows and rejects.
-            cursor.execute(f"CREATE TABLE {target} AS {select} WITH NO DATA")
+            cursor.execute(f"CREATE TABLE {target}{partitioned_by(asset)} AS {select} WITH NO DATA")
+            declare_order(session, written.rows, asset)
         else:
             evolve(cursor, asset, target, cursor.schema(select))
         session.lake.carry(session.branch, written.rows, to_state(built))

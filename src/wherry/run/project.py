@@ -16,6 +16,7 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
 from wherry.sql.bind import bind
 
@@ -77,7 +78,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Pro
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache)]
+    findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
     return Project(config=config, graph=graph, sources=sources)

@@ -37,8 +37,16 @@ def see(lake: Lake, branch: str) -> Seen:
     own: dict[str, Pointer] = {}
     if unfinished:
         base = lake.base_pointers(unfinished[0])
-        own = {k: p for k, p in lake.own_pointers(unfinished[0]).items() if same(published.get(k), base.get(k))}
+        own = {
+            k: p for k, p in lake.own_pointers(unfinished[0]).items() if _stands(published.get(k), base.get(k), lake)
+        }
     return Seen(pointers=published | own, built=_built(published, own), unfinished=unfinished)
+
+
+def _stands(published: Pointer | None, base: Pointer | None, lake: Lake) -> bool:
+    from wherry.lake.upkeep.unmoved import unmoved
+
+    return unmoved(base, published, lake.storage)
 
 
 def see_work(lake: Lake, work_branch: str) -> Seen:

@@ -50,6 +50,12 @@ def close_killed(engine: sa.Engine, branch: str, now: str) -> None:
         )
 
 
+def running_on(engine: sa.Engine) -> set[str]:
+    """Branches of runs that say they are under way; those of killed runs say so too."""
+    with db.reading(engine) as connection:
+        return set(connection.execute(sa.select(db.run.c.branch).where(db.run.c.state == "running")).scalars())
+
+
 def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
     """Append to the log of what happened."""
     if not events:

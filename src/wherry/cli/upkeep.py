@@ -1,0 +1,147 @@
+"""``wherry upkeep``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wherry.cli.common import Place, about_project, counted
+
+if TYPE_CHECKING:
+    from wherry.lake.upkeep.table import TableResult
+    from wherry.lake.upkeep.upkeep import Report
+
+
+def _duration(_: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    from wherry.project.duration import read_duration
+
+    if value is None:
+        return None
+    read = read_duration(value)
+    if read is None:
+        raise click.BadParameter(f"`{value}` is no length of time; write it as 30d or 12h.")
+    return read
+
+
+@click.command(epilog="Example:  wherry upkeep --dry-run")
+@click.argument("tables", nargs=-1)
+@click.option("--keep", callback=_duration, metavar="TIME", help="Keep commits that are younger (default: 30d).")
+@click.option(
+    "--grace", callback=_duration, metavar="TIME", help="Remove only what was out of reach for so long (default: 1h)."
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+@about_project
+def command(place: Place, tables: tuple[str, ...], keep: Any, grace: Any, dry_run: bool) -> int:
+    """Write small files together, apply deletes, let old commits go and remove files that nothing needs.
+
+    TABLES (names and globs; all when none is given) are written anew; commits and files are those of the whole lake.
+    Reading, writing and runs go on meanwhile. No row changes: the next run has nothing to do.
+    """
+    from wherry.run.runner import author
+    from wherry.run.upkeep import UpkeepOptions, keep_up
+
+    config = place.config()
+    report = None
+    with place.existing_lake(config) as lake:
+        if lake is not None:
+            options = UpkeepOptions(
+                branch=place.branch, tables=tables, keep=keep, grace=grace, author=author(), dry_run=dry_run
+            )
+            with _progress() as tell:
+                report = keep_up(place.project(config, lake), lake, options, tell)
+    if place.as_json:
+        place.answer(_document(report, dry_run))
+    elif report is None:
+        click.echo("There is no lake yet.")
+    else:
+        _tell(report, dry_run)
+    return 1 if report is not None and any(result.state == "failed" for result in report.tables) else 0
+
+
+def _document(report: Report | None, dry_run: bool) -> dict[str, Any]:
+    if report is None:
+        return {"dry_run": dry_run, "tables": [], "commits": 0, "branches": []}
+    swept = report.swept
+    return {
+        "dry_run": dry_run,
+        "tables": [asdict(result) for result in report.tables],
+        "commits": report.commits,
+        "branches": list(report.branches),
+        "removed": {"files": swept.files, "bytes": swept.bytes, "folders": swept.folders},
+        "waiting": {"files": swept.waiting, "bytes": swept.waiting_bytes},
+        "kept": {"files": swept.kept, "bytes": swept.kept_bytes},
+    }
+
+
+def _tell(report: Report, dry_run: bool) -> None:
+    would = "would be " if dry_run else ""
+    done = sum(result.state in ("done", "due") for result in report.tables)
+    click.echo(f"{done} of {counted(len(report.tables), 'table')} {would}put in order")
+    if report.branches:
+        click.echo(f"{counted(len(report.branches), 'unfinished run')} {would}dropped")
+    if report.commits:
+        click.echo(f"{counted(report.commits, 'old commit')} {would}forgotten")
+    swept = report.swept
+    click.echo(f"{counted(swept.files, 'file')} {would}removed, {_size(swept.bytes)}")
+    if swept.waiting:
+        waiting = f"{counted(swept.waiting, 'file')} that nothing needs, {_size(swept.waiting_bytes)}"
+        click.echo(f"{waiting}: a later upkeep removes them, when whoever uses them now is done")
+    click.echo(f"{counted(swept.kept, 'file')} stay, {_size(swept.kept_bytes)}")
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:,.0f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"
+
+
+def _line(result: TableResult) -> str:
+    if result.state in ("skipped", "failed"):
+        colour = "red" if result.state == "failed" else "yellow"
+        return f"{click.style(result.state, fg=colour)}  {result.name}  {result.reason}"
+    changes = [
+        (result.files_before if result.rewritten else 0, result.files_after, "files"),
+        (result.deletes_before, result.deletes_after, "delete files"),
+        (result.manifests_before, result.manifests_after, "manifests"),
+    ]
+    parts = [f"{before:,} → {after:,} {what}" for before, after, what in changes if before and before != after]
+    if result.rewritten:
+        parts.append(f"{_size(result.rewritten)} of data {'to write' if result.state == 'due' else 'written'} anew")
+    if result.snapshots:
+        parts.append(f"{counted(result.snapshots, 'old snapshot')} forgotten")
+    return f"{click.style(result.state, fg='green')}  {result.name}  {', '.join(parts)}".rstrip()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[..., None]]:
+    """Something to tell upkeep's events to: a line per table, and on a terminal what it is at."""
+    if not sys.stderr.isatty():
+
+        def plain(kind: str, **what: Any) -> None:
+            if kind == "table" and what["result"].state != "unchanged":
+                click.echo(_line(what["result"]), err=True)
+
+        yield plain
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    with console.status("looking at the tables") as status:
+
+        def live(kind: str, **what: Any) -> None:
+            if kind == "table" and what["result"].state != "unchanged":
+                console.print(Text.from_ansi(_line(what["result"])))
+            elif kind == "marked":
+                status.update(f"{what['files']:,} files are needed")
+            elif kind == "listed":
+                status.update(f"{what['files']:,} files looked at")
+
+        yield live

@@ -1,0 +1,122 @@
+"""Sweep: files that nothing leads to go, in two steps, so that whoever reads or writes them now can finish.
+
+A file that cannot be reached is first written down. It is removed by a later upkeep that finds it still so when it was
+written down longer ago than the grace, and that finds it older than the grace and than every run under way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from wherry.lake.upkeep import files
+from wherry.lake.upkeep.files import NOTES, Found
+
+#: Files that are removed before the database is asked again for new commits.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep found and did."""
+
+    #: Files that were removed, or would be.
+    files: int = 0
+    #: Their bytes.
+    bytes: int = 0
+    #: Files that wait for a later upkeep.
+    waiting: int = 0
+    waiting_bytes: int = 0
+    #: Files that stay, and their bytes.
+    kept: int = 0
+    kept_bytes: int = 0
+    #: Empty folders that were removed.
+    folders: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """Moments that decide, in seconds since 1970."""
+
+    now: float
+    #: How long a file must have been out of reach.
+    grace: float
+    #: What was written since then may belong to a run under way.
+    busy_since: float
+
+    @property
+    def old(self) -> float:
+        """What was written after that is left alone."""
+        return min(self.now - self.grace, self.busy_since)
+
+
+def sweep(
+    root: str,
+    reached: Callable[[str], bool],
+    extend: Callable[[], None],
+    tables: set[str],
+    ages: Ages,
+    *,
+    dry_run: bool,
+    seen: Callable[[int], None] = lambda count: None,
+) -> Swept:
+    """Remove what is out of reach. ``extend`` makes ``reached`` know what was committed meanwhile.
+
+    Memory grows with the number of files that are out of reach.
+    """
+    notes = f"{root}/{NOTES}/out-of-reach.jsonl"
+    known = _known(notes)
+    going: list[Found] = []
+    waiting: dict[str, float] = {}
+    kept = kept_bytes = waiting_bytes = 0
+    for count, found in enumerate(files.listing(root)):
+        if count % 1000 == 0:
+            seen(count)
+        if reached(found.path):
+            kept, kept_bytes = kept + 1, kept_bytes + found.size
+            continue
+        since = known.get(found.path, ages.now)
+        if since <= ages.now - ages.grace and found.written <= ages.old:
+            going.append(found)
+        else:
+            waiting[found.path] = since
+            waiting_bytes += found.size
+    if dry_run:
+        gone = going
+        folders = 0
+    else:
+        _write_down(notes, waiting | {found.path: known.get(found.path, ages.now) for found in going})
+        gone = list(_removed(going, reached, extend))
+        _write_down(notes, waiting)
+        folders = files.remove_empty(root, tables, ages.old)
+    return Swept(
+        files=len(gone),
+        bytes=sum(found.size for found in gone),
+        waiting=len(waiting),
+        waiting_bytes=waiting_bytes,
+        kept=kept,
+        kept_bytes=kept_bytes,
+        folders=folders,
+    )
+
+
+def _removed(going: list[Found], reached: Callable[[str], bool], extend: Callable[[], None]) -> Iterator[Found]:
+    for start in range(0, len(going), _BATCH):
+        extend()
+        for found in going[start : start + _BATCH]:
+            if not reached(found.path) and files.remove(found.path):
+                yield found
+
+
+def _known(notes: str) -> dict[str, float]:
+    """When each file was first found out of reach. Notes that are lost or spoilt cost time only."""
+    try:
+        return {str(path): float(since) for path, since in map(json.loads, files.read(notes).splitlines())}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def _write_down(notes: str, waiting: dict[str, float]) -> None:
+    content = "".join(json.dumps([path, since], ensure_ascii=False) + "\n" for path, since in waiting.items())
+    files.write_whole(notes, content.encode())

@@ -1,0 +1,204 @@
+"""All of upkeep, in its order: tables, branches of unfinished runs, the log, files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from wherry import quoting
+from wherry.errors import LakeError
+from wherry.lake import database as db
+from wherry.lake.clock import stamp
+from wherry.lake.folder import Folder
+from wherry.lake.names import MAIN, WORK
+from wherry.lake.upkeep import forget as forgetting
+from wherry.lake.upkeep.layout import Layout
+from wherry.lake.upkeep.reach import Reach
+from wherry.lake.upkeep.sweep import Ages, Swept, sweep
+from wherry.lake.upkeep.table import TableResult, Turn, keep_table
+from wherry.model.finding import Finding
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from wherry.lake.lake import Lake
+
+#: How long commits are kept.
+KEEP = timedelta(days=30)
+#: How long a file must have been out of reach before it is removed.
+GRACE = timedelta(hours=1)
+#: Clocks of machines may differ by this many seconds.
+_SLACK = 60.0
+
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to do upkeep."""
+
+    branch: str = MAIN
+    #: Names and globs of tables to compact; empty: all.
+    tables: Sequence[str] = ()
+    keep: timedelta = KEEP
+    grace: timedelta = GRACE
+    author: str = ""
+    dry_run: bool = False
+    #: What the project says of its tables' files, by name in lower case; a table that is not named keeps its layout.
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    #: Branches whose runs are certainly over, though the log may say that they go on.
+    idle: Collection[str] = ()
+    #: Folder for what does not fit in memory.
+    scratch: str = ""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was done, or would be."""
+
+    tables: tuple[TableResult, ...]
+    #: Commits that left the log.
+    commits: int
+    #: Branches of unfinished runs that were dropped.
+    branches: tuple[str, ...]
+    swept: Swept
+
+
+def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None) -> Report:
+    """Do upkeep of a lake. Beside readers, writers and runs; may be killed at any point.
+
+    ``tell`` hears ``table`` (its ``result``), ``marked``, ``listed`` (``files``). Raises ``LakeError`` when a file that
+    is needed is missing: then nothing is removed.
+    """
+    if not isinstance(lake.storage, Folder):
+        raise LakeError(
+            findings=[
+                Finding(
+                    code="upkeep-bucket",
+                    message=f"Upkeep does not work on a lake in a bucket yet: `{lake.storage.location}`.",
+                    hint="Nothing was changed. Queries and runs need no upkeep to be right; they may become slower.",
+                )
+            ]
+        )
+    since = options.now - options.keep
+    with ExitStack() as stack:
+        turn = Turn(
+            lake=lake,
+            branch=options.branch,
+            connection=cache(lambda: stack.enter_context(_connection(options))),
+            since=since,
+            author=options.author,
+            dry_run=options.dry_run,
+        )
+        tables = _tables(lake, options, turn, tell)
+    branches = _drop_left(lake, options, since)
+    if options.dry_run:
+        with db.reading(lake.engine) as connection:
+            kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
+            kept.branches -= set(branches)
+            changes = forgetting.doomed(connection, kept)
+            commits = len(forgetting.doomed_commits(connection, kept, changes))
+    else:
+        commits, _ = forgetting.forget(lake.engine, since)
+    swept = _sweep(lake, options, since, branches, tell)
+    return Report(tables=tuple(tables), commits=commits, branches=tuple(branches), swept=swept)
+
+
+def _connection(options: Options) -> DuckDBPyConnection:
+    from wherry.lake.attach import connect
+
+    connection = connect()
+    if options.scratch:
+        connection.execute(f"SET temp_directory = {quoting.text(options.scratch)}")
+    return connection
+
+
+def _tables(lake: Lake, options: Options, turn: Turn, tell: Tell) -> list[TableResult]:
+    pointers = lake.pointers(options.branch)
+    if options.branch != MAIN:
+        # What a branch only reads is its parent's to keep.
+        own = lake.own_pointers(options.branch)
+        pointers = {key: pointer for key, pointer in pointers.items() if key in own}
+    wanted = [word.lower() for word in options.tables]
+    chosen = [
+        pointer
+        for key, pointer in sorted(pointers.items())
+        if pointer.kind == "table" and (not wanted or any(fnmatchcase(key, word) for word in wanted))
+    ]
+    kept = _kept_locations(lake, turn.since)
+    results = []
+    for pointer in chosen:
+        result = keep_table(turn, pointer, kept.get(pointer.key, ()), options.layouts.get(pointer.key))
+        tell("table", result=result, of=len(chosen))
+        results.append(result)
+    return results
+
+
+def _kept_locations(lake: Lake, since: datetime) -> dict[str, list[str]]:
+    """Metadata files that kept commits show, by table."""
+    found: dict[str, list[str]] = {}
+    with db.reading(lake.engine) as connection:
+        kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
+        for past in forgetting.pasts(connection):
+            if past.location is not None and kept.needs(past):
+                found.setdefault(past.key, []).append(past.location)
+    return found
+
+
+def _drop_left(lake: Lake, options: Options, since: datetime) -> list[str]:
+    """Branches of runs that did not finish and that nobody went on with for as long as commits are kept."""
+    with db.reading(lake.engine) as connection:
+        busy = _busy(connection, options)
+        newest = sa.select(sa.func.max(db.commit.c.at)).where(db.commit.c.branch == db.branch.c.name).scalar_subquery()
+        rows = connection.execute(
+            sa.select(db.branch.c.name, db.branch.c.created_at, newest).where(db.branch.c.name.startswith(WORK))
+        )
+        left = [name for name, made, last in rows if name not in busy and max(made, last or "") < stamp(since)]
+    if not options.dry_run:
+        for name in left:
+            lake.drop_branch(name)
+    return left
+
+
+def _busy(connection: sa.Connection, options: Options) -> dict[str, str]:
+    """Branches of runs that may be under way, and when each run began."""
+    rows = connection.execute(
+        sa.select(db.run.c.work_branch, db.run.c.started_at, db.run.c.branch).where(db.run.c.state == "running")
+    )
+    return {work: began for work, began, branch in rows if work and branch not in options.idle}
+
+
+def _sweep(lake: Lake, options: Options, since: datetime, dropped: Collection[str], tell: Tell) -> Swept:
+    began = time.time()
+    reach = Reach(seen=lambda count: tell("marked", files=count))
+    with db.reading(lake.engine) as connection:
+        kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
+        if options.dry_run:
+            kept.branches -= set(dropped)
+        reach.mark(connection, kept)
+        busy = _busy(connection, options).values()
+
+    def extend() -> None:
+        with db.reading(lake.engine) as connection:
+            reach.extend(connection)
+
+    starts = [datetime.fromisoformat(moment).timestamp() - _SLACK for moment in busy]
+    ages = Ages(now=began, grace=options.grace.total_seconds(), busy_since=min([began, *starts]))
+    return sweep(
+        lake.storage.location,
+        reach.files.__contains__,
+        extend,
+        reach.tables,
+        ages,
+        dry_run=options.dry_run,
+        seen=lambda count: tell("listed", files=count),
+    )

@@ -1,0 +1,72 @@
+"""Upkeep of a project's lake: what its files say of its tables, and which runs are certainly over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from wherry.errors import LakeError
+from wherry.lake.upkeep import upkeep as lake_upkeep
+from wherry.lake.upkeep.layout import Layout
+from wherry.lake.upkeep.upkeep import GRACE, KEEP, Options, Report
+from wherry.run.layout import layout_of
+from wherry.run.lock import run_lock
+from wherry.run.project import Project
+from wherry.state.runs import running_on
+
+if TYPE_CHECKING:
+    from wherry.lake.lake import Lake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepOptions:
+    """How to do upkeep, beside what the project says."""
+
+    branch: str = "main"
+    tables: Sequence[str] = ()
+    #: None: as wherry.toml says, or the default.
+    keep: timedelta | None = None
+    grace: timedelta | None = None
+    author: str = ""
+    dry_run: bool = False
+
+
+def keep_up(
+    project: Project, lake: Lake, options: UpkeepOptions, tell: Callable[..., None] = lambda kind, **what: None
+) -> Report:
+    """Do upkeep of the project's lake; see ``wherry.lake.upkeep.upkeep.keep_up``."""
+    said = project.config.upkeep
+    return lake_upkeep.keep_up(
+        lake,
+        Options(
+            branch=options.branch,
+            tables=options.tables,
+            keep=options.keep if options.keep is not None else said.get("keep", KEEP),
+            grace=options.grace if options.grace is not None else said.get("grace", GRACE),
+            author=options.author,
+            dry_run=options.dry_run,
+            layouts=_layouts(project),
+            idle=_idle(project, lake),
+            scratch=str(project.config.scratch / "spill"),
+        ),
+        tell,
+    )
+
+
+def _layouts(project: Project) -> dict[str, Layout]:
+    """How each table is to lie; nothing while something in the project is wrong, since it might be just that."""
+    if project.errors:
+        return {}
+    return {key: layout_of(asset) for key, asset in project.graph.assets.items()}
+
+
+def _idle(project: Project, lake: Lake) -> set[str]:
+    """Branches on which no run is under way, though the log says so: it was killed."""
+    idle = set()
+    for branch in running_on(lake.engine):
+        with suppress(LakeError), run_lock(project.config.database_path, branch):
+            idle.add(branch)
+    return idle
