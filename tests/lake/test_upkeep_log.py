@@ -65,7 +65,7 @@ def test_a_commit_that_is_gone_cannot_be_named(lake: Lake, db: Any, history: lis
     with pytest.raises(NoSuchCommit):
         lake.restore(history[1], author="ada")
     status, answer = lake.catalog.handle("GET", "/v1/config", {"warehouse": "main@2"})
-    assert (status, "older than" in str(answer)) == (400, True)
+    assert (status, "older than" in str(answer)) == (404, True)
     assert lake.resolve(history[2]) == 3
 
 

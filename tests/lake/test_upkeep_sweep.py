@@ -348,3 +348,23 @@ def test_the_database_is_small_again(lake: Lake, rows: Rows) -> None:
             for t in (database.commit, database.change)
         ]
     assert counted == [1, 1]
+
+
+def test_a_link_stays_with_all_that_it_leads_to(lake: Lake, rows: Rows, tmp_path: Path) -> None:
+    rows("CREATE TABLE m.s.t AS SELECT 1 AS i")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_bytes(b"x")
+    (lake.storage.root / "linked").symlink_to(elsewhere)
+    age(lake, 5)
+    for _ in range(2):
+        keep_up(lake, at_once())
+    assert (lake.storage.root / "linked" / "precious").exists()
+
+
+def test_a_lake_in_a_bucket_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("obstore")
+    variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+    with Lake.open(tmp_path / "w.db", "s3://nowhere/lake", variables) as bucket, pytest.raises(LakeError) as told:
+        keep_up(bucket, at_once())
+    assert told.value.findings[0].code == "upkeep-bucket"

@@ -374,3 +374,40 @@ def test_another_partitioning_is_had_by_writing_the_files_anew(lake: Lake, rows:
     specs = metadata(lake)["partition-specs"]
     assert [(f["transform"], f["field-id"]) for spec in specs for f in spec["fields"]] == [("day", 1000)]
     assert rows("FROM m.s.t ORDER BY ALL") == before
+
+
+def test_a_merge_down_after_upkeep_is_no_conflict(
+    lake: Lake, rows: Rows, db: duckdb.DuckDBPyConnection, worn: list[tuple[Any, ...]]
+) -> None:
+    lake.create_branch("dev")
+    lake.attach(db, "dev", "d")
+    rows("INSERT INTO d.s.t (i) VALUES (5000)")
+    assert one(lake).state == "done"
+    assert lake.standing("dev").behind == () and lake.standing("dev").ahead == ("s.t",)
+    assert lake.preview_merge("main", onto="dev").conflicts == ()
+    assert lake.merge("main", onto="dev", author="", message="down") is None
+    assert lake.merge("dev", author="", message="up") is not None
+    assert rows("SELECT count(*) FROM m.s.t") == [(len(worn) + 1,)]
+
+
+def test_upkeep_is_no_difference(lake: Lake, rows: Rows, worn: list[tuple[Any, ...]]) -> None:
+    before = lake.find_moment("main")
+    assert one(lake).state == "done"
+    assert lake.compare(before, lake.find_moment("main")) == []
+
+
+def test_files_outside_the_lake_are_left_alone(lake: Lake, rows: Rows, tmp_path: Path) -> None:
+    catalogs = pytest.importorskip("pyiceberg.catalog.rest")
+    paths = []
+    for number in range(6):
+        paths.append(str(tmp_path / f"{number}.parquet"))
+        duckdb.sql(f"COPY (SELECT {number} AS i) TO '{paths[-1]}'")
+    rows("CREATE TABLE m.s.t (i INTEGER)")
+    given = {"uri": lake.server.endpoint, "token": lake.server.token("ada"), "warehouse": "main"}
+    catalogs.RestCatalog("w", **given).load_table(("s", "t")).add_files(paths)
+    before = metadata(lake)["current-snapshot-id"]
+    for _ in range(2):
+        assert one(lake, keep=timedelta(0), grace=timedelta(0)).state != "failed"
+    assert metadata(lake)["current-snapshot-id"] == before
+    assert all(Path(path).exists() for path in paths)
+    assert rows("FROM m.s.t ORDER BY i") == [(number,) for number in range(6)]
