@@ -1,5 +1,6 @@
 """What passes its checks is published together; what fails, and what needs it, waits."""
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -222,9 +223,12 @@ def test_a_table_that_moved_on_main_is_not_overwritten(folder: Folder) -> None:
     folder.tables(a="SELECT 2 AS x", b="SELECT 2 AS x")
     folder.done()
 
+    hands = count()
+
     def meddle(kind: str, **what: Any) -> None:
         if kind == "started" and what["name"] == "s.a":
-            put = Put(name="s.a", kind="table", location=theirs.location, state={})
+            # Another change each time the run tries again.
+            put = Put(name="s.a", kind="table", location=theirs.location, state={"hand": next(hands)})
             folder.lake.put("main", [put], author="eve", message="by hand")
 
     folder.tables(a="SELECT 3 AS x", b="SELECT 3 AS x")
