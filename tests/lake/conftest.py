@@ -12,7 +12,19 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 #: What is the same in both databases; the other files are about files and DuckDB.
-BOTH = {"migrate", "branches", "carry", "history", "merge", "writers", "retry", "durable", "leases", "history_merge"}
+BOTH = {
+    "migrate",
+    "branches",
+    "carry",
+    "history",
+    "merge",
+    "writers",
+    "retry",
+    "durable",
+    "leases",
+    "readers",
+    "history_merge",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,6 +1,7 @@
 """Iceberg commits as they arrive: requirements are checked, metadata is written, pointers and states move."""
 
 import json
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from wherry.lake.storage import Storage
 _PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")
 #: A commit that lost a race but still fits the newer table is tried again; only this often.
 _TRIES = 5
+#: Milliseconds: transactions are shorter than this, or see what DuckDB finds by its clock.
+_SETTLED = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Tables:
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's answer to "load table"."""
         location = moves.find(self._engine, branch, "table", name, at).location or ""
-        return self._lent(loaded(self._storage.read(location), location))
+        return self._lent(loaded(settled(self._storage.read(location)), location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
@@ -263,6 +266,28 @@ def loaded(metadata: dict[str, Any], location: str | None) -> dict[str, Any]:
     if location is not None:
         answer["metadata-location"] = location
     return answer
+
+
+def settled(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The same metadata for a client that looks for the state at the start of its transaction by the clock: DuckDB.
+
+    A snapshot's time is when it was written, not when it was published. By that time a reader would find what a run
+    had written so far, or, of a table that is new, nothing it could read at all. So the current snapshot passes for
+    ``_SETTLED`` old, and the others for older; only times are told differently, and only in this answer.
+    """
+    edge = int(time.time() * 1000) - _SETTLED
+    if metadata["last-updated-ms"] < edge or not metadata["snapshots"]:
+        return metadata
+    current = metadata.get("current-snapshot-id")
+    fresh = [s for s in metadata["snapshots"] if s["timestamp-ms"] >= edge and s["snapshot-id"] != current]
+    times = {s["snapshot-id"]: edge - len(fresh) + n for n, s in enumerate(fresh)} | {current: edge}
+
+    def told(part: dict[str, Any]) -> dict[str, Any]:
+        moment = min(part["timestamp-ms"], times.get(part["snapshot-id"], part["timestamp-ms"]))
+        return part if moment == part["timestamp-ms"] else {**part, "timestamp-ms": moment}
+
+    lists = {name: [told(part) for part in metadata.get(name, ())] for name in ("snapshots", "snapshot-log")}
+    return {**metadata, **lists, "last-updated-ms": edge}
 
 
 def _told(after: Sequence[Pointer], before: Mapping[str, Pointer]) -> str:
