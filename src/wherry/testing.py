@@ -98,7 +98,7 @@ def check_source(
     assert bool(reason) == bool(cursors), f"changed() says {reason!r}, and read() gives {len(cursors)} batches"
     expect(whole, expected_rows, "the first load")
     if table.mode != "full":
-        check_resume(source, options, table, whole, len(cursors))
+        check_resume(source, options, table, whole, cursors)
     check_at_rest(source, options, table, whole)
     columns = source.columns(options, table)
     if columns is not None and whole.schema is not None:
@@ -113,11 +113,14 @@ def check_source(
     check_at_rest(source, options, table, whole)
 
 
-def check_resume(source: Source, options: Any, table: TableRequest, whole: Loaded, batches: int) -> None:
+def check_resume(
+    source: Source, options: Any, table: TableRequest, whole: Loaded, cursors: list[dict[str, Any] | None]
+) -> None:
     """Abandon a load after each of its batches, and go on from the cursor that was committed with it."""
-    for kept in range(1, batches):
+    for kept in range(1, len(cursors)):
         loaded = Loaded(table.mode)
         load(source, options, table, loaded, stop_after=kept)
+        assert loaded.cursor == cursors[kept - 1], f"batch {kept} has another cursor when it is read again"
         assert source.changed(options, table, loaded.cursor), f"changed() sees nothing left after batch {kept}"
         load(source, options, table, loaded)
         same = fingerprint(loaded.rows) == fingerprint(whole.rows)

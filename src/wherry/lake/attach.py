@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wherry import quoting
 from wherry.errors import LakeError
+from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -60,10 +61,9 @@ def extension_file(name: str) -> str:
         path = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
         if path.exists():
             return str(path)
-    raise LakeError(
-        f"DuckDB's `{name}` extension for version {duckdb.__version__} is not installed",
-        hint=f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
-    )
+    message = f"DuckDB's `{name}` extension for version {duckdb.__version__} is not installed"
+    hint = f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'"
+    raise LakeError(findings=[Finding(code="missing-extra", message=message, hint=hint)])
 
 
 def attach(
