@@ -11,6 +11,20 @@ AssetState = Literal["built", "skipped", "failed", "blocked", "dropped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a check found, before its author's tolerance is applied."""
+
+    #: Whether it holds. Where ``failing`` counts bad rows, ``mostly`` and ``most`` may still let it pass.
+    passed: bool
+    #: The value that was found; JSON-able.
+    observed: Any = None
+    #: How many rows (or groups) break it.
+    failing: int = 0
+    #: In words, when the number of bad rows does not say it.
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """The verdict of one check on one table."""
 
@@ -21,6 +35,16 @@ class CheckResult:
     failing: int
     #: Why it could not be decided, when it could not.
     error: str = ""
+    #: The value that was found, where the check is about one; JSON-able.
+    observed: Any = None
+    #: Rows that were looked at; None where nobody counted.
+    looked: int | None = None
+    #: In words, when the number of bad rows does not say it.
+    why: str = ""
+    #: How it was decided: the whole table was read, only new rows were, or the lake's metadata said it.
+    how: Literal["table", "slice", "metadata"] = "table"
+    #: Rows that went to the table of rejected rows for it.
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
