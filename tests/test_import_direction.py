@@ -20,10 +20,14 @@ ALLOWED = {
     **dict.fromkeys(("ports", "http", "sql", "author"), CORE),
     **dict.fromkeys(("plan", "project", "policy", "pages"), CORE | {"sql"}),
     **dict.fromkeys(SIBLINGS, PLUGIN),
-    **dict.fromkeys(("plugins", "lake"), PLUGIN),
+    "lake": PLUGIN,
+    "plugins": PLUGIN | {"checks"},  # custom kinds beside the built-in ones
     "state": PLUGIN | {"lake"},  # one database
+    **dict.fromkeys(("imports", "contracts"), CORE | {"sql", "project"}),  # other tools' files become checks
     # The built-in engine and checks; sources come by way of plugins.
-    "run": PLUGIN | {"plan", "sql", "project", "policy", "lake", "state", "plugins", "author", "engines", "checks"},
+    "run": PLUGIN
+    | {"plan", "sql", "project", "policy", "lake", "state", "plugins", "author", "engines", "checks"}
+    | {"imports", "contracts"},
     "wherry": {"author"},  # from wherry import Table, table
     "__main__": {"cli"},
 }

@@ -7,8 +7,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from wherry.checks import KINDS
+from wherry.checks import find as built_in_check
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import Source
@@ -23,21 +26,10 @@ def find_source(connector: str, folder: Path) -> Source:
     if connector in BUILT_IN:
         module = import_module(BUILT_IN[connector])
         return module.source  # type: ignore[no-any-return]
-    file = folder / "plugins" / f"{connector}.py"
-    if connector.isidentifier() and file.is_file():
-        spec = spec_from_file_location(f"wherry_plugin_{connector}", file)
-        assert spec is not None and spec.loader is not None
-        module = module_from_spec(spec)
-        sys.modules[spec.name] = module
-        try:
-            spec.loader.exec_module(module)
-            return module.source  # type: ignore[no-any-return]
-        except Exception as error:
-            message = f"The plugin {file.name} does not load: {type(error).__name__}: {error}."
-            finding = Finding(
-                code="bad-plugin", message=message, file=f"plugins/{file.name}", line=_line_in(error, file)
-            )
-            raise ProjectError(findings=[finding]) from error
+    if (module := _of_project(connector, folder)) is not None:
+        if not hasattr(module, "source"):
+            raise _bad_plugin(connector, "is no source: it has no `source`")
+        return module.source  # type: ignore[no-any-return]
     for entry in entry_points(group="wherry.sources", name=connector):
         return entry.load()  # type: ignore[no-any-return]
     from difflib import get_close_matches
@@ -49,6 +41,49 @@ def find_source(connector: str, folder: Path) -> Source:
         code="unknown-connector", message=message, hint=f"Did you mean `{close[0]}`? {hint}" if close else hint
     )
     raise ProjectError(findings=[finding])
+
+
+#: What a kind of check offers, one of them: see ``wherry.checks``.
+FACES = ("bad_row", "aggregates", "group_by", "judge_schema", "query", "bad_rows")
+
+
+@cache
+def find_check(kind: str, folder: Path) -> ModuleType:
+    """The kind of check called ``kind``: built in, in plugins/, or an entry point. Raises ``ProjectError``."""
+    if kind in KINDS:
+        return built_in_check(kind)
+    module = _of_project(kind, folder)
+    if module is None:
+        for entry in entry_points(group="wherry.checks", name=kind):
+            module = entry.load()
+    if module is not None and any(hasattr(module, face) for face in FACES):
+        return module
+    if module is not None:
+        raise _bad_plugin(kind, f"is no check: it has none of {', '.join(FACES)}")
+    message = f"There is no kind of check `{kind}`."
+    hint = f"Your own goes to plugins/{kind}.py."
+    raise ProjectError(findings=[Finding(code="unknown-check", message=message, hint=hint)])
+
+
+def _of_project(name: str, folder: Path) -> ModuleType | None:
+    """The module ``plugins/<name>.py`` of the project; None when there is none. Raises ``ProjectError``."""
+    file = folder / "plugins" / f"{name}.py"
+    if not name.isidentifier() or not file.is_file():
+        return None
+    spec = spec_from_file_location(f"wherry_plugin_{name}", file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _bad_plugin(name, f"does not load: {type(error).__name__}: {error}", _line_in(error, file)) from error
+    return module
+
+
+def _bad_plugin(name: str, what: str, line: int = 1) -> ProjectError:
+    message = f"The plugin {name}.py {what}."
+    return ProjectError(findings=[Finding(code="bad-plugin", message=message, file=f"plugins/{name}.py", line=line)])
 
 
 def _line_in(error: BaseException, file: Path) -> int:

@@ -12,15 +12,14 @@ AssetState = Literal["built", "skipped", "failed", "blocked", "dropped"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a check found, before its author's tolerance is applied."""
+    """What a check found, before ``mostly``, ``most`` and ``severity`` are applied."""
 
-    #: Whether it holds. Where ``failing`` counts bad rows, ``mostly`` and ``most`` may still let it pass.
     passed: bool
-    #: The value that was found; JSON-able.
+    #: What was measured: a number, text or a list, as JSON knows them.
     observed: Any = None
-    #: How many rows (or groups) break it.
+    #: How many rows break it; 0 when it does not count rows, and then no tolerance applies.
     failing: int = 0
-    #: In words, when the number of bad rows does not say it.
+    #: Why it did not pass, in the user's words, when the number of bad rows does not say it.
     why: str = ""
 
 
@@ -35,11 +34,11 @@ class CheckResult:
     failing: int
     #: Why it could not be decided, when it could not.
     error: str = ""
-    #: The value that was found, where the check is about one; JSON-able.
+    #: What was measured, as JSON knows it; None when only bad rows are counted.
     observed: Any = None
-    #: Rows that were looked at; None where nobody counted.
+    #: How many rows were looked at; None when that was not counted.
     looked: int | None = None
-    #: In words, when the number of bad rows does not say it.
+    #: Why it did not pass, when the number of bad rows does not say it.
     why: str = ""
     #: How it was decided: the whole table was read, only new rows were, or the lake's metadata said it.
     how: Literal["table", "slice", "metadata"] = "table"

@@ -58,7 +58,7 @@ def _place(lake: Lake, asset: Asset, branch: str) -> str:
 
 def _select(check: Check, asset: Asset, read: Reading) -> str:
     """A query of what breaks a check of the table, with all that it reads made ready."""
-    read.session.show([asset.name, *([check.arguments["table"]] if check.kind == "refers" else [])])
+    read.session.show([asset.name, *check.needs])
     _define(read, read.functions.functions_in(f"{check.arguments} {check.where}"))
     return bad_rows_sql(check, asset.name)
 

@@ -42,8 +42,8 @@ class _Checks:
     def of(self, asset: Asset) -> Iterator[Finding]:
         columns = {column.name.lower() for column in asset.columns}
         for check in asset.checks:
-            if check.kind == "refers" and (problem := _refers_finding(self.graph, asset, check)):
-                yield problem
+            if problems := _needs_findings(self.graph, asset, check):
+                yield from problems
             elif asset.bound and (not check.column or check.column.lower() in columns):
                 # One of a column that is not there is told where the column is declared.
                 yield from self._bound(asset, check)
@@ -62,7 +62,7 @@ class _Checks:
     def _bound(self, asset: Asset, check: Check) -> Iterator[Finding]:
         functions = self.graph.functions_in(f"{check.arguments} {check.where}")
         read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
-        read += [check.arguments["table"]] if check.kind == "refers" else []
+        read += check.needs
         if problem := self._problem(bad_rows_sql(check, asset.name), read, functions):
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
@@ -96,8 +96,13 @@ class _Checks:
         return {}
 
 
-def _refers_finding(graph: Graph, asset: Asset, check: Check) -> Finding | None:
-    table, column = check.arguments["table"], check.arguments["column"]
+def _needs_findings(graph: Graph, asset: Asset, check: Check) -> list[Finding]:
+    """What is wrong with the other tables that a check reads."""
+    found = (_need_finding(graph, asset, check, table) for table in check.needs)
+    return [finding for finding in found if finding is not None]
+
+
+def _need_finding(graph: Graph, asset: Asset, check: Check, table: str) -> Finding | None:
     message = hint = ""
     if table not in graph:
         message = f"There is no table `{table}` to refer to."
@@ -105,7 +110,8 @@ def _refers_finding(graph: Graph, asset: Asset, check: Check) -> Finding | None:
         return _finding("bad-check", check.file, check.line, message, hint)
     other = graph[table]
     columns = [each.name for each in other.columns]
-    if other.bound and column.lower() not in map(str.lower, columns):
+    column = check.arguments.get("column", "")
+    if column and other.bound and column.lower() not in map(str.lower, columns):
         message = f"`{other.name}` has no column `{column}` to refer to."
         hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
         return _finding("bad-check", check.file, check.line, message, hint)
@@ -125,7 +131,7 @@ def _waiting(graph: Graph, start: str, goal: str) -> tuple[str, ...]:
     todo = [start]
     for key in todo:
         asset = graph.assets[key]
-        referred = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
+        referred = [name for check in asset.checks for name in check.needs]
         for name in (each.lower() for each in (*asset.inputs, *referred)):
             if name in graph.assets and name not in came:
                 came[name] = key

@@ -54,7 +54,7 @@ def publishable(
 
 def _behind(asset: Asset, own: Collection[str], passed: Collection[str]) -> str:
     """The first table that it rests on whose change is not published with it; empty when there is none."""
-    referred = (check.arguments["table"] for check in asset.checks if check.kind == "refers")
+    referred = (name for check in asset.checks for name in check.needs)
     return next((n for n in (*asset.inputs, *referred) if n.lower() in own and n.lower() not in passed), "")
 
 

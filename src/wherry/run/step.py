@@ -110,7 +110,7 @@ class Attempt:
         if not asset.checks:
             return ()
         self.session.show([asset.name])
-        others = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
+        others = [name for check in asset.checks for name in check.needs]
         self.session.show([name for name in others if name.lower() in self.session.pointers])
         graph = self.project.graph
         for check in asset.checks:
