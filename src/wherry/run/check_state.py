@@ -1,0 +1,236 @@
+"""What is kept of a check so that, after rows came or went, only those need be looked at."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from wherry.checks import NOW
+from wherry.model.asset import Check
+from wherry.plan.recipe import checks_hash, digest
+from wherry.run.check_plan import Item, aggregates, row_counts
+
+#: Words in a condition whose answer changes by itself, or which reads more than the row.
+_UNSTEADY = re.compile(
+    r"\b(now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|gen_random_uuid|"
+    r"nextval|setseed|getenv|getvariable|select|from|read_\w+|glob)\b|" + re.escape(NOW),
+    re.IGNORECASE,
+)
+_CALL = re.compile(r"(\w+)\((.*)\)\Z", re.DOTALL)
+_SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
+#: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
+_PARTS: dict[str, tuple[str, ...]] = {
+    "count": ("count({x})",),
+    "sum": ("sum({x})",),
+    "min": ("min({x})",),
+    "max": ("max({x})",),
+    **dict.fromkeys(("avg", "mean"), ("count({x})", "avg({x})")),
+    **dict.fromkeys(_SPREAD, ("count({x})", "avg({x})", "var_pop({x})")),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is remembered of the checks of a table."""
+
+    #: The table and the snapshot whose rows were looked at.
+    of: tuple[str, str]
+    #: Identity of a check -> what it found.
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"of": list(self.of), "values": {key: [_plain(v) for v in found] for key, found in self.values.items()}}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
+        if not stored:
+            return None
+        values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
+        return cls(of=(stored["of"][0], stored["of"][1]), values=values)
+
+
+def identity(check: Check, functions: Sequence[str], versions: Mapping[str, str]) -> str:
+    """What a check means and reads beside its table: when that is another, what it found before counts for nothing."""
+    others = sorted(f"{table}={version}" for table, version in versions.items())
+    return digest(checks_hash([check]), *functions, "", *others)[:16]
+
+
+def measured(item: Item) -> tuple[str, ...]:
+    """The aggregates that are kept of a check in the shared pass; none when its verdict cannot be told from slices."""
+    check = item.check
+    if check.sample or _UNSTEADY.search(check.where):
+        return ()
+    if item.face == "row":
+        counts = row_counts(item)
+        return () if _UNSTEADY.search(counts[0]) else counts
+    if item.face != "aggregate" or item.heavy:
+        return ()
+    filtered = f" FILTER (WHERE {check.where})" if check.where else ""
+    parts: list[str] = []
+    for expression in item.kind.aggregates(check):
+        call = _call(expression)
+        if call is None:
+            return ()
+        parts += [part.replace("{x}", call[1]) + filtered for part in _PARTS[call[0]]]
+    return tuple(parts)
+
+
+def by_slices(item: Item, table: str) -> bool:
+    """Whether a check of rows or groups may be decided from slices: its kind says so, and it reads no more than that
+    and tables whose version is known."""
+    check = item.check
+    if check.sample or item.face not in ("rows", "groups") or not getattr(item.kind, "decomposes", False):
+        return False
+    own = table.lower() in (each.lower() for each in check.needs)
+    texts = [check.where, *(str(value) for value in check.arguments.values() if isinstance(value, str))]
+    return not own and not any(_UNSTEADY.search(each) for each in texts)
+
+
+def values_of(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The values that a check judges, from what is kept; None when they do not follow."""
+    if item.face != "aggregate":
+        return tuple(parts)
+    values, at = [], 0
+    for expression in item.kind.aggregates(item.check):
+        function = (_call(expression) or ("", ""))[0]
+        width = len(_PARTS[function])
+        values.append(_value(function, parts[at : at + width]))
+        at += width
+    return tuple(values)
+
+
+def together(
+    item: Item, kept: Sequence[Any], came: Sequence[Any], went: Sequence[Any] | None
+) -> tuple[Any, ...] | None:
+    """What is kept of a check once rows came and others went; None when that does not follow."""
+    if item.face != "aggregate":
+        return tuple(_sum(_sum(a, b), c, -1) for a, b, c in zip(kept, came, went or [0] * len(kept), strict=True))
+    result: list[Any] = []
+    at = 0
+    for expression in item.kind.aggregates(item.check):
+        function = (_call(expression) or ("", ""))[0]
+        width = len(_PARTS[function])
+        old, new = kept[at : at + width], came[at : at + width]
+        if went is not None and function != "count":
+            return None
+        if function == "count":
+            result.append(_sum(_sum(old[0], new[0]), went[at] if went is not None else 0, -1))
+        else:
+            joined = _JOINS[function](old, new)
+            if joined is None:
+                return None
+            result += joined
+        at += width
+    return tuple(result)
+
+
+def _sum(one: Any, other: Any, sign: int = 1) -> Any:
+    return None if one is None or other is None else one + sign * other
+
+
+def _value(function: str, parts: Sequence[Any]) -> Any:
+    if function in ("avg", "mean"):
+        return parts[1]
+    if function not in _SPREAD:
+        return parts[0]
+    rows, _, spread = parts
+    if rows - _SPREAD[function] <= 0 or spread is None:
+        return None
+    variance = spread * rows / (rows - _SPREAD[function])
+    return math.sqrt(variance) if function.startswith("stddev") else variance
+
+
+def _either(choose: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]:
+    def join(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
+        if old[0] is None or new[0] is None:
+            return (new[0] if old[0] is None else old[0],)
+        return None if type(old[0]) is not type(new[0]) or old[0] != old[0] else (choose(old[0], new[0]),)
+
+    return join
+
+
+def _join_means(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Count, mean and (where there) variance of two sets together: Chan, Golub and LeVeque (1979)."""
+    if not old[0] or not new[0]:
+        return tuple(new if not old[0] else old)
+    if not all(isinstance(value, float) for value in (*old[1:], *new[1:])):
+        return None
+    rows = old[0] + new[0]
+    apart = new[1] - old[1]
+    mean = old[1] + apart * new[0] / rows
+    if len(old) == 2:
+        return rows, mean
+    return rows, mean, (old[2] * old[0] + new[2] * new[0] + apart * apart * old[0] * new[0] / rows) / rows
+
+
+#: DuckDB orders text by its bytes in UTF-8, which is Python's order too.
+_JOINS: dict[str, Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]] = {
+    "sum": _either(lambda a, b: a + b),
+    "min": _either(min),
+    "max": _either(max),
+    **dict.fromkeys(("avg", "mean", *_SPREAD), _join_means),
+}
+
+
+def _call(expression: str) -> tuple[str, str] | None:
+    """An aggregate of the table and what it aggregates; None for any other expression."""
+    match = _CALL.match(expression.strip())
+    if match is None or match[1].lower() not in _PARTS:
+        return None
+    inside, depth, quote = match[2], 0, ""
+    for character in inside:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        if depth < 0 or (character == "," and depth == 0 and not quote):
+            return None
+    if depth or quote or _UNSTEADY.search(inside) or re.match(r"\s*distinct\b", inside, re.IGNORECASE):
+        return None
+    return match[1].lower(), inside
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, datetime):
+        return {"moment": value.isoformat()}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    return value
+
+
+def keepable(values: Sequence[Any]) -> bool:
+    """Whether values can be kept as they are and read back the same."""
+    return all(
+        value is None
+        or isinstance(value, int | Decimal | date | str)
+        or (isinstance(value, float) and math.isfinite(value))
+        for value in values
+    ) and not any(isinstance(value, datetime) and value.tzinfo for value in values)
+
+
+def _typed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, text),) = value.items()
+    readers: dict[str, Callable[[str], Any]] = {
+        "decimal": Decimal,
+        "moment": datetime.fromisoformat,
+        "date": date.fromisoformat,
+    }
+    return readers[kind](text)
+
+
+def expressions(item: Item) -> tuple[str, ...]:
+    """What a check of the shared pass asks for when nothing is kept."""
+    return row_counts(item) if item.face == "row" else aggregates(item)
