@@ -126,4 +126,3 @@ def _descends(metadata: Mapping[str, Any], snapshot: Mapping[str, Any], ancestor
     while at is not None and at != ancestor:
         at = parents.get(at)
     return bool(at == ancestor)
-

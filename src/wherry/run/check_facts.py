@@ -12,7 +12,8 @@ from wherry.run.check_plan import Item
 
 #: Kinds that let a range of values pass: when the smallest and the largest pass, all between them do.
 _RANGES = ("compare", "between")
-_KNOWN = re.compile(r'\b(count|min|max)\(\s*(\*|"(?:[^"]|"")+"|[A-Za-z_]\w*)\s*\)', re.IGNORECASE)
+_COLUMN = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
+_KNOWN = re.compile(rf"\b(count|min|max)\(\s*(?:(\*|{_COLUMN})|CAST\(({_COLUMN}) AS TIMESTAMP\))\s*\)", re.IGNORECASE)
 
 
 def counted(items: Iterable[Item], facts: Facts) -> dict[int, tuple[Any, ...]]:
@@ -44,7 +45,9 @@ def range_sql(item: Item, facts: Facts, types: Mapping[str, str]) -> str:
     if not column.bounded:
         return ""
     ends = ", ".join(f"({literal(value, kind)})" for value in (column.low, column.high))
-    return f"SELECT count_if({item.kind.bad_row(check)}) FROM (VALUES {ends}) AS __ends({name(check.column)})"
+    return (
+        f"SELECT coalesce(count_if({item.kind.bad_row(check)}), 0) FROM (VALUES {ends}) AS __ends({name(check.column)})"
+    )
 
 
 def aggregate_sql(item: Item, facts: Facts, types: Mapping[str, str]) -> str:
@@ -62,7 +65,7 @@ def aggregate_sql(item: Item, facts: Facts, types: Mapping[str, str]) -> str:
 
 
 def _fact(match: re.Match[str], facts: Facts, types: Mapping[str, str]) -> str:
-    function, what = match[1].lower(), match[2]
+    function, what = match[1].lower(), match[2] or match[3]
     if what == "*":
         return f"{facts.rows}::BIGINT" if function == "count" else ""
     key = (what[1:-1].replace('""', '"') if what.startswith('"') else what).lower()
@@ -72,9 +75,14 @@ def _fact(match: re.Match[str], facts: Facts, types: Mapping[str, str]) -> str:
     if function == "count":
         return f"{facts.rows - column.nulls}::BIGINT"
     kind = types.get(key, "")
-    if column.nulls == facts.rows and kind:
-        return f"NULL::{kind}"
-    return literal(column.low if function == "min" else column.high, kind) if column.bounded and kind else ""
+    if not kind or (match[3] and kind not in ("DATE", "TIMESTAMP")):
+        return ""
+    if column.nulls == facts.rows:
+        return f"NULL::{'TIMESTAMP' if match[3] else kind}"
+    if not column.bounded:
+        return ""
+    value = literal(column.low if function == "min" else column.high, kind)
+    return f"CAST({value} AS TIMESTAMP)" if match[3] else value
 
 
 def literal(value: Any, kind: str) -> str:

@@ -104,12 +104,13 @@ def plan_checks(
         elif item.face == "row":
             passes.setdefault(relation, _Pass()).add(item.index, row_counts(item))
         elif item.face == "aggregate" and not item.heavy:
+            relation = looked_at(item.check, table)
             more = (further or {}).get(item.index, ())
-            passes.setdefault(relation, _Pass()).add(item.index, aggregates(item), more)
+            passes.setdefault(relation, _Pass()).add(item.index, item.kind.aggregates(item.check), more)
         elif item.face == "aggregate":
             lone = _Pass()
-            lone.add(item.index, aggregates(item))
-            jobs.append(lone.job(relation))
+            lone.add(item.index, item.kind.aggregates(item.check))
+            jobs.append(lone.job(looked_at(item.check, table)))
         elif item.face == "groups":
             keys = tuple(item.kind.group_by(item.check))
             groups.setdefault((looked_at(item.check, table), keys), []).append(item)
@@ -129,13 +130,15 @@ def plan_checks(
 def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str, ...]]) -> list[Job]:
     """The statements that measure what is kept of checks (``parts``, by index) on some rows of a table; of a check of
     rows without parts, what it counts."""
-    shared, jobs = _Pass(), []
+    passes: dict[str, _Pass] = {}
+    jobs: list[Job] = []
     for item in items:
+        narrowed = relation if item.face == "row" else looked_at(item.check, relation)
         if item.index in parts:
-            shared.add(item.index, parts[item.index])
+            passes.setdefault(narrowed, _Pass()).add(item.index, parts[item.index])
         else:
-            jobs.append(_lone(item, looked_at(item.check, relation)))
-    return [*([shared.job(relation)] if shared.members else []), *jobs]
+            jobs.append(_lone(item, narrowed))
+    return [*(work.job(narrowed) for narrowed, work in passes.items()), *jobs]
 
 
 def group_job(members: Sequence[Item], relation: str, keys: Sequence[str]) -> Job:
@@ -159,13 +162,9 @@ def row_counts(item: Item, *, copies: bool = False) -> tuple[str, str]:
     if copies:
         looked = f"coalesce(sum(__copies) FILTER (WHERE {where}), 0)" if where else "coalesce(sum(__copies), 0)"
         return f"coalesce(sum(__copies) FILTER (WHERE {both}), 0)", looked
-    return f"count_if({both})", f"count_if({where})" if where else "count(*)"
-
-
-def aggregates(item: Item) -> tuple[str, ...]:
-    """The aggregates of a check over the rows that it looks at."""
-    filtered = f" FILTER (WHERE {item.check.where})" if item.check.where else ""
-    return tuple(f"{each}{filtered}" for each in item.kind.aggregates(item.check))
+    # DuckDB's count_if of nothing but nulls is null.
+    looked = f"coalesce(count_if({where}), 0)" if where else "count(*)"
+    return f"coalesce(count_if({both}), 0)", looked
 
 
 def _lone(item: Item, relation: str) -> Job:

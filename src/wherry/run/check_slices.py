@@ -50,10 +50,10 @@ def _changed(
     shown = ", ".join(named)
     moved = f"__wherry_moved_{abs(hash((table, check.where, tuple(keys))))}"
     came = grouped(looked_at(check, change.rows_that_came(table)), keys)
-    parts = [f"SELECT {shown}, copies AS now, 0::BIGINT AS then FROM ({came})"]
+    parts = [f"SELECT {shown}, copies AS newer, 0::BIGINT AS older FROM ({came})"]
     if not change.grows:
         went = grouped(looked_at(check, change.rows_that_went(table)), keys)
-        parts.append(f"SELECT {shown}, 0::BIGINT AS now, copies AS then FROM ({went})")
+        parts.append(f"SELECT {shown}, 0::BIGINT AS newer, copies AS older FROM ({went})")
     try:
         cursor.execute(at(f"CREATE OR REPLACE TEMP TABLE {moved} AS {' UNION ALL '.join(parts)}"))
         empty = " OR ".join(f"{key} IS NULL" for key in named)
@@ -63,15 +63,15 @@ def _changed(
         projected = ", ".join(f"{key} AS {k}" for key, k in zip(keys, named, strict=True))
         stay = f"(SELECT {projected} FROM {looked_at(check, change.rows_that_stayed(table))})"
         stayed = (
-            f"SELECT {', '.join(f'__stay.{k}' for k in named)}, count(*) AS now, count(*) AS then FROM {stay} AS __stay "
+            f"SELECT {', '.join(f'__stay.{k}' for k in named)}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
             f"SEMI JOIN {moved} AS __moved ON {same} GROUP BY ALL"
         )
         groups = (
-            f"SELECT {shown}, sum(now)::BIGINT AS now, sum(then)::BIGINT AS then "
+            f"SELECT {shown}, sum(newer)::BIGINT AS newer, sum(older)::BIGINT AS older "
             f"FROM (FROM {moved} UNION ALL {stayed}) GROUP BY {shown}"
         )
         wanted = [each for item in members for each in item.kind.judge_groups(item.check)]
-        sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("now", "then")]
+        sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("newer", "older")]
         numbered = ", ".join(f"{each} AS v{number}" for number, each in enumerate(wanted))
         sql = (
             f"WITH __groups AS MATERIALIZED ({groups}) SELECT * FROM (SELECT {numbered} FROM {sides[0]}) AS a "

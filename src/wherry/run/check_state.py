@@ -13,7 +13,8 @@ from typing import Any
 from wherry.checks import NOW
 from wherry.model.asset import Check
 from wherry.plan.recipe import checks_hash, digest
-from wherry.run.check_plan import Item, aggregates, row_counts
+from wherry.quoting import text
+from wherry.run.check_plan import Item, row_counts
 
 #: Words in a condition whose answer changes by itself, or which reads more than the row.
 _UNSTEADY = re.compile(
@@ -21,7 +22,6 @@ _UNSTEADY = re.compile(
     r"nextval|setseed|getenv|getvariable|select|from|read_\w+|glob)\b|" + re.escape(NOW),
     re.IGNORECASE,
 )
-_CALL = re.compile(r"(\w+)\((.*)\)\Z", re.DOTALL)
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
 #: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
 _PARTS: dict[str, tuple[str, ...]] = {
@@ -32,6 +32,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("avg", "mean"), ("count({x})", "avg({x})")),
     **dict.fromkeys(_SPREAD, ("count({x})", "avg({x})", "var_pop({x})")),
 }
+_CALL = re.compile(rf"\b({'|'.join(_PARTS)})\s*\(", re.IGNORECASE)
+_MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +72,12 @@ def measured(item: Item) -> tuple[str, ...]:
         return () if _UNSTEADY.search(counts[0]) else counts
     if item.face != "aggregate" or item.heavy:
         return ()
-    filtered = f" FILTER (WHERE {check.where})" if check.where else ""
     parts: list[str] = []
     for expression in item.kind.aggregates(check):
-        call = _call(expression)
-        if call is None:
+        calls = _calls(expression)
+        if not calls:
             return ()
-        parts += [part.replace("{x}", call[1]) + filtered for part in _PARTS[call[0]]]
+        parts += [part.replace("{x}", call.inside) for call in calls for part in _PARTS[call.function]]
     return tuple(parts)
 
 
@@ -91,17 +92,17 @@ def by_slices(item: Item, table: str) -> bool:
     return not own and not any(_UNSTEADY.search(each) for each in texts)
 
 
-def values_of(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
-    """The values that a check judges, from what is kept; None when they do not follow."""
-    if item.face != "aggregate":
-        return tuple(parts)
-    values, at = [], 0
+def values_sql(item: Item, parts: Sequence[Any]) -> str:
+    """A SELECT, without a table, of the values that a check judges, from what is kept of its aggregates."""
+    written, at = [], 0
     for expression in item.kind.aggregates(item.check):
-        function = (_call(expression) or ("", ""))[0]
-        width = len(_PARTS[function])
-        values.append(_value(function, parts[at : at + width]))
-        at += width
-    return tuple(values)
+        sql, end = "", 0
+        for call in _calls(expression):
+            width = len(_PARTS[call.function])
+            sql += expression[end : call.start] + _literal(_value(call.function, parts[at : at + width]))
+            at, end = at + width, call.end
+        written.append(sql + expression[end:])
+    return f"SELECT {', '.join(written)}"
 
 
 def together(
@@ -112,16 +113,13 @@ def together(
         return tuple(_sum(_sum(a, b), c, -1) for a, b, c in zip(kept, came, went or [0] * len(kept), strict=True))
     result: list[Any] = []
     at = 0
-    for expression in item.kind.aggregates(item.check):
-        function = (_call(expression) or ("", ""))[0]
-        width = len(_PARTS[function])
+    for call in (each for expression in item.kind.aggregates(item.check) for each in _calls(expression)):
+        width = len(_PARTS[call.function])
         old, new = kept[at : at + width], came[at : at + width]
-        if went is not None and function != "count":
-            return None
-        if function == "count":
+        if call.function == "count":
             result.append(_sum(_sum(old[0], new[0]), went[at] if went is not None else 0, -1))
         else:
-            joined = _JOINS[function](old, new)
+            joined = _JOINS[call.function](old, new) if went is None else None
             if joined is None:
                 return None
             result += joined
@@ -177,26 +175,68 @@ _JOINS: dict[str, Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | Non
 }
 
 
-def _call(expression: str) -> tuple[str, str] | None:
-    """An aggregate of the table and what it aggregates; None for any other expression."""
-    match = _CALL.match(expression.strip())
-    if match is None or match[1].lower() not in _PARTS:
-        return None
-    inside, depth, quote = match[2], 0, ""
-    for character in inside:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """An aggregate inside an expression."""
+
+    function: str
+    #: What it aggregates.
+    inside: str
+    start: int
+    end: int
+
+
+def _calls(expression: str) -> list[_Call]:
+    """The aggregates in an expression; none when one of them cannot be told from slices."""
+    calls: list[_Call] = []
+    at = 0
+    while match := _CALL.search(expression, at):
+        end = _closing(expression, match.end())
+        inside = expression[match.end() : end]
+        if end < 0 or not _simple(inside) or _MODIFIED.match(expression, end + 1):
+            return []
+        calls.append(_Call(function=match[1].lower(), inside=inside, start=match.start(), end=end + 1))
+        at = end + 1
+    return calls
+
+
+def _closing(sql: str, start: int) -> int:
+    """Where the bracket that opened right before ``start`` closes; -1 where it does not."""
+    depth, quote = 1, ""
+    for at in range(start, len(sql)):
+        character = sql[at]
         if quote:
             quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character
-        elif character in "([{":
+        elif character == "(":
             depth += 1
-        elif character in ")]}":
+        elif character == ")":
             depth -= 1
-        if depth < 0 or (character == "," and depth == 0 and not quote):
-            return None
-    if depth or quote or _UNSTEADY.search(inside) or re.match(r"\s*distinct\b", inside, re.IGNORECASE):
-        return None
-    return match[1].lower(), inside
+            if not depth:
+                return at
+    return -1
+
+
+def _simple(inside: str) -> bool:
+    """Whether an aggregate takes one steady expression."""
+    bare = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "x", inside)
+    while (less := re.sub(r"[(\[{][^()\[\]{}]*[)\]}]", "", bare)) != bare:
+        bare = less
+    ordered = re.search(r",|\bdistinct\b|\border\s+by\b", bare, re.IGNORECASE)
+    return not ordered and not _UNSTEADY.search(inside) and not _CALL.search(inside)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        digits = max(0, -int(value.as_tuple().exponent))
+        return f"CAST('{value}' AS DECIMAL(38,{digits}))"
+    kind = {int: "HUGEINT", float: "DOUBLE", datetime: "TIMESTAMP", date: "DATE", str: "VARCHAR"}[type(value)]
+    return f"CAST({text(repr(value) if isinstance(value, float) else str(value))} AS {kind})"
 
 
 def _plain(value: Any) -> Any:
@@ -222,15 +262,10 @@ def keepable(values: Sequence[Any]) -> bool:
 def _typed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    ((kind, text),) = value.items()
+    ((kind, stored),) = value.items()
     readers: dict[str, Callable[[str], Any]] = {
         "decimal": Decimal,
         "moment": datetime.fromisoformat,
         "date": date.fromisoformat,
     }
-    return readers[kind](text)
-
-
-def expressions(item: Item) -> tuple[str, ...]:
-    """What a check of the shared pass asks for when nothing is kept."""
-    return row_counts(item) if item.face == "row" else aggregates(item)
+    return readers[kind](stored)

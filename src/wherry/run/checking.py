@@ -149,8 +149,9 @@ class _Checking:
                 self.values[item.index], self.how[item.index] = (0, facts.rows), "metadata"
         for item in self._open("aggregate"):
             sql = check_facts.aggregate_sql(item, facts, self.types)
-            if sql and (values := self._try(sql)) is not None:
-                self.values[item.index], self.how[item.index] = values, "metadata"
+            found = self._try(sql) if sql else None
+            if found is not None:
+                self.values[item.index], self.how[item.index] = found, "metadata"
 
     def _try(self, sql: str) -> tuple[Any, ...] | None:
         """What a statement without rows gives; None when DuckDB refuses it: the whole way will tell why."""
@@ -202,9 +203,9 @@ class _Checking:
 
     def _whole(self) -> None:
         """Look at all rows."""
-        plain = [item for item in self._open("row", "aggregate", "groups", "rows", "query")]
-        before = [item for item in plain if item.face == "query" and getattr(item.kind, "before", False)]
-        for item in before:
+        for item in self._open("query"):
+            if not getattr(item.kind, "before", False):
+                continue
             with self._told(item.index):
                 relation = check_plan.looked_at(item.check, self.subject.relation)
                 self.values[item.index] = self._execute(item.kind.query(item.check, relation, self.subject.before))
@@ -291,8 +292,11 @@ class _Checking:
                 if index not in came or (not change.grows and index not in went):
                     continue  # looking at all rows will tell what is wrong
                 found = check_state.together(item, known[index], came[index], went.get(index))
-            values = check_state.values_of(item, found) if found is not None else None
-            if found is not None and values is not None:
+            if found is None:
+                continue
+            sql = check_state.values_sql(item, found) if item.face == "aggregate" else ""
+            values = self._try(sql) if sql else found
+            if values is not None:
                 self.values[index], self.parts[index], self.how[index] = values, found, "slice"
 
     def _measure(
@@ -327,7 +331,8 @@ class _Checking:
                 else:
                     outcome, looked = check_plan.judge(item, self.values[index])
                 if outcome.failing and check.mostly < 1 and looked is None:
-                    looked = self._execute(f"SELECT count(*) FROM {check_plan.looked_at(check, self.subject.relation)}")[0]
+                    rows = check_plan.looked_at(check, self.subject.relation)
+                    looked = self._execute(f"SELECT count(*) FROM {rows}")[0]
             error = self.errors.get(index, "")
         return _verdict(check, outcome, looked, error, self.how.get(index, "table"))
 
@@ -382,11 +387,12 @@ def _verdict(check: Check, outcome: Outcome, looked: int | None, error: str, how
         check=check.text,
         column=check.column,
         state="passed" if not bad else "warned" if check.severity == "warn" and not error else "failed",
-        failing=outcome.failing,
+        # What counts no rows is one promise broken.
+        failing=outcome.failing or int(bad and not error),
         error=error,
         observed=_json(outcome.observed),
         looked=looked,
-        why=outcome.why,
+        why=outcome.why if bad else "",
         how=how,
     )
 
