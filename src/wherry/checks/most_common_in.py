@@ -22,12 +22,13 @@ def judge_groups(check: Check) -> tuple[str, ...]:
     return (
         f"coalesce(max(copies) FILTER (WHERE {known}), 0)",
         f"coalesce(max(copies) FILTER (WHERE k1 IS NOT NULL AND NOT ({known})), 0)",
-        "arg_max(k1, copies, 5) FILTER (WHERE k1 IS NOT NULL)",
+        "max({'copies': copies, 'value': k1}, 20) FILTER (WHERE k1 IS NOT NULL)",
     )
 
 
 def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
     known, strange, common = values
     passed = known > 0 and (known >= strange if check.arguments.get("ties") == "any" else known > strange)
-    shown = plain(common or [])
-    return Outcome(passed=passed, observed=shown[:1], why=f"the most common values are {', '.join(map(str, shown))}")
+    most = max(known, strange)
+    shown = [plain(each["value"]) for each in reversed(common or ()) if each["copies"] == most]
+    return Outcome(passed=passed, observed=shown, why=f"the most common values are {', '.join(map(str, shown))}")
