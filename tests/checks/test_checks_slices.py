@@ -53,9 +53,9 @@ def _distinct() -> SimpleNamespace:
             "count(*)",
             "count(*) FILTER (WHERE copies = 1)",
             "coalesce(sum(copies) FILTER (WHERE copies > 1 AND k1 IS NOT NULL), 0)::BIGINT",
+            "count(k1) / nullif(sum(copies) FILTER (WHERE k1 IS NOT NULL), 0)",
         ),
         judge=judge,
-        decomposes=True,
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
-from wherry.checks import NOW
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
+from wherry.ports import NOW
 from wherry.quoting import name
 
 #: Aggregates of one statement. Beyond, DuckDB's plan of it grows faster than what a further pass costs.
@@ -89,7 +90,7 @@ def plan_checks(
 
     ``few``: columns (lower case) of few distinct values. ``alone``: index of a check -> the one column (lower case)
     that its condition reads. The conditions of such a column are tried once per value instead of once per row.
-    ``further``: index of a check of the shared pass -> aggregates that are kept of it.
+    ``further``: index of a check of aggregates or groups -> what is kept of it.
     """
     jobs: list[Job] = []
     passes: dict[str, _Pass] = {}
@@ -123,8 +124,12 @@ def plan_checks(
         work.job(f"(SELECT {name(column)}, count(*) AS __copies FROM {relation} GROUP BY 1)")
         for (relation, column), work in values.items()
     ]
-    grouped = [group_job(members, relation, keys) for (relation, keys), members in groups.items()]
-    return [*shared, *grouped, *jobs]
+    for (relation, keys), members in groups.items():
+        work = _Pass()
+        for item in members:
+            work.add(item.index, item.kind.judge_groups(item.check), (further or {}).get(item.index, ()))
+        shared.append(work.job(f"({grouped(relation, keys)})"))
+    return [*shared, *jobs]
 
 
 def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str, ...]]) -> list[Job]:
@@ -139,14 +144,6 @@ def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str,
         else:
             jobs.append(_lone(item, narrowed))
     return [*(work.job(narrowed) for narrowed, work in passes.items()), *jobs]
-
-
-def group_job(members: Sequence[Item], relation: str, keys: Sequence[str]) -> Job:
-    """One GROUP BY for all checks that look at the same groups."""
-    work = _Pass()
-    for item in members:
-        work.add(item.index, item.kind.judge_groups(item.check))
-    return work.job(f"({grouped(relation, keys)})")
 
 
 def grouped(relation: str, keys: Sequence[str]) -> str:
@@ -185,18 +182,17 @@ def tolerant(check: Check) -> bool:
 
 
 def sampled(check: Check, table: str) -> str:
-    """The relation, or the part of it that is looked at."""
-    if not check.sample:
-        return table
-    size = f"{check.sample * 100}%" if 0 < check.sample < 1 else f"{int(check.sample)} ROWS"
-    method = "bernoulli" if 0 < check.sample < 1 else "reservoir"
-    return f"(SELECT * FROM {table} USING SAMPLE {method}({size}) REPEATABLE ({_SEED}))"
+    """The relation that the condition of a check is counted in: the whole, unless it takes a sample."""
+    return looked_at(check, table) if check.sample else table
 
 
 def looked_at(check: Check, table: str) -> str:
     """The rows of a relation that a check looks at."""
-    relation = sampled(check, table)
-    return f"(SELECT * FROM {relation} WHERE {check.where})" if check.where else relation
+    relation = f"(SELECT * FROM {table} WHERE {check.where})" if check.where else table
+    if not check.sample:
+        return relation
+    part = f"bernoulli({check.sample * 100}%)" if check.sample < 1 else f"reservoir({int(check.sample)} ROWS)"
+    return f"(SELECT * FROM {relation} USING SAMPLE {part} REPEATABLE ({_SEED}))"
 
 
 def judge(item: Item, values: Sequence[Any]) -> tuple[Outcome, int | None]:
@@ -208,12 +204,26 @@ def judge(item: Item, values: Sequence[Any]) -> tuple[Outcome, int | None]:
 
 
 def bad_rows_sql(check: Check, kind: ModuleType, table: str) -> str:
-    """A SELECT of the rows that break a check; empty when its kind cannot say which."""
+    """A SELECT of the rows that break a check; of one that has no rows to show, of what it measures."""
+    relation = looked_at(check, table)
     if hasattr(kind, "bad_row"):
-        return f"SELECT * FROM {looked_at(check, table)} WHERE {kind.bad_row(check)}"
-    return str(kind.bad_rows(check, looked_at(check, table))) if hasattr(kind, "bad_rows") else ""
+        return f"SELECT * FROM {relation} WHERE {kind.bad_row(check)}"
+    if hasattr(kind, "bad_rows"):
+        return str(kind.bad_rows(check, relation))
+    if hasattr(kind, "judge_schema"):
+        return f"SELECT * FROM {relation} LIMIT 0"
+    if hasattr(kind, "aggregates"):
+        return f"SELECT {', '.join(kind.aggregates(check))} FROM {relation}"
+    if hasattr(kind, "group_by"):
+        return f"SELECT {', '.join(kind.judge_groups(check))} FROM ({grouped(relation, kind.group_by(check))})"
+    return str(kind.query(check, relation, table) if has_before(kind) else kind.query(check, relation))
 
 
-def at(now: str) -> Callable[[str], str]:
-    """Puts the moment of the run into SQL."""
-    return lambda sql: sql.replace(NOW, f"TIMESTAMP '{now}'")
+def has_before(kind: ModuleType) -> bool:
+    """Whether a kind compares with the version that is published."""
+    return bool(getattr(kind, "before", False))
+
+
+def at(sql: str, now: datetime) -> str:
+    """The SQL of a kind of check with the moment of the run in it."""
+    return sql.replace(NOW, f"TIMESTAMP '{now}'")

@@ -8,8 +8,9 @@ from typing import Any
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
 from wherry.run.check_plan import Item, grouped, looked_at
+from wherry.run.check_state import group_parts
 
-#: Index of a check -> its values over the groups concerned, as they are now and as they were.
+#: Index of a check -> what is kept of it, over the groups concerned: as they are now and as they were.
 Found = dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]]
 
 
@@ -28,7 +29,7 @@ def slice_groups(
         sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
     for (_, keys), members in sets.items():
         if change.nothing:
-            zeros = {i.index: (0,) * len(i.kind.judge_groups(i.check)) for i in members}
+            zeros = {item.index: (0,) * len(group_parts(item)) for item in members}
             yield {index: (none, none) for index, none in zeros.items()}
             continue
         try:
@@ -62,15 +63,16 @@ def _changed(
         same = " AND ".join(f"__stay.{k} {'IS NOT DISTINCT FROM' if nulls else '='} __moved.{k}" for k in named)
         projected = ", ".join(f"{key} AS {k}" for key, k in zip(keys, named, strict=True))
         stay = f"(SELECT {projected} FROM {looked_at(check, change.rows_that_stayed(table))})"
+        own = ", ".join(f"__stay.{k}" for k in named)
         stayed = (
-            f"SELECT {', '.join(f'__stay.{k}' for k in named)}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
+            f"SELECT {own}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
             f"SEMI JOIN {moved} AS __moved ON {same} GROUP BY ALL"
         )
         groups = (
             f"SELECT {shown}, sum(newer)::BIGINT AS newer, sum(older)::BIGINT AS older "
             f"FROM (FROM {moved} UNION ALL {stayed}) GROUP BY {shown}"
         )
-        wanted = [each for item in members for each in item.kind.judge_groups(item.check)]
+        wanted = [part for item in members for part in group_parts(item)]
         sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("newer", "older")]
         numbered = ", ".join(f"{each} AS v{number}" for number, each in enumerate(wanted))
         sql = (
@@ -83,8 +85,8 @@ def _changed(
     found: Found = {}
     start = 0
     for item in members:
-        width = len(item.kind.judge_groups(item.check))
+        width = len(group_parts(item))
         now, then = row[start : start + width], row[len(wanted) + start : len(wanted) + start + width]
-        found[item.index] = tuple(v or 0 for v in now), tuple(v or 0 for v in then)
+        found[item.index] = now, then
         start += width
     return found

@@ -10,9 +10,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from wherry.checks import NOW
 from wherry.model.asset import Check
 from wherry.plan.recipe import checks_hash, digest
+from wherry.ports import NOW
 from wherry.quoting import text
 from wherry.run.check_plan import Item, row_counts
 
@@ -33,6 +33,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_SPREAD, ("count({x})", "avg({x})", "var_pop({x})")),
 }
 _CALL = re.compile(rf"\b({'|'.join(_PARTS)})\s*\(", re.IGNORECASE)
+_ADDITIVE = re.compile(r"\b(?:count|sum)\s*\((?!\s*distinct\b)", re.IGNORECASE)
+_FILTER = re.compile(r"\s*filter\s*\(", re.IGNORECASE)
 _MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
 
 
@@ -82,14 +84,55 @@ def measured(item: Item) -> tuple[str, ...]:
 
 
 def by_slices(item: Item, table: str) -> bool:
-    """Whether a check of rows or groups may be decided from slices: its kind says so, and it reads no more than that
-    and tables whose version is known."""
+    """Whether bad rows of a check may be counted slice by slice: its kind says so, and it reads no more than those and
+    tables whose version is known."""
     check = item.check
-    if check.sample or item.face not in ("rows", "groups") or not getattr(item.kind, "decomposes", False):
+    if check.sample or item.face != "rows" or not getattr(item.kind, "decomposes", False):
         return False
     own = table.lower() in (each.lower() for each in check.needs)
     texts = [check.where, *(str(value) for value in check.arguments.values() if isinstance(value, str))]
     return not own and not any(_UNSTEADY.search(each) for each in texts)
+
+
+def group_parts(item: Item) -> tuple[str, ...]:
+    """What is kept of a check of groups: counts and sums over them, which groups that came and went add to and take
+    from; none when its values are not made of such."""
+    check = item.check
+    keys = () if item.face != "groups" else item.kind.group_by(check)
+    if not keys or check.sample or _UNSTEADY.search(f"{check.where} {' '.join(keys)}"):
+        return ()
+    calls = [_group_calls(expression) for expression in item.kind.judge_groups(check)]
+    return tuple(f"coalesce({call}, 0)::HUGEINT" for each in calls for _, _, call in each)
+
+
+def group_values_sql(item: Item, parts: Sequence[Any]) -> str:
+    """A SELECT, without a table, of the values that a check of groups judges."""
+    left = iter(parts)
+    written = []
+    for expression in item.kind.judge_groups(item.check):
+        sql, end = "", 0
+        for start, stop, call in _group_calls(expression):
+            value = next(left)
+            # A sum of no groups is null.
+            known = "NULL" if not value and call.lower().startswith("sum") else _literal(value)
+            sql, end = sql + expression[end:start] + known, stop
+        written.append(sql + expression[end:])
+    return f"SELECT {', '.join(written)}"
+
+
+def _group_calls(expression: str) -> list[tuple[int, int, str]]:
+    """Counts and sums in an expression over groups: from, to, text; their FILTER with them."""
+    found = []
+    at = 0
+    while match := _ADDITIVE.search(expression, at):
+        end = _closing(expression, match.end()) + 1
+        if not end:
+            return []
+        if narrowed := _FILTER.match(expression, end):
+            end = _closing(expression, narrowed.end()) + 1
+        found.append((match.start(), end, expression[match.start() : end]))
+        at = end
+    return found
 
 
 def values_sql(item: Item, parts: Sequence[Any]) -> str:

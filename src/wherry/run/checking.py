@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from types import ModuleType
@@ -35,6 +35,9 @@ _SLICE = 0.5
 _SPARSE = 64
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
+#: Gives the module of a kind of check. Raises what there is to say when there is none.
+Find = Callable[[str], ModuleType]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -43,7 +46,7 @@ class Subject:
     name: str
     #: What stands after FROM.
     relation: str
-    find: Callable[[str], ModuleType] = built_in
+    find: Find = built_in
     #: The moment of the run, UTC.
     now: datetime = datetime(2000, 1, 1)
     #: The version that is published, after FROM; None: none is.
@@ -73,9 +76,22 @@ class Checked:
     kept: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-def run_checks(cursor: DuckDB, table: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
-    """The verdict of each check of a table whose rows are all looked at."""
-    return check_table(cursor, checks, Subject(name=table, relation=full_name(table))).results
+def run_checks(
+    cursor: DuckDB,
+    table: str,
+    checks: Sequence[Check],
+    *,
+    find: Find = built_in,
+    now: datetime | None = None,
+    before: str | None = None,
+) -> tuple[CheckResult, ...]:
+    """The verdict of each check of a table whose rows are all looked at.
+
+    ``now`` is the moment of the run, in UTC; ``before`` a relation of the version published before, if there is one.
+    """
+    moment = now or datetime.now(UTC).replace(tzinfo=None)
+    subject = Subject(name=table, relation=full_name(table), find=find, now=moment, before=before)
+    return check_table(cursor, checks, subject).results
 
 
 def check_table(cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> Checked:
@@ -94,17 +110,16 @@ class _Checking:
         self.errors: dict[int, str] = {}
         self.how: dict[int, Literal["slice", "metadata"]] = {}
         self._types: dict[str, str] | None = None
-        self._at = check_plan.at(str(subject.now))
 
     def go(self) -> Checked:
         for index, check in enumerate(self.checks):
             with self._told(index):
                 self.items.append(Item(index=index, check=check, kind=self.subject.find(check.kind)))
         self._schema()
-        if self.subject.kept is not None and self.subject.change is not None:
-            self._slices(self.subject.kept, self.subject.change)
         if self.subject.facts is not None:
             self._metadata(self.subject.facts)
+        if self.subject.kept is not None and self.subject.change is not None:
+            self._slices(self.subject.kept, self.subject.change)
         if self.subject.large:
             self._bitmaps()
         self._whole()
@@ -127,6 +142,9 @@ class _Checking:
             self._columns = self.cursor.schema(f"FROM {self.subject.relation}")
             self._types = {column.lower(): kind for column, kind in self._columns}
         return self._types
+
+    def _at(self, sql: str) -> str:
+        return check_plan.at(sql, self.subject.now)
 
     def _execute(self, sql: str) -> tuple[Any, ...]:
         rows = self.cursor.execute(self._at(sql))
@@ -184,8 +202,9 @@ class _Checking:
             column = facts.columns.get(item.check.column.lower()) if facts is not None else None
             if facts is None or column is None or not column.bounded or column.nulls is None or item.check.where:
                 continue
-            plain = item.check.kind == "unique" and keys == (name(item.check.column),) and not item.check.sample
-            if not plain or self.types.get(item.check.column.lower()) not in _WHOLE:
+            parts = check_state.group_parts(item)
+            plain = item.check.kind == "unique" and keys == (name(item.check.column),)
+            if not plain or not parts or self.types.get(item.check.column.lower()) not in _WHOLE:
                 continue
             if column.high - column.low >= _SPARSE * facts.rows or column.high - column.low >= 2**31:
                 continue
@@ -195,16 +214,20 @@ class _Checking:
                 f"FROM {self.subject.relation}"
             )
             if self._try(sql) == (filled, filled):
-                aggregates = ", ".join(item.kind.judge_groups(item.check))
-                one = self._execute(f"SELECT {aggregates} FROM (SELECT {column.low} AS k1, 1::BIGINT AS copies)")
-                empty = f"(SELECT NULL AS k1, {column.nulls}::BIGINT AS copies WHERE {column.nulls} > 0)"
-                none = self._execute(f"SELECT {aggregates} FROM {empty}")
-                self.values[item.index] = tuple((a or 0) * filled + (b or 0) for a, b in zip(one, none, strict=True))
+                # Groups of one row, and one of the nulls.
+                counted = ", ".join(parts)
+                one = self._execute(f"SELECT {counted} FROM (SELECT {column.low} AS k1, 1::BIGINT AS copies)")
+                empty = f"(SELECT NULL::BIGINT AS k1, {column.nulls}::BIGINT AS copies WHERE {column.nulls} > 0)"
+                none = self._execute(f"SELECT {counted} FROM {empty}")
+                known = tuple(a * filled + b for a, b in zip(one, none, strict=True))
+                values = self._try(check_state.group_values_sql(item, known))
+                if values is not None:
+                    self.values[item.index], self.parts[item.index] = values, known
 
     def _whole(self) -> None:
         """Look at all rows."""
         for item in self._open("query"):
-            if not getattr(item.kind, "before", False):
+            if not check_plan.has_before(item.kind):
                 continue
             with self._told(item.index):
                 relation = check_plan.looked_at(item.check, self.subject.relation)
@@ -214,7 +237,11 @@ class _Checking:
             with self._told(item.index):
                 check_plan.plan_checks([item], self.subject.relation)
                 sound.append(item)
-        further = {item.index: check_state.measured(item) for item in sound} if self.subject.identities else {}
+        further: dict[int, tuple[str, ...]] = {}
+        if self.subject.identities:
+            # What rows count is kept as it is.
+            kept = [item for item in sound if item.face in ("aggregate", "groups")]
+            further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
         for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
             self._carry_out(job)
@@ -267,14 +294,17 @@ class _Checking:
         items = [item for item in self._open(*check_plan.FACES) if item.index in known]
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         self._slice_rows([item for item in items if item.index in passed], known, change, passed)
-        sliced = [item for item in items if check_state.by_slices(item, self.subject.name)]
-        self._slice_rows([item for item in sliced if item.face == "rows"], known, change, {})
-        for found in slice_groups(
-            self.cursor, [i for i in sliced if i.face == "groups"], self.subject.lake, change, self._at
-        ):
-            for index, (new, old) in found.items():
-                values = tuple(None if v is None else v - o + n for v, o, n in zip(known[index], old, new, strict=True))
-                self.values[index], self.how[index] = values, "slice"
+        rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
+        self._slice_rows(rows_too, known, change, {})
+        groups = [item for item in items if check_state.group_parts(item)]
+        for found in slice_groups(self.cursor, groups, self.subject.lake, change, self._at):
+            for item in (each for each in groups if each.index in found):
+                new, old = found[item.index]
+                parts = tuple(v - o + n for v, o, n in zip(known[item.index], old, new, strict=True))
+                values = self._try(check_state.group_values_sql(item, parts))
+                if values is not None:
+                    self.values[item.index], self.parts[item.index] = values, parts
+                    self.how[item.index] = "slice"
 
     def _slice_rows(
         self,
@@ -342,9 +372,11 @@ class _Checking:
             values = self.parts.get(item.index, self.values.get(item.index))
             if item.index in self.errors or values is None or not check_state.keepable(values):
                 continue
-            aggregate = item.face == "aggregate"
-            slices = check_state.measured(item) or check_state.by_slices(item, self.subject.name)
-            if slices and (not aggregate or item.index in self.parts):
+            if item.face in ("aggregate", "groups"):
+                sliced = item.index in self.parts
+            else:
+                sliced = bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
+            if sliced:
                 kept[self.subject.identities[item.index]] = values
         return kept
 
@@ -376,8 +408,8 @@ def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
     return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
 
 
-def bad_rows_sql(check: Check, table: str, find: Callable[[str], ModuleType] = built_in) -> str:
-    """A SELECT of the rows of a table that break a check; empty when its kind cannot say which."""
+def bad_rows_sql(check: Check, table: str, find: Find = built_in) -> str:
+    """A SELECT of the rows of a table that break a check; of one that has no rows to show, of what it measures."""
     return check_plan.bad_rows_sql(check, find(check.kind), full_name(table))
 
 
