@@ -34,6 +34,8 @@ class Built:
     checked: bool = True
     #: Hash of the checks that were run on it.
     checks: str = ""
+    #: What its checks found, so that after the next build only new rows need be looked at; None: nothing is kept.
+    kept: Mapping[str, Any] | None = None
     #: A load that was cut off: rows and cursor are right but not yet the whole.
     partial: bool = False
     #: Whether these rows are on the branch of an unfinished run only.

@@ -44,6 +44,8 @@ class CheckResult:
     how: Literal["table", "slice", "metadata"] = "table"
     #: Rows that went to the table of rejected rows for it.
     quarantined: int = 0
+    #: Whether it was asked of what was published already: it blocks nothing.
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -370,7 +370,12 @@ class _Checking:
         kept: dict[str, tuple[Any, ...]] = {}
         for item in self.items if self.subject.identities else ():
             values = self.parts.get(item.index, self.values.get(item.index))
-            if item.index in self.errors or values is None or not check_state.keepable(values):
+            if (
+                not self.subject.identities[item.index]
+                or item.index in self.errors
+                or values is None
+                or not check_state.keepable(values)
+            ):
                 continue
             if item.face in ("aggregate", "groups"):
                 sliced = item.index in self.parts

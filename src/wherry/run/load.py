@@ -15,6 +15,7 @@ from wherry.ports import Batch, Source, TableRequest
 from wherry.quoting import full_name, name
 from wherry.run.evolve import evolve
 from wherry.run.layout import declare_order, partitioned_by
+from wherry.run.quarantine import rejected_name, taken_back
 from wherry.run.record import from_state, to_state
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
@@ -65,7 +66,10 @@ def load(
     if built is None or built is loading.before:
         return None
     if written.anew:
-        take_place(session, (written.rows, loading.asset.name), (written.rejects, loading.asset.name + REJECTS))
+        table = loading.asset.name
+        old = (rejected_name(written.rows), rejected_name(table))
+        take_place(session, (written.rows, table), (written.rejects, table + REJECTS), old)
+        session.built(rejected_name(table))
     session.built(loading.asset.name)
     session.built(loading.asset.name + REJECTS)
     return replace(loading.built, cursor=built.cursor), rejected
@@ -120,6 +124,8 @@ def _commit_batch(
                 if batch.replaces is not None and not create:
                     column, value = batch.replaces
                     cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
+                    for sql, values in taken_back(session, asset.name, f"t.{name(column)} = $value", {"value": value}):
+                        cursor.execute(sql, values)
                 try:
                     cursor.execute(f"INSERT INTO {target} BY NAME {select}")
                 except Exception:

@@ -10,6 +10,7 @@ from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import AssetResult, CheckResult
 from wherry.run.checking import run_sql_check
 from wherry.run.load import REJECTS
+from wherry.run.quarantine import REJECTED
 from wherry.run.record import from_state
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def publishable(
     while behind := {key: name for key, asset in passed.items() if (name := _behind(asset, own, passed))}:
         for key, name in behind.items():
             held[passed.pop(key).name] = f"{name} is not published"
-    names = [*passed, *(key + REJECTS for key in passed if key + REJECTS in own)]
+    names = [*passed, *(key + end for key in passed for end in (REJECTS, REJECTED) if key + end in own)]
     if only is None:
         names.extend(k for k, p in own.items() if p.kind == "dropped" and k not in graph.assets and k not in names)
     return names, held
