@@ -34,6 +34,8 @@ def to_state(built: Built) -> dict[str, Any]:
         state["cursor"] = dict(built.cursor)
     if built.kept is not None:
         state["kept"] = dict(built.kept)
+    if built.unlike:
+        state["unlike"] = dict(built.unlike)
     if built.partial:
         state["partial"] = True
     return state
