@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
 
@@ -266,20 +267,27 @@ class _Checking:
             if kept:
                 self.parts[index] = tuple(row[at] for at in kept)
 
-    def _few(self, items: Iterable[Item]) -> tuple[frozenset[str], dict[int, str]]:
-        """Columns of few values, and the checks that read such a column alone."""
-        rows = [item for item in items if item.face == "row" and item.check.column]
-        if not self.subject.large or not self.subject.file or not rows:
-            return frozenset(), {}
+    @cached_property
+    def _few_columns(self) -> frozenset[str]:
+        """Columns (lower case) of few values, as far as one file shows."""
+        if not self.subject.large or not self.subject.file:
+            return frozenset()
         sql = (
             "SELECT path_in_schema, sum(total_compressed_size) / sum(num_values), "
             "bool_and(dictionary_page_offset IS NOT NULL) "
             f"FROM parquet_metadata({text(self.subject.file)}) GROUP BY ALL"
         )
         stored = self.cursor.execute(sql)
-        few = frozenset(str(column).lower() for column, size, worded in stored if worded and size <= _FEW_BYTES)
-        alone = {i.index: i.check.column.lower() for i in rows if i.check.column.lower() in few and self._reads_one(i)}
-        return few, alone
+        return frozenset(str(column).lower() for column, size, worded in stored if worded and size <= _FEW_BYTES)
+
+    def _few(self, items: Iterable[Item]) -> tuple[frozenset[str], dict[int, str]]:
+        """Columns of few values, and the checks that read such a column alone."""
+        rows = [item for item in items if item.face == "row" and item.check.column.lower() in self._few_columns]
+        return self._few_columns, {i.index: i.check.column.lower() for i in rows if self._reads_one(i)}
+
+    def _few_groups(self, item: Item) -> bool:
+        """Whether all groups of a table are counted faster than some are looked up."""
+        return all(key.strip('"').lower() in self._few_columns for key in item.kind.group_by(item.check))
 
     def _slices(self, kept: Kept, change: Change) -> None:
         """Look at the rows that came and went, and add that to what was found before."""
@@ -296,7 +304,7 @@ class _Checking:
         self._slice_rows([item for item in items if item.index in passed], known, change, passed)
         rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
         self._slice_rows(rows_too, known, change, {})
-        groups = [item for item in items if check_state.group_parts(item)]
+        groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
         for found in slice_groups(self.cursor, groups, self.subject.lake, change, self._at):
             for item in (each for each in groups if each.index in found):
                 new, old = found[item.index]
