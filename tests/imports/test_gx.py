@@ -48,7 +48,8 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
     engine = DuckDB(folder=folder, scratch=folder)
     engine.execute("CREATE SCHEMA s")
     engine.execute(
-        "CREATE TABLE s.t AS SELECT * FROM (VALUES (1, 2, 'a1', 'x', DATE '2026-01-01'), (2, 2, 'b2', 'y', DATE '2026-01-02'),"
+        "CREATE TABLE s.t AS SELECT * FROM (VALUES "
+        "(1, 2, 'a1', 'x', DATE '2026-01-01'), (2, 2, 'b2', 'y', DATE '2026-01-02'), "
         "(3, 4, 'c3', 'x', NULL), (4, NULL, NULL, 'z', DATE '2026-01-04')) AS v (id, n, code, kind, day)"
     )
     engine.execute("CREATE TABLE s.o AS SELECT 1 AS id FROM range(4)")
@@ -119,10 +120,11 @@ BOTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("expect_column_most_common_value_to_be_in_set", {"column": "id", "value_set": [1], "ties_okay": True},
      {"column": "id", "value_set": [1]}),
     ("expect_column_kl_divergence_to_be_less_than",
-     {"column": "kind", "partition_object": {"values": ["x", "y", "z"], "weights": [0.5, 0.25, 0.25]}, "threshold": 0.001},
+     {"column": "kind", "partition_object": {"values": ["x", "y", "z"], "weights": [2, 1, 1]}, "threshold": 0.001},
      {"column": "kind", "partition_object": {"values": ["x", "y"], "weights": [0.5, 0.5]}, "threshold": 1}),
     ("expect_column_kl_divergence_to_be_less_than",
-     {"column": "id", "partition_object": {"bins": [0, 2.5], "weights": [0.5], "tail_weights": [0, 0.5]}, "threshold": 0.001},
+     {"column": "id", "threshold": 1, "partition_object":
+      {"bins": [0, 2.5], "weights": [0.5], "tail_weights": [0, 0.5]}},
      {"column": "id", "partition_object": {"bins": [0, 2.5], "weights": [1]}, "threshold": 0.001}),
     ("expect_column_chisquare_test_p_value_to_be_greater_than",
      {"column": "kind", "partition_object": {"values": ["x", "y", "z"], "weights": [0.5, 0.25, 0.25]}, "p": 0.05},
@@ -267,7 +269,7 @@ def test_what_is_not_imported_is_told_with_its_place() -> None:
     (imported,) = gx.read(SUITE, "checks/orders.json")
     assert [(check.text, check.line, check.severity, check.about) for check in imported.checks] == [
         ("expect_column_values_to_not_be_null()", 4, "warn", "agreed with\nsales"),
-        ("expect_column_values_to_be_unique()", 15, "error", "the key"),
+        ("expect_column_values_to_be_unique()", 16, "error", "the key"),
     ]
     told = [(finding.line, finding.message.partition(" is not imported: ")[2]) for finding in imported.findings]
     assert told == [
