@@ -73,7 +73,7 @@ def _median(given: Given) -> Draft:
 def _quantiles(given: Given) -> Draft:
     ranges = given["quantile_ranges"]
     arguments = {"quantiles": list(ranges["quantiles"]), "bounds": [list(each) for each in ranges["value_ranges"]]}
-    return Draft(kind="quantile", column=_column(given), arguments={**arguments, "discrete": True}, counts=False)
+    return Draft(kind="quantile", column=_column(given), arguments={**arguments, "between": "nearest"}, counts=False)
 
 
 def _values(given: Given, key: str = "value_set") -> list[Any]:
@@ -230,7 +230,7 @@ def _within_record(given: Given) -> Draft:
         pairs = [(a, b) for index, a in enumerate(columns) for b in columns[index + 1 :]]
         differ = " AND ".join(f"{name(a)} != {name(b)}" for a, b in pairs) or "true"
         return Draft(kind="condition", arguments={"sql": f"{whole} OR ({differ})"}, ignores=ignores)
-    return Draft(kind="distinct_in_row", columns=columns, ignores=ignores)
+    return Draft(kind="distinct_in_row", columns=columns, arguments={"nulls": "same"}, ignores=ignores)
 
 
 def _sum(given: Given) -> Draft:
