@@ -1,8 +1,8 @@
 """``median between 1 and 5``, ``quantile(0.95) < 10``: an exact quantile keeps the bounds; nulls do not count.
 
 Between two values it is interpolated; ``between: lower`` takes the lower one, ``between: nearest`` the nearer, and of
-two as near the one at an even place (from 0). Several ``quantiles`` may be given with a list of ``bounds`` (pairs of low
-and high, either null) for each.
+two as near the one at an even place (from 0). Several ``quantiles`` may be given with a list of ``bounds`` for each,
+pairs of low and high of which either may be null.
 """
 
 from collections.abc import Mapping

@@ -130,6 +130,7 @@ _LIKE: dict[str, Reader] = {**_PATTERNS, "ignore_case": _yes}
 _COLUMNS: dict[str, Reader] = {"columns": _names}
 _OTHER: dict[str, Reader] = {"table": _table, "there": _text}
 _BETWEEN = _one_of("interpolate", "lower", "nearest")
+_TIES = _one_of("all", "any", "none")
 _PER: dict[str, Reader] = {"per": _names}
 
 
@@ -184,7 +185,9 @@ KINDS: dict[str, Kind] = {
     "condition": _table_kind({"sql": _text}, ("sql",)),
     "complete": _table_kind(_COLUMNS, least=1),
     "columns_compare": _table_kind({**_COLUMNS, **_NULLS, "operator": _OPERATOR}, ("operator",), least=2),
-    "columns_sum": _table_kind({**_COLUMNS, "total": _plain, "nulls": _one_of("pass", "zero")}, ("total",), least=1),
+    "columns_sum": _table_kind(
+        {**_COLUMNS, "total": _plain, "nulls": _one_of("pass", "zero", "fail")}, ("total",), least=1
+    ),
     "pairs_in": _table_kind({**_COLUMNS, **_NULLS, "values": _combinations}, ("values",), least=1),
     "distinct_in_row": _table_kind({**_COLUMNS, "nulls": _one_of("pass", "same")}, least=2),
     "unique": _table_kind({"columns": _names, "nulls": _one_of("pass", "same", "count")}, ("columns",)),
@@ -214,7 +217,9 @@ KINDS: dict[str, Kind] = {
     "values_same": Kind(
         {**_OTHER, "column": _text, "how": _one_of("equal", "in", "cover")}, (("table",), ("column",)), finds_rows=False
     ),
-    "most_common_in": Kind({"values": _values, "ties": _one_of("any", "all")}, (("values",),), finds_rows=False),
+    "most_common_in": Kind(
+        {"values": _values, "ties": _one_of("all", "any", "none")}, (("values",),), finds_rows=False
+    ),
     "distribution": _measuring(
         {
             **_OTHER,
