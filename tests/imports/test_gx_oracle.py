@@ -16,7 +16,8 @@ from wherry.engines.duckdb import DuckDB
 from wherry.imports import gx
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult
-from wherry.run.checking import at, bad_rows_sql, run_checks
+from wherry.quoting import NOW as MOMENT
+from wherry.run.checking import bad_rows_sql, run_checks
 
 GX = REFERENCE / "oracles" / "gx"
 NOW = datetime(2026, 1, 10, 12)
@@ -148,7 +149,8 @@ def compare(db: DuckDB, case: Case) -> list[str]:
     lists = ("unexpected_list", "unexpected_index_list", "partial_unexpected_list")
     if not any(key in stated for key in lists):
         return different
-    columns, rows = db.rows(f"SELECT * FROM ({at(bad_rows_sql(check, 's.t'), NOW)}) ORDER BY pk_index")
+    select = bad_rows_sql(check, "s.t").replace(MOMENT, f"TIMESTAMP '{NOW}'")
+    columns, rows = db.rows(f"SELECT * FROM ({select}) ORDER BY pk_index")
     bad = [{name: plain(value) for name, value in zip(columns, row, strict=True)} for row in rows]
     for key in lists:
         if key in stated:
