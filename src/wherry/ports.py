@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wherry.model.finding import Finding
+from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check for the moment of the run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 #: Arrow schema of a batch's rejects, in this order: the file, table or request they came from; the line (1-based) or
 #: position, null when unknown; the reason; the row as text.
 REJECT_COLUMNS = ("file", "line", "reason", "row")
-
-
-#: Stands in the SQL of a kind of check for the moment of the run, a TIMESTAMP in UTC.
-NOW = "$wherry_now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,9 @@
 import sys
 
 import great_expectations as gx
+import great_expectations.expectations as e
 import pandas as pd
 from suite import SUITE
-
-import great_expectations.expectations as e
 
 _, *files = sys.argv[1:]
 frame = pd.concat([pd.read_parquet(file) for file in files]) if len(files) > 1 else pd.read_parquet(files[0])

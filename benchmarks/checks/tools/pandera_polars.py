@@ -31,7 +31,7 @@ def made(kind: str, column: str, given: tuple) -> pa.Check:
 
 for kind, column, given in SUITE:
     if kind == "rows":
-        table.append(pa.Check(lambda d: d.lazyframe.select(pl.len().is_between(*given))))
+        table.append(pa.Check(lambda d, given=given: d.lazyframe.select(pl.len().is_between(*given))))
     elif kind == "after":
         table.append(pa.Check(lambda d: d.lazyframe.select(pl.col("updated_at") > pl.col("created_at"))))
     else:

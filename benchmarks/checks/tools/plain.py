@@ -19,10 +19,10 @@ if form == "one":
         elif kind == "unique":
             parts.append(f"count({column}) - count(DISTINCT {column})")
         else:
-            parts.append(f"count(*) FILTER (WHERE customer_id IS NOT NULL AND c.id IS NULL)")
+            parts.append("count(*) FILTER (WHERE customer_id IS NOT NULL AND c.id IS NULL)")
     joined = f"{table} AS t LEFT JOIN (SELECT id FROM read_parquet('{customers}')) AS c ON c.id = t.customer_id"
     sql = ", ".join(parts)
-    for column in "id code".split():
+    for column in ["id", "code"]:
         sql = sql.replace(f"({column} ", f"(t.{column} ").replace(f"{column})", f"t.{column})")
     sql = sql.replace("WHERE id ", "WHERE t.id ").replace("c.t.id", "c.id").replace("(id ", "(t.id ")
     print(len(connection.execute(f"SELECT {sql} FROM {joined}").fetchall()[0]))

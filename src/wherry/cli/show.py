@@ -140,6 +140,12 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
         notes += [f"[{', '.join(column['checks'])}]"] if column["checks"] else []
         notes += [column["about"]] if column["about"] else []
         click.echo(f"    {column['name']:<{width}}  {column['type']:<14}  {'  '.join(notes)}".rstrip())
+    for check in told.get("last_run", {}).get("checks", ()):
+        if check["state"] != "passed" or check["observed"] is not None:
+            what = f"{check['column']}: {check['check']}" if check["column"] else check["check"]
+            found = check["error"] or check["why"] or (counted(check["failing"], "bad row") if check["failing"] else "")
+            seen = f"found {check['observed']}" if check["observed"] is not None and not found else ""
+            click.echo(f"  {check['state']}  {what}  {found or seen}"[:160].rstrip())
     for commit in told["commits"]:
         click.echo(
             f"  {click.style(commit['id'], fg='yellow')}  {commit['at'][:19].replace('T', ' ')}  {commit['message']}"
@@ -148,14 +154,14 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
 
 
 def _last(run: Run, result: AssetResult) -> dict[str, Any]:
+    from wherry.cli.run import verdict
+
     return {
         "run": run.id,
         "at": run.ended_at,
         "state": result.state,
         "reason": result.reason,
-        "checks": [
-            {"check": c.check, "column": c.column, "state": c.state, "failing": c.failing} for c in result.checks
-        ],
+        "checks": [verdict(each) for each in result.checks],
     }
 
 
@@ -170,8 +176,8 @@ def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: in
         click.echo(f"No check of {asset.name} failed in its last run.")
     for answer in answers:
         what = f"{answer['column']}: {answer['check']}" if answer["column"] else answer["check"]
-        shown = f", the first {limit}" if answer["failing"] > limit else ""
-        found = answer["error"] or counted(answer["failing"], "bad row") + shown
+        shown = f", the first {len(answer['rows'])}" if answer["failing"] > len(answer["rows"]) > 0 else ""
+        found = answer["error"] or answer["why"] or counted(answer["failing"], "bad row") + shown
         click.echo(click.style(f"{what}  {found}", bold=True))
         for row in answer["rows"]:
             click.echo(

@@ -91,6 +91,8 @@ class Check:
     quarantine: bool = False
     #: The columns it is about, when they are several; ``column`` is empty then.
     columns: tuple[str, ...] = ()
+    #: What its author noted of it.
+    about: str = ""
     file: str = ""
     line: int = 0
 

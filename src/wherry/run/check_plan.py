@@ -10,8 +10,7 @@ from typing import Any
 
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
-from wherry.ports import NOW
-from wherry.quoting import name
+from wherry.quoting import NOW, name
 
 #: Aggregates of one statement. Beyond, DuckDB's plan of it grows faster than what a further pass costs.
 PASS = 400

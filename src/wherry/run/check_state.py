@@ -12,8 +12,7 @@ from typing import Any
 
 from wherry.model.asset import Check
 from wherry.plan.recipe import checks_hash, digest
-from wherry.ports import NOW
-from wherry.quoting import text
+from wherry.quoting import NOW, text
 from wherry.run.check_plan import Item, row_counts
 
 #: Words in a condition whose answer changes by itself, or which reads more than the row.

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from wherry import quoting
 from wherry.errors import ProjectError
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
@@ -71,18 +72,30 @@ class _Checks:
         read += check.needs
         try:
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
-        except (ValueError, LookupError) as error:  # an argument that the kind does not understand
-            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {error}", "")
-            return
         except ProjectError as error:
             yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
             return
-        if problem := self._problem(at(sql, datetime(2000, 1, 1)), read, functions):
+        except Exception as error:  # an argument that the kind does not understand, or a kind of the project's own
+            why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {why}", "")
+            return
+        moment = datetime(2000, 1, 1)
+        problem = self._problem(at(sql, moment), read, functions)
+        kind = find_check(check.kind, self.folder)
+        if not problem and asset.bound and hasattr(kind, "bad_row"):
+            # A bound of the wrong type binds; it is refused when it meets a row.
+            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in asset.columns)
+            condition = f"({check.where}) AND ({kind.bad_row(check)})" if check.where else kind.bad_row(check)
+            row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
+            problem = self._problem(at(row, moment), read, functions, run=True)
+        if problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
 
-    def _problem(self, sql: str, read: Sequence[str], functions: Sequence[str]) -> Mapping[str, Any]:
-        """Why ``sql`` does not bind; empty when it does, or when what it reads is not known."""
+    def _problem(
+        self, sql: str, read: Sequence[str], functions: Sequence[str], *, run: bool = False
+    ) -> Mapping[str, Any]:
+        """Why ``sql`` does not bind, or (``run``) run; empty when it does, or when what it reads is not known."""
         if not all(name in self.graph and self.graph[name].bound for name in read):
             return {}
         tables = [self.graph[name] for name in read]
@@ -90,18 +103,18 @@ class _Checks:
         key = "check:" + digest(sql, columns, *(self.graph.functions[function].meaning for function in functions))
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
-            stored = self._bind(sql, tables, functions)
+            stored = self._bind(sql, tables, functions, run=run)
             self.cache.put(key, stored)
         return stored
 
-    def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str]) -> Mapping[str, Any]:
+    def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str], *, run: bool) -> Mapping[str, Any]:
         self._binder = self._binder or Binder(self.folder)
         try:
             for table in tables:
                 self._binder.table(table)
             for function in functions:
                 self._binder.function(function, self.graph.functions[function].text)
-            self._binder.columns(sql)
+            self._binder.columns(sql, describe=not run)
         except BindError as error:
             there = ", ".join(dict.fromkeys(column.name for table in tables for column in table.columns))
             hint = error.hint or (f"There are: {there}." if error.name else "")
