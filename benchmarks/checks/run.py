@@ -2,8 +2,8 @@
 
     python benchmarks/checks/run.py [ROWS...] [--only ours,one,fifty,pandera,pointblank,soda,dbt,gx]
 
-Every tool runs in a process of its own over the same Parquet files (wherry: over the same rows as a table of a lake),
-start included. Prints wall and CPU seconds, peak memory and the ratio of CPU seconds to those of wherry; then what a
+Every tool runs in a process of its own over the same Parquet files (wherry, and "lake": over the same rows as a table
+of a lake), start included. Prints wall and CPU seconds, peak memory and the ratio of CPU seconds to those of wherry; then what a
 slice of one row in a hundred costs, as a share of all checks on all rows.
 """
 
@@ -142,6 +142,8 @@ def time_all(rows: int, only: set[str]) -> None:
         "ours": [sys.executable, str(tools / "ours.py"), str(folder), "full"],
         "one": [sys.executable, str(tools / "plain.py"), "one", customers, *files],
         "fifty": [sys.executable, str(tools / "plain.py"), "fifty", customers, *files],
+        "one, lake": [sys.executable, str(tools / "plain.py"), "one", str(folder)],
+        "fifty, lake": [sys.executable, str(tools / "plain.py"), "fifty", str(folder)],
     }
     for tool, script in SCRIPTS.items():
         python = python_of(tool) if tool in only else None
@@ -161,7 +163,7 @@ def time_all(rows: int, only: set[str]) -> None:
         commands["dbt"] = dbt if done else None
     ours = 0.0
     for tool, command in commands.items():
-        if tool not in only:
+        if tool.partition(",")[0] not in only:
             continue
         spent = measure(command, folder) if command else None
         if spent is None:
@@ -174,8 +176,6 @@ def time_all(rows: int, only: set[str]) -> None:
             told = json.loads(spent.output.splitlines()[-1])["full"]
             print(f"{'  of it':12}{told['wall']:9.2f}{told['cpu']:9.2f}   the checks alone: {told['how']}", flush=True)
     if "slice" in only:
-        copy = BENCH / "slice"
-        shutil.rmtree(copy, ignore_errors=True)
         command = [sys.executable, str(tools / "ours.py"), str(folder), "slice", str(folder / "slice.sql")]
         (folder / "ready").unlink()  # its table is about to grow
         spent = measure(command, folder)

@@ -10,6 +10,18 @@ customers, *files = sys.argv[1:]
 frame = pl.read_parquet(files)
 known = pl.read_parquet(customers)["id"].to_list()
 NUMBERS = {"avg": "mean", "min": "min", "max": "max", "sum": "sum", "stddev": "std", "distinct": "n_unique"}
+
+
+def number(column, word, given):
+    """Whether a number of the frame keeps its bounds."""
+
+    def holds(data):
+        found = data.height if not column else getattr(data[column], word)()
+        return bool(given[0] <= float(found) <= given[1])
+
+    return holds
+
+
 work = pb.Validate(frame)
 for kind, column, given in SUITE:
     if kind == "not_null":
@@ -29,14 +41,9 @@ for kind, column, given in SUITE:
     elif kind == "refers":
         work = work.col_vals_in_set(column, set=known)
     elif kind == "rows":
-        work = work.specially(lambda d, given=given: given[0] <= d.height <= given[1])
+        work = work.specially(number("", "height", given))
     else:
-        word = NUMBERS[kind]
-        work = work.specially(
-            lambda d, column=column, word=word, given=given: bool(
-                given[0] <= float(getattr(d[column], word)()) <= given[1]
-            )
-        )
+        work = work.specially(number(column, NUMBERS[kind], given))
 work = work.interrogate(collect_extracts=False)
 assert work.all_passed(), [
     (v.i, v.assertion_type, v.column, v.eval_error) for v in work.validation_info if not v.all_passed
