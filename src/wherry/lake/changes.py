@@ -58,16 +58,16 @@ class Change:
         if self.deletes:
             paths = ", ".join(map(text, self.deletes))
             positions = f"(SELECT DISTINCT file_path, pos FROM read_parquet([{paths}]))"
+            placed = f"(SELECT *, filename AS __file, file_row_number AS __row FROM {old} WHERE {_among(self.touched)})"
             parts.append(
-                f"SELECT __old.* FROM {old} AS __old SEMI JOIN {positions} AS __gone "
-                f"ON __old.filename = __gone.file_path AND __old.file_row_number = __gone.pos "
-                f"WHERE {_among(self.touched, '__old.')}"
+                f"SELECT * EXCLUDE (__file, __row) FROM {placed} AS __old SEMI JOIN {positions} AS __gone "
+                "ON __old.__file = __gone.file_path AND __old.__row = __gone.pos"
             )
         return f"({' UNION ALL '.join(parts)})" if parts else f"(FROM {table} WHERE false)"
 
 
-def _among(paths: Collection[str], of: str = "") -> str:
-    return f"{of}filename IN ({', '.join(map(text, paths))})" if paths else "false"
+def _among(paths: Collection[str]) -> str:
+    return f"filename IN ({', '.join(map(text, paths))})" if paths else "false"
 
 
 def identity(metadata: Mapping[str, Any]) -> tuple[str, str]:
