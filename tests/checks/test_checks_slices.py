@@ -104,8 +104,8 @@ CHECKS = (
     _own("distinct", arguments={"keys": ["k"]}, where="n IS NOT NULL"),
 )
 
-#: Checks that look at all when rows went: what is left of a smallest value or a mean does not follow, and of what metadata
-#: answered nothing is kept.
+#: Checks that look at all when rows went: what is left of a smallest value or a mean does not follow, and of what
+#: metadata answered nothing is kept.
 LESS = {"odd {}", "rows > 3", "sums {}", "sums {'where': 'k > 0'}", "means {}", "days {}"}
 
 ROW = st.tuples(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,8 @@ class DuckDB:
         self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
         self.connection: duckdb.DuckDBPyConnection = parent.connection.cursor() if parent is not None else self._open()
         self._all[id(self.connection)] = self.connection
+        # What takes longer than two seconds would draw one on stdout, into what --json prints there.
+        self.connection.execute("SET enable_progress_bar = false")
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -41,6 +44,8 @@ class DuckDB:
             # Until the lake is attached: its extensions come from installed packages, and hashing them takes 150 ms.
             "allow_unsigned_extensions": "true",
             "temp_directory": str(self._scratch / "spill"),
+            # What needs more spills; the rest is for this process and for others. DuckDB would take four fifths.
+            "memory_limit": f"{_memory() // 2**21}MiB",
         }
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
@@ -97,6 +102,16 @@ class DuckDB:
             with suppress(Exception):
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def _memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or what its control group is given."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        given = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return machine
+    return min(machine, int(given)) if given.isdigit() else machine
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
