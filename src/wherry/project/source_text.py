@@ -75,8 +75,14 @@ def scalar(value: Any) -> str:
     """A value as YAML on one line."""
     if isinstance(value, str):
         plain = _PLAIN.match(value) and value.lower() not in _WORDS
-        return value if plain else json.dumps(value, ensure_ascii=False)
+        return value if plain else f'"{"".join(map(_escaped, value))}"'
     return json.dumps(value, ensure_ascii=False)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _listed(columns: Sequence[str]) -> str:
