@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.engines.memory import memory_limit
 from wherry.quoting import text
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class DuckDB:
             # What needs more spills; the rest is for this process and for others. DuckDB would take four fifths.
             "memory_limit": f"{_memory() // 2**21}MiB",
         }
+        if (limit := memory_limit()) is not None:
+            config["memory_limit"] = f"{limit}B"
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
