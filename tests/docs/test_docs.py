@@ -16,6 +16,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: Before the commands of a page: what the page's reader has done by then.
 BEFORE = {
     "checks.md": "minimal",
+    "checks-runs.md": "minimal",
     "cli.md": "minimal",
     "import-export.md": "minimal",
     "engines.md": "minimal",

@@ -93,6 +93,21 @@ def test_every_reason_of_a_row_is_told_and_copies_of_a_key_all_go(folder: Folder
     ]
 
 
+def test_quarantine_of_a_table_is_that_of_each_check_that_tells_rows(folder: Folder) -> None:
+    folder.tables(
+        t="-- columns: {x: {checks: [not_null, '>= 0', avg > 0]}}\n-- checks: [rows = 1, k < 9]\n-- quarantine: true\n"
+        "SELECT * FROM (VALUES (1, 1), (2, -2), (3, NULL), (9, 9)) AS v(k, x)",
+    )
+    folder.done()
+    assert split(folder) == ([1], [2, 3, 9])
+
+
+def test_a_column_of_a_name_that_is_needed_is_told(folder: Folder) -> None:
+    folder.tables(t=HEAD + "SELECT -1 AS x, 'a' AS filename")
+    (finding,) = result(folder.run(), "s.t").findings
+    assert "a column is called `filename`" in finding.message
+
+
 def test_more_bad_rows_than_are_tolerated_stop_the_table(folder: Folder) -> None:
     head = "-- columns: {{x: {{checks: [{{check: '>= 0', quarantine: true, {}}}]}}}}\n"
     rows = "SELECT * FROM (VALUES (1, 1), (2, -2), (3, -3), (4, 4)) AS v(k, x)"

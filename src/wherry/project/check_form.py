@@ -10,7 +10,7 @@ from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "read_check"]
+__all__ = ["LONG_KEYS", "CheckFormError", "read_check", "tells_rows"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
@@ -19,6 +19,11 @@ _ROWS = re.compile(r"(\d+)\s+rows?\Z", re.IGNORECASE)
 _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 #: Kinds that do not say of every row whether it is bad.
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
+
+
+def tells_rows(check: Check) -> bool:
+    """Whether a check of one of our kinds says of every row whether it is bad."""
+    return check.kind in KINDS and check.kind not in _WHOLE
 
 
 def read_check(written: Any, *, column: str, file: str, line: int, custom: Collection[str] = ()) -> Check:

@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
 from wherry.model.finding import Finding
-from wherry.project.check_form import CheckFormError, read_check
+from wherry.project.check_form import CheckFormError, read_check, tells_rows
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
 from wherry.project.nearest import did_you_mean
 
 #: What any table may say of itself.
-COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "partition", "sort")
+COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "quarantine", "partition", "sort")
 #: What a table that is built here may say beside.
 BUILD_KEYS = ("build", "grain", "start", "lookback")
 HEADER_KEYS = (*BUILD_KEYS, *COMMON_KEYS)
@@ -64,11 +64,24 @@ class TableKeys:
         fields["tags"] = self._tags(keys.get("tags"), "tags")
         columns, checks = self._columns(keys.get("columns"))
         checks.extend(self._checks(keys.get("checks"), "checks", ""))
+        if self._quarantine(keys):
+            checks = [
+                replace(check, quarantine=check.quarantine or (check.when == "before" and tells_rows(check)))
+                for check in checks
+            ]
         fields["columns"], fields["checks"] = tuple(columns), tuple(checks)
         fields.update(self._layout(keys))
         if any(key in keys for key in BUILD_KEYS):
             fields["build"] = self._build(keys)
         return fields
+
+    def _quarantine(self, keys: Mapping[str, Any]) -> bool:
+        """Whether bad rows of every check are split off."""
+        value = keys.get("quarantine", False)
+        if not isinstance(value, bool):
+            self.problem("bad-value", "quarantine", f"`quarantine: {value}` must be true or false.")
+            return False
+        return value
 
     def _layout(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
