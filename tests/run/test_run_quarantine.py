@@ -102,6 +102,16 @@ def test_quarantine_of_a_table_is_that_of_each_check_that_tells_rows(folder: Fol
     assert split(folder) == ([1], [2, 3, 9])
 
 
+def test_what_cannot_be_split_is_told_before_anything_runs(folder: Folder) -> None:
+    folder.tables(
+        t="-- columns: {x: {checks: [{check: avg > 0, quarantine: true}]}}\n"
+        "-- checks: [{check: x > 0, quarantine: true, when: after}]\n-- quarantine: perhaps\nSELECT 1 AS x",
+    )
+    found = [(each.code, each.line, each.message) for each in folder.project().errors]
+    assert [(code, line) for code, line, _ in found] == [("bad-check", 1), ("bad-check", 2), ("bad-value", 3)]
+    assert "does not tell bad rows from good" in found[0][2] and "before they are published" in found[1][2]
+
+
 def test_a_column_of_a_name_that_is_needed_is_told(folder: Folder) -> None:
     folder.tables(t=HEAD + "SELECT -1 AS x, 'a' AS filename")
     (finding,) = result(folder.run(), "s.t").findings

@@ -59,6 +59,8 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     quarantine = _choice(written, "quarantine", (False, True))
     if quarantine and found.kind in _WHOLE:
         raise CheckFormError(f"`{found.kind}` does not tell bad rows from good ones: it takes no `quarantine`.")
+    if quarantine and written.get("when") == "after":
+        raise CheckFormError("`quarantine` splits rows before they are published: it does not go with `when: after`.")
     return _check(
         found,
         column,

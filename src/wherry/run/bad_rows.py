@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
@@ -22,8 +23,10 @@ def bad_rows(cursor: DuckDB, select: str, limit: int = KEPT) -> list[dict[str, A
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
         return value if len(value) <= CHARACTERS else f"{value[:CHARACTERS]}…"
     if isinstance(value, list | tuple):

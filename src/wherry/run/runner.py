@@ -20,6 +20,7 @@ from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
+from wherry.run.failure import explain
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.planning import plan_for
@@ -197,6 +198,11 @@ class _Run:
         gone = [as_put(base[k]) for k, p in own.items() if p.kind == "dropped" and k in base and base[k].state]
         if gone:
             self.lake.put(work, gone, author=author, message="what was dropped and not published", run=self.id)
+        # Rows that were rejected from a table whose ground moved are given up with it.
+        alone = [k for k in own if k.endswith(REJECTED) and k.removesuffix(REJECTED) not in own]
+        if alone:
+            puts = [as_put(base[k]) if k in base else Put(name=own[k].full_name, kind="dropped") for k in alone]
+            self.lake.put(work, puts, author=author, message="rejected rows of tables that others changed", run=self.id)
         self.continues = True
 
     def _close_branch(self) -> None:
@@ -309,7 +315,14 @@ class _Run:
             result = self.results.get(key)
             if result is None or result.state in ("failed", "blocked"):
                 continue
-            found = attempt.inspect_published(key)
+            try:
+                found = attempt.inspect_published(key)
+            except Exception as error:
+                # It is published all the same.
+                findings, _ = explain(error, self.graph.assets[key])
+                self.results[key] = replace(result, findings=(*result.findings, *findings))
+                self.tell("error", error=error)
+                continue
             start = len(result.checks)
             attempt.bad_rows[key] = {start + place: rows for place, rows in found.rows.items()}
             self._keep_bad_rows(attempt, key)
