@@ -10,15 +10,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from wherry.model.asset import Check
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
-from wherry.run.check_plan import Item, row_counts
+from wherry.run.check_plan import Item, bad_rows_sql, row_counts
 
 #: Words in a condition whose answer changes by itself, or which reads more than the row.
 _UNSTEADY = re.compile(
     r"\b(now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|gen_random_uuid|"
-    r"nextval|setseed|getenv|getvariable|select|from|read_\w+|glob)\b|" + re.escape(NOW),
+    r"nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob)\b|" + re.escape(NOW),
     re.IGNORECASE,
 )
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
@@ -57,10 +56,19 @@ class Kept:
         return cls(of=(stored["of"][0], stored["of"][1]), values=values)
 
 
-def identity(check: Check, functions: Sequence[str], versions: Mapping[str, str]) -> str:
-    """What a check means and reads beside its table: when that is another, what it found before counts for nothing."""
+def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:
+    """What a check means and reads beside its table: when that is another, what it found before counts for nothing.
+
+    ``functions`` are the SQL functions that it calls, as they are written; ``versions`` those of other tables.
+    """
+    if any(_UNSTEADY.search(each) for each in functions):
+        return ""
+    # The SQL too: another version of a kind may ask another question by the same name.
+    sql = repr(
+        (measured(item), group_parts(item), bad_rows_sql(item.check, item.kind, "t") if item.face == "rows" else "")
+    )
     others = sorted(f"{table}={version}" for table, version in versions.items())
-    return digest(checks_hash([check]), *functions, "", *others)[:16]
+    return digest(checks_hash([item.check]), sql, *functions, "", *others)[:16]
 
 
 def measured(item: Item) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from wherry.plugins import find_check
 from wherry.quoting import full_name
 from wherry.run import check_state
 from wherry.run.bad_rows import bad_rows
-from wherry.run.check_plan import at, bad_rows_sql, has_before
+from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
 from wherry.run.check_state import Kept
 from wherry.run.checking import Find, Subject, check_table
 from wherry.run.quarantine import expect_tables, split
@@ -181,8 +181,12 @@ def _identity_of(work: Inspection, check: Check) -> str:
     needs = [name.lower() for name in check.needs]
     if any(function.tables for function in functions) or not all(name in work.built for name in needs):
         return ""
-    versions = {name: work.built[name].version for name in needs}
-    return check_state.identity(check, [function.meaning for function in functions], versions)
+    try:
+        item = Item(index=0, check=check, kind=work.find(check.kind))
+        versions = {name: work.built[name].version for name in needs}
+        return check_state.identity(item, [function.text for function in functions], versions)
+    except Exception:
+        return ""  # what is wrong with the check, its verdict will say
 
 
 def _before(work: Inspection, checks: Sequence[Check]) -> str | None:
