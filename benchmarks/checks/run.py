@@ -3,8 +3,8 @@
     python benchmarks/checks/run.py [ROWS...] [--only ours,one,fifty,pandera,pointblank,soda,dbt,gx]
 
 Every tool runs in a process of its own over the same Parquet files (wherry, and "lake": over the same rows as a table
-of a lake), start included. Prints wall and CPU seconds, peak memory and the ratio of CPU seconds to those of wherry; then what a
-slice of one row in a hundred costs, as a share of all checks on all rows.
+of a lake), start included. Prints wall and CPU seconds, peak memory and the ratio of CPU seconds to those of wherry;
+then what a slice of one row in a hundred costs, as a share of all checks on all rows.
 """
 
 import json

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property
 from types import ModuleType
 from typing import Any, Literal
@@ -17,14 +14,13 @@ from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
 from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
-from wherry.model.graph import SqlCheck
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
 from wherry.run import check_facts, check_plan, check_state
 from wherry.run.check_plan import Item, Job
 from wherry.run.check_slices import slice_groups
 from wherry.run.check_state import Kept
-from wherry.sql.statement import body
+from wherry.run.verdict import first_line, verdict
 
 #: Below so many rows, finding out how to do less costs more than it saves.
 LARGE = 200_000
@@ -252,7 +248,7 @@ class _Checking:
             row = self._execute(job.sql)
         except Exception as error:
             if len(job.members) == 1:
-                self.errors[next(iter(job.members))] = _first_line(error)
+                self.errors[next(iter(job.members))] = first_line(error)
                 return
             # One condition that DuckDB refuses must not take the others with it.
             for index in job.members:
@@ -372,7 +368,7 @@ class _Checking:
                     rows = check_plan.looked_at(check, self.subject.relation)
                     looked = self._execute(f"SELECT count(*) FROM {rows}")[0]
             error = self.errors.get(index, "")
-        return _verdict(check, outcome, looked, error, self.how.get(index, "table"))
+        return verdict(check, outcome, looked, error, self.how.get(index, "table"))
 
     def _kept(self) -> dict[str, tuple[Any, ...]]:
         kept: dict[str, tuple[Any, ...]] = {}
@@ -406,65 +402,10 @@ class _Told:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        self._errors.update(dict.fromkeys(self._indexes, _first_line(error)))
+        self._errors.update(dict.fromkeys(self._indexes, first_line(error)))
         return True
-
-
-def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
-    """The verdict of a file of SQL that returns bad rows."""
-    failing, error = 0, ""
-    try:
-        failing = int(cursor.execute(f"SELECT count(*) FROM (\n{body(check.text)}\n)")[0][0])
-    except Exception as problem:
-        error = _first_line(problem)
-    state = "passed" if not failing and not error else "warned" if check.severity == "warn" and not error else "failed"
-    return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
 
 
 def bad_rows_sql(check: Check, table: str, find: Find = built_in) -> str:
     """A SELECT of the rows of a table that break a check; of one that has no rows to show, of what it measures."""
     return check_plan.bad_rows_sql(check, find(check.kind), full_name(table))
-
-
-def _verdict(check: Check, outcome: Outcome, looked: int | None, error: str, how: Any) -> CheckResult:
-    bad = bool(error) or not (outcome.passed or _tolerated(check, outcome, looked))
-    return CheckResult(
-        check=check.text,
-        column=check.column,
-        state="passed" if not bad else "warned" if check.severity == "warn" and not error else "failed",
-        # What counts no rows is one promise broken.
-        failing=outcome.failing or int(bad and not error),
-        error=error,
-        observed=_json(outcome.observed),
-        looked=looked,
-        why=outcome.why if bad else "",
-        how=how,
-    )
-
-
-def _tolerated(check: Check, outcome: Outcome, looked: int | None) -> bool:
-    if not outcome.failing:
-        return False
-    if check.most is not None:
-        return outcome.failing <= check.most
-    # A fraction, since in floating point 1 of 10 rows is more than what 0.9 leaves.
-    return outcome.failing <= (1 - Fraction(str(check.mostly))) * (looked or 0)
-
-
-def _json(value: Any) -> Any:
-    """A value as JSON knows it."""
-    if isinstance(value, Mapping):
-        return {str(key): _json(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_json(each) for each in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return str(value)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

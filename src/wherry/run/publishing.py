@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from wherry.model.asset import Asset
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import AssetResult, CheckResult
-from wherry.run.checking import run_sql_check
 from wherry.run.load import REJECTS
 from wherry.run.quarantine import REJECTED
 from wherry.run.record import from_state
+from wherry.run.verdict import run_sql_check
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
