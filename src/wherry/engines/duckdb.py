@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wherry.engines.memory import memory_limit
 from wherry.quoting import text
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+#: Share of what this process may have that the database takes at most.
+SHARE = 0.4
 #: Rows of one Arrow batch.
 BATCH_ROWS = 122_880
 
@@ -45,11 +47,8 @@ class DuckDB:
             # Until the lake is attached: its extensions come from installed packages, and hashing them takes 150 ms.
             "allow_unsigned_extensions": "true",
             "temp_directory": str(self._scratch / "spill"),
-            # What needs more spills; the rest is for this process and for others. DuckDB would take four fifths.
-            "memory_limit": f"{_memory() // 2**21}MiB",
+            "memory_limit": f"{memory_limit()}B",
         }
-        if (limit := memory_limit()) is not None:
-            config["memory_limit"] = f"{limit}B"
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -107,14 +106,19 @@ class DuckDB:
             raise
 
 
-def _memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or what its control group is given."""
+def memory_limit() -> int:
+    """Bytes that the database may take before it spills; the rest is for Python, Arrow, what writes files, and others.
+
+    Half of the machine's memory or of what a container is given (DuckDB would take four fifths), or ``SHARE`` of what
+    this process may have (``ulimit -v`` or ``-d``), which DuckDB does not know.
+    """
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
+    with suppress(OSError):
         given = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return machine
-    return min(machine, int(given)) if given.isdigit() else machine
+        machine = min(machine, int(given)) if given.isdigit() else machine
+    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    told = [int(limit * SHARE) for limit in limits if limit != resource.RLIM_INFINITY]
+    return min([machine // 2, *told])
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
