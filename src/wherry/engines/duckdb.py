@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,8 +47,9 @@ class DuckDB:
             # Until the lake is attached: its extensions come from installed packages, and hashing them takes 150 ms.
             "allow_unsigned_extensions": "true",
             "temp_directory": str(self._scratch / "spill"),
-            "memory_limit": f"{memory_limit()}B",
         }
+        if (limit := memory_limit()) is not None:
+            config["memory_limit"] = f"{limit}B"
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -106,12 +107,16 @@ class DuckDB:
             raise
 
 
-def memory_limit() -> int:
+def memory_limit() -> int | None:
     """Bytes that the database may take before it spills; the rest is for Python, Arrow, what writes files, and others.
 
     Half of the machine's memory or of what a container is given (DuckDB would take four fifths), or ``SHARE`` of what
-    this process may have (``ulimit -v`` or ``-d``), which DuckDB does not know.
+    this process may have (``ulimit -v`` or ``-d``), which DuckDB does not know. None: as DuckDB thinks fit.
     """
+    if sys.platform == "win32":
+        return None
+    import resource
+
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError):
         given = Path("/sys/fs/cgroup/memory.max").read_text().strip()
