@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
 from wherry.model.finding import Finding
-from wherry.sources.files.options import Options
+from wherry.sources.files.options import Options, credential
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,24 +57,38 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
     con.execute(f"LOAD {quoted(str(found[0]))}")
 
 
-def open_database(options: Options) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reads local files, and the remote ones that ``path`` speaks of."""
+def open_database(options: Options, scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads local files, and the objects of the bucket that ``path`` speaks of.
+
+    What does not fit its memory goes to ``scratch``.
+    """
     import duckdb
 
-    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,
+    }
+    if scratch is not None:
+        config["temp_directory"] = str(scratch / "spill")
+    con = duckdb.connect(config=config)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
-    scheme = options.path.partition("://")[0] if "://" in options.path else ""
-    if scheme in ("http", "https", "s3"):
+    if (limit := memory_limit()) is not None:
+        con.execute(f"SET GLOBAL memory_limit = '{limit >> 20}MiB'")
+    if options.scheme == "s3":
         load_extension(con, "httpfs")
         con.execute("SET GLOBAL http_retries = 2")
-    if scheme == "s3":
         con.execute(f"CREATE SECRET storage ({', '.join(secret_parameters(options))})")
     return con
 
 
-def credential(options: Options, name: str) -> str:
-    """An option of the storage, or else the environment variable of the same name."""
-    return str(getattr(options, name)) or os.environ.get(name, "")
+def memory_limit() -> int | None:
+    """Bytes that this database may have of a process whose memory is limited; None when it is not."""
+    import resource
+
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    limited = [limit for limit in limits if limit != resource.RLIM_INFINITY]
+    return min(limited) // 4 if limited else None
 
 
 def secret_parameters(options: Options) -> list[str]:
@@ -95,11 +108,3 @@ def secret_parameters(options: Options) -> list[str]:
             f"USE_SSL {'false' if address.scheme == 'http' else 'true'}",
         ]
     return parameters
-
-
-def without_secrets(text: str, options: Options) -> str:
-    """The text with credentials struck out."""
-    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"):
-        if secret := credential(options, name):
-            text = text.replace(secret, "***")
-    return text
