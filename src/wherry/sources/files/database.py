@@ -41,7 +41,7 @@ def failed(code: str, message: str, hint: str = "", file: str = "", line: int = 
     return SourceError(findings=[Finding(code=code, message=message, hint=hint, file=file, line=line)])
 
 
-def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def load_extension(con: duckdb.DuckDBPyConnection, name: str, extra: str = "") -> None:
     """Load an extension from its Python package: nothing is downloaded."""
     import duckdb
 
@@ -52,7 +52,9 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
         raise failed(
             "missing-extension",
             f"DuckDB's `{name}` extension is not installed.",
-            f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
+            f"pip install 'wherry[{extra}]'"
+            if extra
+            else f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
         )
     con.execute(f"LOAD {quoted(str(found[0]))}")
 

@@ -209,11 +209,12 @@ class Reading:
         try:
             yield
         except (WherryError, duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError) as error:
+            cause: Exception = error
             try:
                 self.check_same()
             except SourceError as changed:
-                error = changed
-            found = error if isinstance(error, WherryError) else self.explained(error)
+                cause = changed
+            found = cause if isinstance(cause, WherryError) else self.explained(cause)
             self.failure = found if isinstance(found, ProjectError) else with_kept(found, self.kept)
             raise self.failure from None
 

@@ -14,7 +14,8 @@ from wherry.errors import SourceError
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import ENDINGS, INSIDE, TableOptions, format_of
 from wherry.sources.files.places.patterns import matches
-from wherry.sources.files.work import File, Piece, WorkFolder
+from wherry.sources.files.places.place import File
+from wherry.sources.files.work import Piece, WorkFolder
 
 CHUNK = 1 << 20
 #: What anything may become when it is unpacked, whatever its size.
@@ -172,26 +173,31 @@ def zip_members(path: str, label: str) -> Iterator[Member]:
                 yield about.filename, lambda about=about: archive.open(about)  # type: ignore[misc]
 
 
-class _Header(tarfile.TarInfo):
-    """A header whose further headers are of a size that a name can have: they are read as a whole."""
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Any:
-        found = super().frombuf(buf, encoding, errors)
-        if found.size > TAR_HEADER and found.type in b"xgXLK":
-            raise tarfile.ReadError("a header is too long")
-        return found
-
-
 def tar_members(path: str, label: str) -> Iterator[Member]:
     lower = label.lower()
     packed = "zstd" if lower.endswith((".zst", ".tzst")) else "none"
     mode = "r|" if packed == "zstd" or lower.endswith(".tar") else "r|*"
+    ended = False
+
+    class Header(tarfile.TarInfo):
+        """A header of a size that a name can have, since it is read as a whole; and a note of the archive's end."""
+
+        @classmethod
+        def frombuf(cls, buf: Any, encoding: str, errors: str) -> Any:
+            nonlocal ended
+            ended = len(buf) == tarfile.BLOCKSIZE and not any(buf)
+            found = super().frombuf(buf, encoding, errors)
+            if found.size > TAR_HEADER and found.type in b"xgXLK":
+                raise tarfile.ReadError("a header is too long")
+            return found
+
     with (
         open_packed(path, packed) as stream,
-        tarfile.open(fileobj=stream, mode=mode, tarinfo=_Header) as archive,  # type: ignore[call-overload]
+        tarfile.open(fileobj=stream, mode=mode, tarinfo=Header) as archive,  # type: ignore[call-overload]
     ):
         for about in archive:
             if about.isreg():
                 yield about.name, lambda about=about: archive.extractfile(about)  # type: ignore[misc]
             archive.members = []  # else all headers are kept
+        if not ended:
+            raise tarfile.ReadError("it has no end")

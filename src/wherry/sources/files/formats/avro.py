@@ -51,7 +51,7 @@ def read(piece: Piece, path: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
             for block in reader:
                 size += len(block.bytes_.getvalue()) if hasattr(block, "bytes_") else 0
                 for record in block:
-                    waiting.append(record)
+                    waiting.append(record)  # type: ignore[arg-type]
                     if len(waiting) >= ROWS:
                         yield batch(waiting)
                         waiting, size = [], 0

@@ -32,7 +32,7 @@ from wherry.sources.files.formats.text import (
 )
 
 if TYPE_CHECKING:
-    import duckdb
+    pass
 
 #: A null text that no file has.
 NO_TEXT = ("\x02\x02",)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wherry.sources.files.options import TableOptions
 from wherry.sources.files.formats.records import Dialect, fields_of, first_record
 from wherry.sources.files.formats.text import Text
+from wherry.sources.files.options import TableOptions
 
 
 def sniff_delimiter(text: Text, quote: bytes, escape: bytes, table: TableOptions) -> str:

@@ -93,8 +93,8 @@ def scan(job: Job) -> Scan:
         for name, mask in sheet.masks().items():
             spelled = names.setdefault(name.lower(), name)
             before = columns.get(spelled, "")
-            if given := types.get(name.lower()):
-                columns[spelled] = given
+            if said := types.get(name.lower()):
+                columns[spelled] = said
             elif mask is None:
                 columns[spelled] = before
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.sources.files.database import literal_path, named, texts
@@ -31,11 +32,43 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
     paths = texts(literal_path(p.path) for p in pieces)
     source = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false"
     columns = {row[0]: row[1] for row in job.con.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()}
+    found = project(job, columns)
+    values = list(found.values)
+    if job.with_file:
+        check_file_column(columns)
+        values.append(f"{names_sql(job, pieces)} AS {named(FILE_COLUMN)}")
+    rows = job.con.execute(f"SELECT count(*) FROM {source})").fetchall()[0][0]
+    where = ""
+    if found.given:
+        where = " AND ".join(condition for _, condition in found.given.values())
+        rows -= put_aside(job, pieces, found.given)
+    source += ", filename = '__path'"
+    return Scan(
+        sql=f"SELECT {', '.join(values)} FROM {source}){f' WHERE {where}' if where else ''}",
+        columns=found.columns,
+        rows=rows,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """How the columns of files become those of a table."""
+
+    #: SQL: one value for each column, with its name.
+    values: list[str]
+    #: DuckDB types by column.
+    columns: dict[str, str]
+    #: Columns whose type was given and is another: that type, and SQL that says whether a value is of it.
+    given: dict[str, tuple[str, str]]
+
+
+def project(job: Job, columns: Mapping[str, str]) -> Projection:
+    """Known columns first, then new ones; a known one that is not there is empty."""
     types = given_types(job.con, job.table)
     check_types_are_used(job.table, columns, job.known)
-    values, result, given = [], {}, {}
     there = {c.lower(): c for c in columns}
     lower_known = {k.lower() for k in job.known}
+    values, result, given = [], {}, {}
     for name in [*job.known, *(c for c in columns if c.lower() not in lower_known)]:
         if name == FILE_COLUMN:
             continue
@@ -47,20 +80,7 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
             given[mine] = (said, fits(job, named(mine), columns[mine], said))
         values.append(f"{value} AS {named(name)}")
         result[name] = kind
-    if job.with_file:
-        check_file_column(columns)
-        values.append(f"{names_sql(job, pieces)} AS {named(FILE_COLUMN)}")
-    rows = job.con.execute(f"SELECT count(*) FROM {source})").fetchall()[0][0]
-    where = ""
-    if given:
-        where = " AND ".join(condition for _, condition in given.values())
-        rows -= put_aside(job, pieces, given)
-    source += ", filename = '__path'"
-    return Scan(
-        sql=f"SELECT {', '.join(values)} FROM {source}){f' WHERE {where}' if where else ''}",
-        columns=result,
-        rows=rows,
-    )
+    return Projection(values=values, columns=result, given=given)
 
 
 def names_sql(job: Job, pieces: Sequence[Piece]) -> str:

@@ -108,7 +108,7 @@ class Records:
 
     def entity(self, *told: Any) -> int:
         raise failed(
-            "entities", f"`{self.text.piece.label}` declares entities of its own, which can be made to fill all memory.",
+            "entities", f"`{self.text.piece.label}` declares entities, which can be made to fill all memory.",
             "Have it written without a DTD.", self.text.piece.file.name, self.parser.CurrentLineNumber,
         )  # fmt: skip
 

@@ -55,7 +55,7 @@ class Bucket:
         return File(name=name, path=path, size=about["size"], marks={k: v for k, v in marks.items() if v})
 
     def read(self, file: File, start: int = 0) -> Iterator[bytes]:
-        asked: dict[str, Any] = {"range": {"offset": start}} if start else {}
+        asked: Any = {"range": {"offset": start}} if start else {}
         if file.marks.get("etag"):
             asked["if_match"] = file.marks["etag"]
         with self.told(f"`{file.name}`"):
