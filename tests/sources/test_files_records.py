@@ -9,6 +9,7 @@ from typing import Any
 
 import fastavro
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
@@ -153,7 +154,7 @@ def write(folder: Any, kind: str, name: str, ids: list[int]) -> None:
     elif kind == "orc":
         orc.write_table(pa.table({"id": pa.array(ids, pa.int64())}), str(target))
     elif kind == "parquet":
-        pa.parquet.write_table(pa.table({"id": pa.array(ids, pa.int64())}), target)
+        pq.write_table(pa.table({"id": pa.array(ids, pa.int64())}), target)
     elif kind == "excel":
         import openpyxl
 

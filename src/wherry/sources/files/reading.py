@@ -75,6 +75,8 @@ class Reading:
         #: Hashes of files that were read here, and how far they were read when that is not to their end.
         self.digests: dict[str, str] = {}
         self.ends: dict[str, int] = {}
+        #: Remote files that DuckDB reads where they are.
+        self.in_place: set[str] = set()
         #: Whether only the end of the file is read, so that its earlier rows stay.
         self.goes_on = False
 
@@ -129,6 +131,7 @@ class Reading:
         archive = is_archive(file.name)
         if file.remote:
             if not archive and self.is_read_in_place(file):
+                self.in_place.add(file.name)
                 return [piece]
             target = self.work.new(file.name)
             self.digests[file.name] = fetch(self.place, file, target)
@@ -167,8 +170,11 @@ class Reading:
 
     def check_same(self) -> None:
         """Raise a Finding when a file that is read where it is changed meanwhile."""
-        in_place = tuple(f for f in self.files if not (f.remote and f.name in self.digests))
-        still_same(in_place, self.place.look, grows=self.table.grows)
+        still_same(
+            tuple(f for f in self.files if not f.remote or f.name in self.in_place),
+            self.place.look,
+            grows=self.table.grows,
+        )
 
     def guarded(self, reader: pa.RecordBatchReader, scan: Scan) -> pa.RecordBatchReader:
         """The same rows; after the last one, a check that they are all of what the files still are."""

@@ -50,14 +50,15 @@ class Bucket:
                 return None
 
     def file(self, name: str, about: Any) -> File:
-        marks = {"etag": about["e_tag"] or "", "mtime": int(about["last_modified"].timestamp() * 1e6)}
+        # Azure quotes it in one answer and not in another.
+        marks = {"etag": (about["e_tag"] or "").strip('"'), "mtime": int(about["last_modified"].timestamp() * 1e6)}
         path = f"{self.options.scheme}://{self.bucket}/{self.prefix}{name}"
         return File(name=name, path=path, size=about["size"], marks={k: v for k, v in marks.items() if v})
 
     def read(self, file: File, start: int = 0) -> Iterator[bytes]:
         asked: Any = {"range": {"offset": start}} if start else {}
         if file.marks.get("etag"):
-            asked["if_match"] = file.marks["etag"]
+            asked["if_match"] = f'"{file.marks["etag"]}"'
         with self.told(f"`{file.name}`"):
             if start and start == file.size:
                 return

@@ -36,11 +36,14 @@ class Ftp:
                 ftp: ftplib.FTP = ftplib.FTP_TLS(timeout=PATIENCE, context=context)
             else:
                 ftp = ftplib.FTP(timeout=PATIENCE)
-            ftp.connect(self.parts.hostname or "", self.parts.port or 21)
-            ftp.login(self.name, self.password)
-            if isinstance(ftp, ftplib.FTP_TLS):
-                ftp.prot_p()
-            ftp.voidcmd("TYPE I")
+            try:
+                ftp.connect(self.parts.hostname or "", self.parts.port or 21)
+                ftp.login(self.name, self.password)
+                if isinstance(ftp, ftplib.FTP_TLS):
+                    ftp.prot_p()
+            except BaseException:
+                ftp.close()
+                raise
         return ftp
 
     def path(self, name: str) -> str:
@@ -100,6 +103,7 @@ class Ftp:
     def look(self, name: str) -> File | None:
         with self.told(f"`{name}`"):
             try:
+                self.ftp.voidcmd("TYPE I")  # a listing leaves the connection in the mode for text
                 size = self.ftp.size(self.path(name))
             except ftplib.error_perm as error:
                 if str(error)[:3] == "550":
@@ -119,9 +123,14 @@ class Ftp:
             if start:  # the connection may have been lost with the transfer
                 self.close()
                 self.ftp = self.connect()
+            self.ftp.voidcmd("TYPE I")
             with self.ftp.transfercmd(f"RETR {self.path(file.name)}", rest=start or None) as stream:
+                size = start
                 while piece := stream.recv(CHUNK):
+                    size += len(piece)
                     yield piece
+                if size < file.size:
+                    raise Dropped("the server hung up")  # and may have nothing more to say
                 if isinstance(stream, ssl.SSLSocket):
                     with suppress(OSError):
                         stream.unwrap()

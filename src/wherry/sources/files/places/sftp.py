@@ -82,7 +82,9 @@ class Sftp:
 
     def entries(self, folder: str) -> Iterator[Entry]:
         try:
-            for about in self.sftp.listdir_iter(self.path(folder) or "/"):
+            # As a whole: its requests run ahead, and no other may come in between.
+            found = list(self.sftp.listdir_iter(self.path(folder) or "/"))
+            for about in found:
                 mode = about.st_mode or 0
                 if stat.S_ISLNK(mode):
                     about = self.through(folder, about)
