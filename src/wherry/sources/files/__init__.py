@@ -15,6 +15,7 @@ from wherry.ports import Batch, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
+from wherry.sources.files.grown import last_line_end
 from wherry.sources.files.listing import Difference, difference, list_files
 from wherry.sources.files.places.place import File, Place, open_place
 from wherry.sources.files.reading import Reading, with_kept
@@ -46,9 +47,8 @@ class Files:
                 from wherry.sources.files.tables.reading import changed
 
                 return changed(place, options, table, chosen, cursor)
-            found = self._difference(place, options, table, cursor)
-        if cursor is None:
-            count = len(found.new)
+            found = self._difference(place, options, table, cursor, grows=chosen.grows)
+        if cursor is None and (count := len(found.new)):
             return f"never read: {count} file{'s' if count != 1 else ''}"
         return str(found) if found else None
 
@@ -81,7 +81,7 @@ class Files:
         cursor: Mapping[str, Any] | None, folder: Path,
     ) -> Iterator[Batch]:  # fmt: skip
         with nothing_kept(table, cursor):
-            found = self._difference(place, options, table, cursor)
+            found = self._difference(place, options, table, cursor, grows=chosen.grows)
         if cursor is not None and not found:
             return
         with closing(open_database(options, folder)) as con:
@@ -107,7 +107,13 @@ class Files:
                 shutil.rmtree(here)
 
     def _difference(
-        self, place: Place, options: said.Options, table: TableRequest, cursor: Mapping[str, Any] | None
+        self,
+        place: Place,
+        options: said.Options,
+        table: TableRequest,
+        cursor: Mapping[str, Any] | None,
+        *,
+        grows: bool,
     ) -> Difference:
         known = (cursor or {}).get("files", {})
         try:
@@ -118,6 +124,9 @@ class Files:
                 files = []
             else:
                 raise
+        if grows:
+            # A log that has no whole line yet is not there yet.
+            files = [f for f in files if f.remote or f.name in known or last_line_end(f.path, 0)]
         found = difference(files, known, self._memory)
         return replace(found, gone=()) if table.mode == "incremental" else found
 

@@ -214,7 +214,7 @@ class Reading:
 
         try:
             yield
-        except (WherryError, duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError) as error:
+        except (WherryError, duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError, MemoryError) as error:
             cause: Exception = error
             try:
                 self.check_same()
@@ -228,7 +228,7 @@ class Reading:
         """What DuckDB says, with the name of the file and a next step."""
         if isinstance(error, PermissionError):
             return unreadable(self.names(), error)
-        whole = without_secrets(str(error), self.options).strip()
+        whole = without_secrets(str(error) or "there is not enough memory", self.options).strip()
         text = whole.split("\n")[0]
         text = re.sub(r"^([A-Z]\w+ )+Error: ", "", text)
         text = re.sub(
@@ -243,6 +243,7 @@ class Reading:
             (("403", "401", "Forbidden", "AccessDenied"), "Check the credentials and what they allow."),
             (("parquet", "magic bytes", "Parquet", "thrift"), "It is cut off or no Parquet file: write it again."),
             (("zip", "xlsx"), "It is no Excel workbook (.xlsx) or is damaged; or correct `sheet:` and `range:`."),
+            (("Out of Memory", "allocate", "memory"), "A single value or row group is too large: write it in smaller ones."),
             (("HTTP", "Connection", "connect"), "Is the server reachable? Run again."),
         )
         near = re.search(r"^Did you mean: .*", whole, re.MULTILINE)
