@@ -10,12 +10,16 @@ import sys
 def main(megabytes: int, given: dict[str, object]) -> None:
     """Prints rows, rejects and the most memory that was resident, in MB."""
     resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+    import pyarrow.compute as pc
+
     from wherry.errors import WherryError
     from wherry.ports import TableRequest
     from wherry.sources.files import source
 
     request = TableRequest(
-        name=str(given["name"]), mode="full", options=source.TableOptions(**given.get("table", {}))  # type: ignore[arg-type]
+        name=str(given["name"]),
+        mode="full",
+        options=source.TableOptions(**given.get("table", {})),  # type: ignore[arg-type]
     )
     rows = rejects = longest = 0
     problem = ""
@@ -25,7 +29,8 @@ def main(megabytes: int, given: dict[str, object]) -> None:
                 rows += some.num_rows
             found = batch.rejects()
             rejects += found.num_rows if found is not None else 0
-            longest = max([longest, *(len(row["row"]) for row in (found.to_pylist() if found is not None else ()))])
+            if found is not None:
+                longest = max(longest, pc.max(pc.utf8_length(found["row"])).as_py())
     except WherryError as error:
         problem = str(error)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

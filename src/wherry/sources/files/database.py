@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
+from wherry.memory import allowed_memory
 from wherry.model.finding import Finding
 from wherry.sources.files.options import Options, credential
 
@@ -75,22 +76,17 @@ def open_database(options: Options, scratch: Path | None = None) -> duckdb.DuckD
         config["temp_directory"] = str(scratch / "spill")
     con = duckdb.connect(config=config)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
-    if (limit := memory_limit()) is not None:
-        con.execute(f"SET GLOBAL memory_limit = '{limit >> 20}MiB'")
+    if (allowed := allowed_memory()) is not None:
+        # The run's own database, Python and what is on the way between them have the rest.
+        con.execute(f"SET GLOBAL memory_limit = '{allowed // 4 >> 20}MiB'")
+        if allowed < 2 << 30:
+            # Each thread has buffers of its own, of 64 MB for JSON.
+            con.execute("SET GLOBAL threads = 1")
     if options.scheme == "s3":
         load_extension(con, "httpfs")
         con.execute("SET GLOBAL http_retries = 2")
         con.execute(f"CREATE SECRET storage ({', '.join(secret_parameters(options))})")
     return con
-
-
-def memory_limit() -> int | None:
-    """Bytes that this database may have of a process whose memory is limited; None when it is not."""
-    import resource
-
-    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    limited = [limit for limit in limits if limit != resource.RLIM_INFINITY]
-    return min(limited) // 4 if limited else None
 
 
 def secret_parameters(options: Options) -> list[str]:

@@ -243,7 +243,10 @@ class Reading:
             (("403", "401", "Forbidden", "AccessDenied"), "Check the credentials and what they allow."),
             (("parquet", "magic bytes", "Parquet", "thrift"), "It is cut off or no Parquet file: write it again."),
             (("zip", "xlsx"), "It is no Excel workbook (.xlsx) or is damaged; or correct `sheet:` and `range:`."),
-            (("Out of Memory", "allocate", "memory"), "A single value or row group is too large: write it in smaller ones."),
+            (
+                ("Out of Memory", "allocate", "memory"),
+                "A single value or row group is too large: write it in smaller ones.",
+            ),
             (("HTTP", "Connection", "connect"), "Is the server reachable? Run again."),
         )
         near = re.search(r"^Did you mean: .*", whole, re.MULTILINE)
