@@ -49,8 +49,8 @@ CLOUDS := .bench/clouds
 $(CLOUDS)/.installed: Makefile | $(STAMP)
 	@mkdir -p $(CLOUDS)
 	@echo "installing azurite and fake-gcs-server into $(CLOUDS)"
-	@npm install --silent --no-audit --no-fund --prefix $(CLOUDS) azurite@3
-	@GOBIN=$(CURDIR)/$(CLOUDS) go install github.com/fsouza/fake-gcs-server@latest
+	@npm install --silent --no-audit --no-fund --prefix $(CLOUDS) azurite@3.37.0
+	@GOBIN=$(CURDIR)/$(CLOUDS) go install github.com/fsouza/fake-gcs-server@v1.56.1
 	@touch $@
 
 test-clouds: $(STAMP) $(CLOUDS)/.installed
