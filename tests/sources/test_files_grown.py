@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wherry.errors import SourceError
+from wherry.ports import Replaced
 from wherry.sources.files import listing, source
 from wherry.testing import check_source
 
@@ -73,7 +74,7 @@ def test_anything_else_is_read_anew(folder: Any, before: str, after: str) -> Non
     second = folder.read("*.csv", "incremental", first.cursor)
     folder.write("b/a.csv", after)
     alone = folder.read("b/a.csv")
-    assert second.replaces == [("_file", "a.csv")]
+    assert second.replaces == [Replaced(column="_file", value="a.csv")]
     assert [{k: v for k, v in r.items() if k != "_file"} for r in second.rows] == alone.rows
 
 

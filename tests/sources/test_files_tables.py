@@ -12,6 +12,7 @@ import pytest
 from fixtures.buckets import server, store
 from fixtures.foreign import write_hudi
 from wherry.errors import ProjectError, SourceError
+from wherry.ports import Replaced
 from wherry.sources.files import source
 from wherry.testing import check_source
 
@@ -54,13 +55,13 @@ def test_delta(folder: Any) -> None:
     assert ids(third) == [6, 7] and set(third.replaces) == {None}
     deltalake.DeltaTable(path).delete("id = 1")
     fourth = folder.read("t", "incremental", third.cursor, format="delta")
-    assert ids(fourth) == [2, 3, 4, 5, 6, 7] and fourth.replaces == [("_file", "t")]
+    assert ids(fourth) == [2, 3, 4, 5, 6, 7] and fourth.replaces == [Replaced(column="_file", value="t")]
     assert ids(folder.read("t", format="delta")) == [2, 3, 4, 5, 6, 7]
     shutil.rmtree(path)
     for number in range(20, 28):
         write(number)
     fifth = folder.read("t", "incremental", fourth.cursor, format="delta")
-    assert ids(fifth) == list(range(20, 28)) and fifth.replaces == [("_file", "t")]
+    assert ids(fifth) == list(range(20, 28)) and fifth.replaces == [Replaced(column="_file", value="t")]
 
 
 @pytest.mark.needs("delta")
@@ -103,7 +104,7 @@ def test_iceberg(folder: Any) -> None:
     assert ids(second) == [3, 4, 5] and set(second.replaces) == {None} and len(second.cursors) == 2
     table.delete("id = 1")
     third = folder.read("n/t", "incremental", second.cursor, format="iceberg")
-    assert ids(third) == [2, 3, 4, 5] and third.replaces == [("_file", "n/t")]
+    assert ids(third) == [2, 3, 4, 5] and third.replaces == [Replaced(column="_file", value="n/t")]
     with table.update_schema() as update:
         update.rename_column("p", "q")
     table.append(pa.table({"id": pa.array([6], pa.int64()), "q": ["x"]}))
@@ -154,7 +155,7 @@ def test_hudi(folder: Any) -> None:
     assert ids(second) == [3] and second.replaces == [None]
     add_hudi_commit(folder.path / "t", rows(4), updates=1, instant="20250103000000000")
     third = folder.read("t", "incremental", second.cursor, format="hudi")
-    assert ids(third) == [1, 2, 3, 4] and third.replaces == [("_file", "t")]
+    assert ids(third) == [1, 2, 3, 4] and third.replaces == [Replaced(column="_file", value="t")]
 
 
 def add_hudi_commit(path: Any, table: pa.Table, *, updates: int, instant: str = "20250102000000000") -> None:

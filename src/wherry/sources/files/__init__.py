@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, TableRequest
+from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
@@ -150,7 +150,7 @@ def kept_before(table: TableRequest, group: tuple[File, ...], done: Mapping[str,
     return f"Nothing was loaded of `{first}`{others}; {kept}, and the next run of `{table.name}` begins with it."
 
 
-def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], tuple[str, str] | None]]:
+def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], Replaced | None]]:
     """Files to commit together, in order of their names: each changed file alone, small new ones in company."""
     changed = {f.name for f in found.changed}
     group: list[File] = []
@@ -160,7 +160,7 @@ def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], tuple[str, str
             yield tuple(group), None
             group, size = [], 0
         if file.name in changed:
-            yield (file,), (FILE_COLUMN, file.name)
+            yield (file,), Replaced(column=FILE_COLUMN, value=file.name)
         else:
             group.append(file)
             size += file.size

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import Batch
+from wherry.ports import Batch, Replaced
 from wherry.sources.files.database import failed
 from wherry.sources.files.formats.scan import Job, Scan
 from wherry.sources.files.grown import can_grow, read_on
@@ -80,7 +80,7 @@ class Reading:
         #: Whether only the end of the file is read, so that its earlier rows stay.
         self.goes_on = False
 
-    def batch(self, done: Mapping[str, Any], replaces: tuple[str, str] | None = None) -> Batch:
+    def batch(self, done: Mapping[str, Any], replaces: Replaced | None = None) -> Batch:
         """The rows of the files, with a cursor that tells of them and of what was ``done`` before.
 
         It also tells the columns when rows carry their file's name.

@@ -11,7 +11,7 @@ from typing import Any
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
-from wherry.ports import Batch, TableRequest
+from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.files.database import named, open_database, quoted
 from wherry.sources.files.formats.parquet import project
 from wherry.sources.files.formats.scan import FILE_COLUMN, Job, Scan, check_file_column
@@ -60,7 +60,9 @@ def read(
     with closing(open_database(options, folder)) as con:
         _module(chosen).prepare(con)
         steps = now.added(con, before) if before and not full else None
-        replaces = None if steps is not None or full or not before else (FILE_COLUMN, table.name)
+        replaces = None
+        if steps is None and before and not full:
+            replaces = Replaced(column=FILE_COLUMN, value=table.name)
         for number, step in enumerate(steps if steps is not None else [now.whole(con, folder)]):
             reading = TableReading(
                 con, place, options, chosen, (File(name=table.name, path="", size=-1),), folder / str(number),
