@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-#: Rows in one Arrow record batch.
-ROWS_PER_BATCH = 122_880
+#: Rows in one Arrow record batch: few, since rows may be long.
+ROWS_PER_BATCH = 16_384
 #: The module that reads each format, when it is not called like it.
 MODULES = {"jsonl": "json"}
 
