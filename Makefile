@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-engines check bench clean
+.PHONY: demo test test-engines test-clouds check bench clean
 
 $(STAMP): pyproject.toml
 	@[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || { \
@@ -43,6 +43,19 @@ $(ENGINES)/.installed: Makefile | $(STAMP)
 test-engines: $(STAMP) $(ENGINES)/.installed
 	@WHERRY_ENGINES=$(CURDIR)/$(ENGINES) $(BIN)/python -m pytest tests/lake/test_rest_spark.py -rs
 
+# Stores that speak like Azure's and Google's: some 200 MB to download, so not a part of `test`. Needs Node.js and Go.
+CLOUDS := .bench/clouds
+
+$(CLOUDS)/.installed: Makefile | $(STAMP)
+	@mkdir -p $(CLOUDS)
+	@echo "installing azurite and fake-gcs-server into $(CLOUDS)"
+	@npm install --silent --no-audit --no-fund --prefix $(CLOUDS) azurite@3.37.0
+	@GOBIN=$(CURDIR)/$(CLOUDS) go install github.com/fsouza/fake-gcs-server@v1.56.1
+	@touch $@
+
+test-clouds: $(STAMP) $(CLOUDS)/.installed
+	@WHERRY_CLOUDS=$(CURDIR)/$(CLOUDS) $(BIN)/python -m pytest tests/sources/test_files_buckets.py -rs
+
 check: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -54,6 +67,7 @@ bench: $(STAMP)
 	@$(BIN)/python benchmarks/small_tables/run.py
 	@$(BIN)/python benchmarks/branches/run.py
 	@$(BIN)/python benchmarks/writers/run.py
+	@$(BIN)/python benchmarks/places/run.py
 
 clean:
 	rm -rf $(VENV) .demo .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist src/*.egg-info

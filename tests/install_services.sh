@@ -8,16 +8,22 @@ have_postgres() {
   return 1
 }
 
-have_postgres && exit 0
+have_sshd() { command -v sshd >/dev/null 2>&1 || [ -x /usr/sbin/sshd ] || [ -x /usr/local/sbin/sshd ]; }
+
+wanted=""
+have_postgres || wanted="postgresql"
+have_sshd || wanted="$wanted openssh-server"
+[ -z "$wanted" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  echo "tests that need PostgreSQL are skipped: install PostgreSQL (Debian: apt-get install postgresql)" >&2
+  echo "tests that need these are skipped: $wanted (Debian: apt-get install $wanted)" >&2
   exit 0
 fi
-echo "installing PostgreSQL for the tests"
-# No cluster of the system's own is wanted: the tests make theirs.
+echo "installing for the tests: $wanted"
+# No cluster of the system's own is wanted, and no SSH server: the tests make theirs.
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } \
+# shellcheck disable=SC2086
+{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted; } \
   >/tmp/wherry-apt.log 2>&1 ||
-  echo "PostgreSQL could not be installed (see /tmp/wherry-apt.log); tests that need it are skipped" >&2
+  echo "$wanted could not be installed (see /tmp/wherry-apt.log); tests that need them are skipped" >&2
 exit 0

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import postgres_server
+from fixtures.cloud_servers import azurite, fake_gcs
+from fixtures.file_servers import sshd
 
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
 REFERENCE = Path(os.environ.get("WHERRY_REFERENCE") or Path(__file__).parents[2] / "shared")
@@ -74,6 +76,9 @@ SERVICES = {
         hint="make test-engines downloads Spark (500 MB) and runs these tests; it needs Java 17 and Maven",
         required=False,
     ),
+    "sshd": Service(ready=lambda: sshd() is not None, hint="apt-get install openssh-server"),
+    "azurite": Service(ready=lambda: azurite() is not None, hint="make test-clouds installs it", required=False),
+    "fake-gcs": Service(ready=lambda: fake_gcs() is not None, hint="make test-clouds installs it", required=False),
     "postgres": Service(
         ready=postgres_server.ready,
         hint="apt-get install postgresql; pip install 'wherry[postgres]'",

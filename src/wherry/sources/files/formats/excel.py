@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wherry.sources.files import kinds
 from wherry.sources.files.database import failed, load_extension, named, quoted
-from wherry.sources.files.listing import File
-from wherry.sources.files.options import TableOptions
-from wherry.sources.files.scan import (
+from wherry.sources.files.formats import kinds
+from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
-    Reject,
+    Job,
     Scan,
     check_file_column,
     check_types_are_used,
     common_type,
     distinct_names,
     given_types,
+    misfit,
 )
+from wherry.sources.files.options import TableOptions
 
 if TYPE_CHECKING:
     import duckdb
+
+    from wherry.sources.files.work import Piece
 
 
 class Sheet:
     """One sheet: every cell as text, next to what Excel says it is."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, table: TableOptions, file: File, path: str) -> None:
-        self.con, self.table, self.file = con, table, file
+    def __init__(self, con: duckdb.DuckDBPyConnection, table: TableOptions, piece: Piece) -> None:
+        self.con, self.table, self.piece = con, table, piece
         settings = ["stop_at_empty = false" if not table.range else ""]
         if table.header is not None or table.names:
             settings.append(f"header = {str(bool(table.header)).lower()}")
         settings += [f"sheet = {quoted(table.sheet)}"] if table.sheet else []
         settings += [f"range = {quoted(table.range)}"] if table.range else []
         extra = "".join(f", {s}" for s in settings if s)
-        self.text = f"read_xlsx({quoted(path)}, all_varchar = true{extra})"
-        self.typed = f"read_xlsx({quoted(path)}, ignore_errors = true, empty_as_varchar = true{extra})"
+        self.text = f"read_xlsx({quoted(piece.path)}, all_varchar = true{extra})"
+        self.typed = f"read_xlsx({quoted(piece.path)}, ignore_errors = true, empty_as_varchar = true{extra})"
         told = [r[0] for r in self.describe(self.text)]
         self.kinds = [r[1] for r in self.describe(self.typed)]
         self.names = distinct_names(table.names or told)
         if len(self.names) != len(told):
             raise failed(
-                "columns", f"`{file.name}` has {len(told)} columns, and `names:` has {len(self.names)}.",
+                "columns", f"`{piece.label}` has {len(told)} columns, and `names:` has {len(self.names)}.",
                 "Give one name for each column.",
             )  # fmt: skip
 
@@ -80,26 +81,20 @@ class Sheet:
         return found
 
 
-def scan_excel(
-    con: duckdb.DuckDBPyConnection,
-    table: TableOptions,
-    files: Sequence[File],
-    known: Mapping[str, str],
-    with_file: bool,
-    local: Mapping[str, str],
-) -> Scan:
+def scan(job: Job) -> Scan:
     """All workbooks by column name."""
+    con, table, known, with_file = job.con, job.table, job.known, job.with_file
     load_extension(con, "excel")
     types = given_types(con, table)
-    sheets = [Sheet(con, table, f, local.get(f.name, f.path)) for f in files]
+    sheets = [Sheet(con, table, piece) for piece in job.pieces]
     columns: dict[str, str] = {name: kind for name, kind in known.items() if name != FILE_COLUMN}
     names = {name.lower(): name for name in columns}
     for sheet in sheets:
         for name, mask in sheet.masks().items():
             spelled = names.setdefault(name.lower(), name)
             before = columns.get(spelled, "")
-            if given := types.get(name.lower()):
-                columns[spelled] = given
+            if said := types.get(name.lower()):
+                columns[spelled] = said
             elif mask is None:
                 columns[spelled] = before
             else:
@@ -110,30 +105,40 @@ def scan_excel(
         check_file_column(columns)
     check_types_are_used(table, columns, known)
     selects: list[str] = []
-    rejects: list[Reject] = []
     rows = 0
     for sheet in sheets:
         mine = {name.lower(): i for i, name in enumerate(sheet.names)}
-        fits = " AND ".join(
-            kinds.fits(f"v{mine[n]}", kind, table)
-            for n, kind in types.items()
-            if n in mine
-        ) or "true"  # fmt: skip
+        given = {n: kind for n, kind in types.items() if n in mine}
+        conditions = {n: kinds.fits(f"v{mine[n]}", kind, table) for n, kind in given.items()}
+        fits = " AND ".join(conditions.values()) or "true"
         values = [
             f"{kinds.conversion(f'v{mine[c.lower()]}', kind, table)} AS {named(c)}" if c.lower() in mine
             else f"NULL::{kind} AS {named(c)}"
             for c, kind in columns.items()
         ]  # fmt: skip
         if with_file:
-            values.append(f"{quoted(sheet.file.name)} AS {named(FILE_COLUMN)}")
+            values.append(f"{quoted(sheet.piece.file.name)} AS {named(FILE_COLUMN)}")
         selects.append(f"SELECT {', '.join(values)} FROM ({sheet.texts()}) WHERE {fits}")
-        cells = ", ".join(f"{named(n)} := v{i}" for i, n in enumerate(sheet.names))
-        for row in con.execute(
-            f"SELECT to_json(struct_pack({cells})) FROM ({sheet.texts()}) WHERE NOT ({fits}) ORDER BY n"
-        ).fetchall():
-            rejects.append(
-                Reject(file=sheet.file.name, line=None, reason="A value does not fit the given types.", row=row[0])
-            )
+        if given:
+            put_aside(job, sheet, given, conditions, fits)
         counted = con.execute(f"SELECT count(*) FROM ({sheet.texts()}) WHERE {fits}").fetchone()
         rows += counted[0] if counted else 0
-    return Scan(sql=" UNION ALL ".join(selects), columns=columns, rows=rows, rejects=rejects)
+    return Scan(sql=" UNION ALL ".join(selects), columns=columns, rows=rows)
+
+
+def put_aside(job: Job, sheet: Sheet, given: dict[str, str], conditions: dict[str, str], fits: str) -> None:
+    """Put the rows aside that do not fit the given types, with their numbers below the header."""
+    mine = {name.lower(): i for i, name in enumerate(sheet.names)}
+    cells = ", ".join(f"{named(n)} := v{i}" for i, n in enumerate(sheet.names))
+    judged = ", ".join(f"v{mine[n]}, {condition}" for n, condition in conditions.items())
+    found = job.con.cursor().execute(
+        f"SELECT n, to_json(struct_pack({cells})), {judged} FROM ({sheet.texts()}) WHERE NOT ({fits}) ORDER BY n"
+    )
+    while rows := found.fetchmany(1000):
+        for n, row, *values in rows:
+            reasons = [
+                misfit(sheet.names[mine[name]], value, kind)
+                for (name, kind), value, fit in zip(given.items(), values[::2], values[1::2], strict=True)
+                if not fit
+            ]
+            job.rejects.add(sheet.piece, n, " ".join(reasons), row)

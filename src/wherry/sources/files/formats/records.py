@@ -8,13 +8,17 @@ A line that starts a record which cannot be read is put aside alone, and reading
 from __future__ import annotations
 
 import mmap
+from array import array
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 #: DuckDB's longest record, in bytes.
 LONGEST = 2_000_000
+#: Bytes of a bad row that are shown.
+SHOWN = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,38 +45,43 @@ class Split:
     """A cleaned copy of a file."""
 
     path: str
+    #: Is given each line that is not a row.
+    tell: Callable[[BadLine], None]
+    #: How many records the copy has, how many lines are bad, and how many of those do not decode.
     records: int = 0
-    bad: list[BadLine] = field(default_factory=list)
-    #: Where cleaned and original lines part: offset in the copy, and how many lines only the original has before it.
-    _offsets: list[int] = field(default_factory=list)
-    _missing: list[int] = field(default_factory=list)
-    #: How many of ``bad`` do not decode.
+    bad: int = 0
     undecodable: int = 0
+    #: The first line that does not decode.
+    undecodable_line: int = 0
+    #: Where cleaned and original lines part: offset in the copy, and how many lines only the original has before it.
+    _offsets: array[int] = field(default_factory=lambda: array("q"))
+    _missing: array[int] = field(default_factory=lambda: array("q"))
 
     def skip(self, offset: int, lines: int) -> None:
         self._offsets.append(offset)
         self._missing.append((self._missing[-1] if self._missing else 0) + lines)
 
-    def places(self, wanted: set[int], dialect: Dialect) -> dict[int, tuple[int, str]]:
-        """Original line and text of the n-th records."""
-        found: dict[int, tuple[int, str]] = {}
-        if not wanted:
-            return found
-        last, n, at, lines = max(wanted), 0, 0, 0
+    def put_aside(self, bad: BadLine) -> None:
+        self.bad += 1
+        self.tell(bad)
+
+    def places(self, wanted: Iterable[int], dialect: Dialect) -> Iterator[tuple[int, str]]:
+        """Original line and text of the n-th records; ``wanted`` goes up."""
+        n, at, lines = 0, 0, 0
         with Path(self.path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            while n < last:
-                n += 1
-                end = line_end(data, at, len(data))
-                if dialect.quote and dialect.quote in data[at:end]:
-                    end = fields_of(data, at, dialect)[1]
-                record = data[at:end]
-                if n in wanted:
-                    before = bisect_right(self._offsets, at)
-                    missing = self._missing[before - 1] if before else 0
-                    found[n] = (lines + 1 + missing, record.decode("utf-8", "backslashreplace"))
-                lines += record.count(b"\n") + 1
-                at = end + 1
-        return found
+            for each in wanted:
+                while n < each:
+                    n += 1
+                    start, end = at, line_end(data, at, len(data))
+                    if dialect.quote and dialect.quote in data[at:end]:
+                        end = fields_of(data, at, dialect)[1]
+                    record = data[start:end]
+                    before = lines
+                    lines += record.count(b"\n") + 1
+                    at = end + 1
+                gap = bisect_right(self._offsets, start)
+                missing = self._missing[gap - 1] if gap else 0
+                yield before + 1 + missing, record.decode("utf-8", "backslashreplace")
 
 
 def fields_of(data: bytes | mmap.mmap, start: int, dialect: Dialect) -> tuple[list[bytes], int, bool, str]:
@@ -136,23 +145,34 @@ def line_end(data: bytes | mmap.mmap, at: int, size: int) -> int:
 
 
 def split_records(
-    path: str, target: Path, dialect: Dialect, columns: int, *, skip: int = 0, header: bool = False
+    path: str,
+    target: Path,
+    dialect: Dialect,
+    columns: int,
+    tell: Callable[[BadLine], None],
+    *,
+    skip: int = 0,
+    header: bool = False,
+    lines_before: int = 0,
 ) -> Split:
-    """Copy the records with the right number of columns to ``target``; tell of all the others."""
-    result = Split(path=str(target))
+    """Copy the records with the right number of columns to ``target``; ``tell`` of all the others.
+
+    ``lines_before`` is how many lines of the file come before what is in ``path``.
+    """
+    result = Split(path=str(target), tell=tell)
     with Path(path).open("rb") as source, target.open("wb") as out:
         if Path(path).stat().st_size == 0:
             return result
         with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            _copy(data, out, result, dialect, columns, skip, header)
+            _copy(data, out, result, dialect, columns, skip, header, lines_before)
     return result
 
 
 def _copy(
-    data: mmap.mmap, out: IO[bytes], result: Split, dialect: Dialect, columns: int, skip: int, header: bool
+    data: mmap.mmap, out: IO[bytes], result: Split, dialect: Dialect, columns: int, skip: int, header: bool, before: int
 ) -> None:
     at = 3 if data[:3] == b"\xef\xbb\xbf" else 0
-    written, line, size = 0, 1, len(data)
+    written, line, size = 0, 1 + before, len(data)
     for _ in range(skip):
         at, line = min(size, line_end(data, at, size) + 1), line + 1
     if line > 1:
@@ -160,11 +180,14 @@ def _copy(
     quote, delimiter = dialect.quote, dialect.delimiter
     while at < size:
         end = line_end(data, at, size)
-        raw = data[at:end]
+        too_long = end - at > LONGEST
+        raw = data[at : at + SHOWN if too_long else end]
         if raw.endswith(b"\r"):
             raw = raw[:-1]
         lines, reason, record = 1, "", raw
-        if not raw and columns > 1:
+        if too_long:
+            reason = f"The record is longer than {LONGEST:,} bytes."
+        elif not raw and columns > 1:
             reason = "blank"
         elif (quote and quote in raw) or b"\r" in raw:
             values, stop, plain, reason = fields_of(data, at, dialect)
@@ -185,20 +208,14 @@ def _copy(
         if not reason and (problem := undecodable(record)):
             reason = problem
             result.undecodable += 1
+            result.undecodable_line = result.undecodable_line or line
         if header and reason != "blank":
             header, reason = False, "header"
         if reason:
             result.skip(written, lines)
             if reason not in ("blank", "header"):
-                if end != line_end(data, at, size) and not record:
-                    record = raw
-                result.bad.append(
-                    BadLine(
-                        line=line,
-                        reason=reason,
-                        row=data[at:end].removesuffix(b"\r").decode("utf-8", "backslashreplace"),
-                    )
-                )
+                row = data[at : min(end, at + SHOWN)].removesuffix(b"\r").decode("utf-8", "backslashreplace")
+                result.put_aside(BadLine(line=line, reason=reason, row=row))
         else:
             out.write(record)
             out.write(b"\n")

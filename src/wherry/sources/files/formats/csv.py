@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wherry.sources.files import kinds
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
-from wherry.sources.files.dialect import looks_like_header, sniff_delimiter
-from wherry.sources.files.listing import File
-from wherry.sources.files.options import TableOptions
-from wherry.sources.files.records import Dialect, Split, first_record, split_records
-from wherry.sources.files.scan import (
+from wherry.sources.files.formats import kinds
+from wherry.sources.files.formats.dialect import looks_like_header, sniff_delimiter
+from wherry.sources.files.formats.records import BadLine, Dialect, Split, first_record, split_records
+from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
-    Reject,
+    Job,
     Scan,
     check_file_column,
     check_types_are_used,
@@ -23,9 +21,8 @@ from wherry.sources.files.scan import (
     given_types,
     misfit,
 )
-from wherry.sources.files.text import (
+from wherry.sources.files.formats.text import (
     Text,
-    WorkFolder,
     chunks,
     count_records,
     open_text,
@@ -35,7 +32,7 @@ from wherry.sources.files.text import (
 )
 
 if TYPE_CHECKING:
-    import duckdb
+    pass
 
 #: A null text that no file has.
 NO_TEXT = ("\x02\x02",)
@@ -52,12 +49,12 @@ class Part:
     names: tuple[str, ...]
     skip: int
     header: bool
+    #: How many values a record has, when that is not one for each name.
+    width: int = 0
     #: Set when the file had to be split by hand.
     split: Split | None = None
-
-    @property
-    def prefix(self) -> str:
-        return self.path.removesuffix(self.text.file.name)
+    #: What comes before the part of ``path`` that tells the file.
+    prefix: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,26 +72,19 @@ class Reading:
 class CsvScan:
     """Works out the query for a batch of CSV files, in the order of its methods."""
 
-    def __init__(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        table: TableOptions,
-        work: WorkFolder,
-        known: Mapping[str, str],
-        with_file: bool,
-    ) -> None:
-        self.con, self.table, self.work, self.with_file = con, table, work, with_file
-        self.known = {name: kind for name, kind in known.items() if name != FILE_COLUMN}
-        self.types = given_types(con, table)
-        self.complaint = ""
+    def __init__(self, job: Job) -> None:
+        self.con, self.table, self.work, self.with_file = job.con, job.table, job.work, job.with_file
+        self.known = {name: kind for name, kind in job.known.items() if name != FILE_COLUMN}
+        self.types = given_types(job.con, job.table)
+        self.rejects = job.rejects
 
-    def scan(self, files: Sequence[File], local: Mapping[str, str]) -> Scan:
+    def scan(self, job: Job) -> Scan:
         """Raises ``SourceError`` for a batch that cannot be read as a whole."""
-        opened = [open_text(f, self.table, self.work, local.get(f.name)) for f in files]
+        opened = [open_text(piece, self.table, self.work) for piece in job.pieces]
         filled = [t for t in opened if t.head.strip(b"\r\n")]
         self.dialect = self.find_dialect(filled[0]) if filled else Dialect(delimiter=b",", quote=b"", escape=b"")
         parts = self.find_columns(filled)
-        self.columns = self.all_columns(parts, files)
+        self.columns = self.all_columns(parts, opened)
         if self.with_file:
             check_file_column(self.columns)
         check_types_are_used(self.table, self.columns, self.known)
@@ -111,17 +101,9 @@ class CsvScan:
             c: self.types.get(c.lower()) or kinds.narrowest(reading.masks.get(c), known.get(c.lower(), ""))
             for c in self.columns
         }
-        rejects = self.misfits(parts) if reading.misfits else []
-        for part in parts:
-            if part.split:
-                name = part.text.file.name
-                rejects += (Reject(file=name, line=b.line, reason=b.reason, row=b.row) for b in part.split.bad)
-        return Scan(
-            sql=self.query(parts, types, reading.misfits),
-            columns=types,
-            rows=reading.rows - reading.misfits,
-            rejects=sorted(rejects, key=lambda r: (r.file, r.line or 0)),
-        )
+        if reading.misfits:
+            self.misfits(parts)
+        return Scan(sql=self.query(parts, types, reading.misfits), columns=types, rows=reading.rows - reading.misfits)
 
     def find_dialect(self, text: Text) -> Dialect:
         quote = self.table.quote.encode()
@@ -145,7 +127,7 @@ class CsvScan:
                 try:
                     found = [v.decode("utf-8") for v in values] if header else [""] * len(values)
                 except UnicodeDecodeError:
-                    raise wrong_encoding(text.file.name, self.table.encoding, f"line {skip + 1}") from None
+                    raise wrong_encoding(text.piece.label, self.table.encoding, f"line {skip + 1}") from None
                 names = distinct_names(found)
             parts.append(
                 Part(
@@ -153,16 +135,17 @@ class CsvScan:
                     path=text.path,
                     compression=text.compression,
                     names=tuple(names),
-                    skip=skip,
-                    header=header,
+                    skip=0 if text.piece.tail else skip,
+                    header=header and text.piece.tail is None,
+                    prefix=self.work.prefix(text.path, text.piece.file.name),
                 )
             )
         return parts
 
-    def all_columns(self, parts: Sequence[Part], files: Sequence[File]) -> list[str]:
+    def all_columns(self, parts: Sequence[Part], opened: Sequence[Text]) -> list[str]:
         wanted: list[str] = [*self.known]
         if not parts:
-            wanted += self.table.names or self.table.types
+            wanted += self.said_names()
         for names in dict.fromkeys(p.names for p in parts):
             wanted += names
         spelled: dict[str, str] = {}
@@ -172,10 +155,18 @@ class CsvScan:
         if not columns:
             raise failed(
                 "empty-file",
-                f"`{files[0].name}` is empty: it has not even a header.",
+                f"`{opened[0].piece.label}` is empty: it has not even a header.",
                 "Write it again, or give `names:` or `types:` so that an empty file is a table without rows.",
             )
         return columns
+
+    def said_names(self) -> Sequence[str]:
+        """Columns of files that are empty."""
+        return self.table.names or tuple(self.table.types)
+
+    def records(self, part: Part) -> int:
+        """How many records are read of a file."""
+        return part.split.records if part.split else self.count(part)
 
     def count(self, part: Part) -> int:
         pieces = without_lines(chunks(part.text), part.skip) if part.skip else chunks(part.text)
@@ -196,10 +187,9 @@ class CsvScan:
 
     def group(self, members: Sequence[Part], rejects: str) -> str:
         one, table = members[0], self.table
-        mine = {name.lower(): f"c{i}" for i, name in enumerate(one.names)}
-        columns = ", ".join(f"{alias}: 'VARCHAR'" for alias in mine.values())
+        columns, mine = self.cells(one.names)
         settings = {
-            "columns": "{" + columns + "}",
+            "columns": columns,
             "auto_detect": "false",
             "header": str(one.header and one.split is None).lower(),
             "skip": str(0 if one.split else one.skip),
@@ -223,14 +213,28 @@ class CsvScan:
             }
         else:
             settings["ignore_errors"] = "true"
-        nulls = ", ".join(quoted(n) for n in table.null) if self.nulls_by_hand() else ""
-        if nulls:
-            mine = {name: f"CASE WHEN {c} NOT IN ({nulls}) THEN {c} END" for name, c in mine.items()}
         values = [f"{mine.get(c.lower(), 'NULL::VARCHAR')} AS {v}" for c, v in self.at.items()]
+        return self.select(members, values, settings)
+
+    def cells(self, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+        """SQL: the columns that are read, and the text of each column, by its lower-case name."""
+        mine = {name.lower(): f"c{i}" for i, name in enumerate(names)}
+        columns = ", ".join(f"{alias}: 'VARCHAR'" for alias in mine.values())
+        if self.nulls_by_hand() and self.table.null:
+            nulls = ", ".join(quoted(n) for n in self.table.null)
+            mine = {name: f"CASE WHEN {c} NOT IN ({nulls}) THEN {c} END" for name, c in mine.items()}
+        return "{" + columns + "}", mine
+
+    def where(self) -> str:
+        """SQL: which records are none."""
+        return ""
+
+    def select(self, members: Sequence[Part], values: Sequence[str], settings: Mapping[str, str]) -> str:
+        """SQL: these values of the rows of some files, and the file's name."""
         paths = texts(literal_path(p.path) for p in members)
         arguments = ", ".join(f"{name} = {value}" for name, value in settings.items())
-        file = f"substr(path, {len(one.prefix) + 1}) AS file"
-        return f"SELECT {', '.join(values)}, {file} FROM read_csv({paths}, {arguments})"
+        file = self.work.name_sql("path", members[0].prefix)
+        return f"SELECT {', '.join(values)}, {file} AS file FROM read_csv({paths}, {arguments}){self.where()}"
 
     def nulls_by_hand(self) -> bool:
         """Whether DuckDB refuses the null texts: those that hold a quote, an escape or a delimiter."""
@@ -250,8 +254,7 @@ class CsvScan:
         try:
             # Rejects are stored at the end of the result: read it to there.
             row = self.con.execute(f"SELECT {', '.join(asked)} FROM ({self.source(parts, name)})").fetchall()[0]
-        except duckdb.InvalidInputException as error:
-            self.complaint = str(error).split("\n")[0]
+        except duckdb.InvalidInputException:
             return None
         problems = 0
         if parts:
@@ -268,53 +271,56 @@ class CsvScan:
             if alone is None or alone.problems or alone.rows != self.count(part):
                 self.split(part)
         reading = self.first_reading(parts)
-        kept = sum(p.split.records if p.split else self.count(p) for p in parts)
+        kept = sum(self.records(p) for p in parts)
         if reading is None or reading.problems or reading.rows != kept:
             raise failed(
                 "unreadable-csv",
-                f"{', '.join(f'`{p.text.file.name}`' for p in parts if p.split)} cannot be read as CSV"
+                f"{', '.join(f'`{p.text.piece.label}`' for p in parts if p.split)} cannot be read as CSV"
                 f" with delimiter {self.dialect.delimiter.decode()!r} and quote {self.dialect.quote.decode()!r}.",
                 "Set `delimiter:`, `quote:`, `escape:` and `encoding:` to what the file is written with.",
             )
         return reading
 
     def split(self, part: Part) -> Split:
-        name = part.text.file.name
-        target = self.work.new("split", name)
+        piece = part.text.piece
+
+        def tell(bad: BadLine) -> None:
+            self.rejects.add(piece, bad.line, bad.reason, bad.row)
+
         plain = plain_copy(part.text, self.work)
-        part.split = split_records(plain, target, self.dialect, len(part.names), skip=part.skip, header=part.header)
+        target = self.work.new(piece.file.name)
+        part.split = split_records(
+            plain, target, self.dialect, part.width or len(part.names), tell, skip=part.skip, header=part.header,
+            lines_before=piece.tail.lines if piece.tail else 0,
+        )  # fmt: skip
         part.path, part.compression = str(target), "none"
-        bad = part.split.bad
-        if part.split.undecodable * 10 > part.split.records + len(bad):
-            line = next(b.line for b in bad if "not utf-8" in b.reason)
-            raise wrong_encoding(name, self.table.encoding, f"line {line}")
+        part.prefix = self.work.prefix(part.path, piece.file.name)
+        if part.split.undecodable * 10 > part.split.records + part.split.bad:
+            raise wrong_encoding(piece.label, self.table.encoding, f"line {part.split.undecodable_line}")
         return part.split
 
-    def misfits(self, parts: Sequence[Part]) -> list[Reject]:
-        """Rows that do not fit the given types, with their lines: these files are split to know them."""
+    def misfits(self, parts: Sequence[Part]) -> None:
+        """Put the rows aside that do not fit the given types, with their lines: their files are split to know them."""
+        judged = [f"{self.at[c]}, {kinds.fits(self.at[c], kind, self.table)}" for c, kind in self.given.items()]
         told = self.con.execute(f"SELECT DISTINCT file FROM ({self.source(parts)}) WHERE NOT ({self.fits})").fetchall()
         guilty = {row[0] for row in told}
-        judged = [f"{self.at[c]}, {kinds.fits(self.at[c], kind, self.table)}" for c, kind in self.given.items()]
-        found: list[Reject] = []
         for part in parts:
-            name = part.text.file.name
-            if name not in guilty:
+            if part.text.piece.file.name not in guilty:
                 continue
             split = part.split or self.split(part)
-            rows = self.con.execute(
+            found = self.con.cursor().execute(
                 f"SELECT n, {', '.join(judged)} FROM (SELECT *, row_number() OVER () AS n"
                 f" FROM ({self.source([part])})) WHERE NOT ({self.fits}) ORDER BY n"
-            ).fetchall()
-            places = split.places({row[0] for row in rows}, self.dialect)
-            for n, *values in rows:
+            )
+            rows, again = itertools.tee(_rows(found))
+            places = split.places((row[0] for row in again), self.dialect)
+            for (_, *values), (line, text) in zip(rows, places, strict=True):
                 reasons = [
                     misfit(column, value, kind)
                     for (column, kind), value, fits in zip(self.given.items(), values[::2], values[1::2], strict=True)
                     if not fits
                 ]
-                line, text = places[n]
-                found.append(Reject(file=name, line=line, reason=" ".join(reasons), row=text))
-        return found
+                self.rejects.add(part.text.piece, line, " ".join(reasons), text)
 
     def query(self, parts: Sequence[Part], types: Mapping[str, str], misfits: int) -> str:
         values = [f"{kinds.conversion(self.at[c], types[c], self.table)} AS {named(c)}" for c in self.columns]
@@ -322,3 +328,14 @@ class CsvScan:
             values.append(f"file AS {named(FILE_COLUMN)}")
         where = f" WHERE {self.fits}" if misfits else ""
         return f"SELECT {', '.join(values)} FROM ({self.source(parts)}){where}"
+
+
+def _rows(found: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a result, a few at a time."""
+    while rows := found.fetchmany(1000):
+        yield from rows
+
+
+def scan(job: Job) -> Scan:
+    """All files by column name, every value as what it is in all rows."""
+    return CsvScan(job).scan(job)

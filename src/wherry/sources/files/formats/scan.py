@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.sources.files.options import TableOptions
+from wherry.sources.files.work import Piece, Rejects, WorkFolder
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
 FILE_COLUMN = "_file"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
-    """A row that cannot be read."""
-
-    file: str
-    line: int | None
-    reason: str
-    row: str
-
-
 @dataclass(slots=True, kw_only=True)
+class Job:
+    """A batch of files to make rows of."""
+
+    con: duckdb.DuckDBPyConnection
+    table: TableOptions
+    work: WorkFolder
+    #: In order of their files' names.
+    pieces: Sequence[Piece]
+    #: DuckDB types of the columns that the table has already.
+    known: Mapping[str, str]
+    #: Whether rows carry the name of their file.
+    with_file: bool
+    #: Rows that cannot be read go here.
+    rejects: Rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """A query over a batch of files, known to succeed."""
 
@@ -38,7 +46,6 @@ class Scan:
     columns: dict[str, str]
     #: How many rows the query has; None when only reading tells.
     rows: int | None = None
-    rejects: list[Reject] = field(default_factory=list)
 
 
 def misfit(column: str, value: str | None, kind: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from wherry.sources.files.formats.records import Dialect, fields_of, first_record
+from wherry.sources.files.formats.text import Text
 from wherry.sources.files.options import TableOptions
-from wherry.sources.files.records import Dialect, fields_of, first_record
-from wherry.sources.files.text import Text
 
 
 def sniff_delimiter(text: Text, quote: bytes, escape: bytes, table: TableOptions) -> str:
     """The character that splits the first records into the same number of values, and the most of them."""
-    if text.file.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab")):
+    if text.piece.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab")):
         return "\t"
     best, most = ",", (0.0, 0)
     for candidate in (",", ";", "\t", "|"):

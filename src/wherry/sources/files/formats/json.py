@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
-from wherry.sources.files import kinds
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
-from wherry.sources.files.listing import File
-from wherry.sources.files.options import TableOptions, format_of
-from wherry.sources.files.records import undecodable
-from wherry.sources.files.scan import (
+from wherry.sources.files.formats import kinds
+from wherry.sources.files.formats.elements import Element, elements, lines
+from wherry.sources.files.formats.records import undecodable
+from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
-    Reject,
+    Job,
     Scan,
     check_file_column,
     check_types_are_used,
@@ -25,11 +26,12 @@ from wherry.sources.files.scan import (
     given_types,
     misfit,
 )
-from wherry.sources.files.structure import NUMBERS, is_nested, merged, nested_type, text_structure
-from wherry.sources.files.text import Text, WorkFolder, chunks, count_records, open_text, wrong_encoding
+from wherry.sources.files.formats.structure import NUMBERS, is_nested, merged, nested_type, text_structure
+from wherry.sources.files.formats.text import Text, chunks, count_records, open_text, wrong_encoding
+from wherry.sources.files.options import format_of
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry.sources.files.work import Piece
 
 #: Longest JSON value, in bytes.
 LONGEST = 16 << 20
@@ -44,12 +46,28 @@ class Part:
     compression: str
     #: ``newline_delimited``, ``array`` or ``unstructured`` (values one after the other).
     layout: str
-    #: Line numbers of the lines kept, when the file had to be cleaned.
-    lines: list[int] | None = None
+    #: What comes before the part of ``path`` that tells the file.
+    prefix: str
+    #: How many values were kept, when the file had to be cleaned, and where each of them was.
+    kept: int | None = None
+    places: Places | None = None
 
-    @property
-    def prefix(self) -> str:
-        return self.path.removesuffix(self.text.file.name)
+
+@dataclass(slots=True)
+class Places:
+    """The lines of the n-th values of a file, kept as the places where they do not simply go up by one."""
+
+    _from: array[int] = field(default_factory=lambda: array("q"))
+    _line: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, n: int, line: int) -> None:
+        if not self._from or self.line(n) != line:
+            self._from.append(n)
+            self._line.append(line)
+
+    def line(self, n: int) -> int:
+        at = bisect_right(self._from, n) - 1
+        return self._line[at] + n - self._from[at]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,51 +83,50 @@ class Field:
 class JsonScan:
     """Works out the query for a batch of JSON files, in the order of its methods."""
 
-    def __init__(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        table: TableOptions,
-        work: WorkFolder,
-        known: Mapping[str, str],
-        with_file: bool,
-    ) -> None:
-        self.con, self.table, self.work, self.with_file = con, table, work, with_file
-        self.known = {name: kind for name, kind in known.items() if name != FILE_COLUMN}
-        self.types = given_types(con, table)
-        self.bad: list[Reject] = []
+    #: Whether texts are looked at for numbers and booleans too, in formats that have nothing but text.
+    all_text = False
+
+    def __init__(self, job: Job) -> None:
+        self.con, self.table, self.work, self.with_file = job.con, job.table, job.work, job.with_file
+        self.known = {name: kind for name, kind in job.known.items() if name != FILE_COLUMN}
+        self.types = given_types(job.con, job.table)
+        self.rejects = job.rejects
         self.complaint = ""
 
-    def scan(self, files: Sequence[File], local: Mapping[str, str]) -> Scan:
+    def scan(self, pieces: Sequence[Piece]) -> Scan:
         """Raises ``SourceError`` for a batch that cannot be read as a whole."""
-        opened = [open_text(f, self.table, self.work, local.get(f.name)) for f in files]
-        parts = [p for p in map(self.part, opened) if p]
+        return self.scan_parts(self.parts(pieces), pieces)
+
+    def parts(self, pieces: Sequence[Piece]) -> list[Part]:
+        opened = [open_text(piece, self.table, self.work) for piece in pieces]
+        return [p for p in map(self.part, opened) if p]
+
+    def scan_parts(self, parts: list[Part], pieces: Sequence[Piece]) -> Scan:
         told = self.first_reading(parts)
         if told is None:
             for part in parts:
-                if part.layout == "newline_delimited" and self.first_reading([part]) is None:
+                if self.first_reading([part]) is None:
                     self.clean(part)
             told = self.first_reading(parts)
             if told is None:
                 raise self.malformed(parts)
-        self.fields = self.find_fields(told, parts, files)
+        self.fields = self.find_fields(told, parts, pieces)
         if self.with_file:
             check_file_column([f.column for f in self.fields])
         check_types_are_used(self.table, [f.column for f in self.fields], self.known)
         rows, misfits, columns = self.find_types(parts)
         if misfits:
             self.find_misfits(parts)
-        return Scan(
-            sql=self.query(parts, columns, misfits), columns=columns, rows=rows - misfits,
-            rejects=sorted(self.bad, key=lambda r: (r.file, r.line or 0)),
-        )  # fmt: skip
+        return Scan(sql=self.query(parts, columns, misfits), columns=columns, rows=rows - misfits)
 
     def part(self, text: Text) -> Part | None:
         start = text.head.lstrip()
         if not start and not any(c.strip() for c in chunks(text)):
             return None
-        lines = format_of(text.file.name, self.table) == "jsonl"
-        layout = "newline_delimited" if lines else "array" if start.startswith(b"[") else "unstructured"
-        return Part(text=text, path=text.path, compression=text.compression, layout=layout)
+        by_line = format_of(text.piece.name, self.table) == "jsonl"
+        layout = "newline_delimited" if by_line else "array" if start.startswith(b"[") else "unstructured"
+        prefix = self.work.prefix(text.path, text.piece.file.name)
+        return Part(text=text, path=text.path, compression=text.compression, layout=layout, prefix=prefix)
 
     def source(self, parts: Sequence[Part]) -> str:
         """SQL: ``j``, one JSON text for each value, null for a line that is none."""
@@ -122,7 +139,7 @@ class JsonScan:
             packed = "uncompressed" if compression == "none" else compression
             broken = ", ignore_errors = true" if layout == "newline_delimited" else ""
             selects.append(
-                f"SELECT j, substr(path, {len(prefix) + 1}) AS {named(FILE_COLUMN)} FROM read_json({paths},"
+                f"SELECT j, {self.work.name_sql('path', prefix)} AS {named(FILE_COLUMN)} FROM read_json({paths},"
                 f" format = '{layout}', records = false, columns = {{j: 'JSON'}}, auto_detect = false,"
                 f" compression = {quoted(packed)}, maximum_object_size = {LONGEST}, filename = 'path',"
                 f" hive_partitioning = false{broken})"
@@ -135,9 +152,9 @@ class JsonScan:
 
         structure: dict[str, Any] = {}
         rows = objects = 0
-        lines = [p for p in parts if p.layout == "newline_delimited"]
-        expected = sum(len(p.lines) if p.lines is not None else count_records(chunks(p.text)) for p in lines)
-        if lines and len(lines) < len(parts):
+        by_line = [p for p in parts if p.layout == "newline_delimited"]
+        expected = sum(p.kept if p.kept is not None else count_records(chunks(p.text)) for p in by_line)
+        if by_line and len(by_line) < len(parts):
             others = [p for p in parts if p.layout != "newline_delimited"]
             row = self.con.execute(f"SELECT count(*) FROM ({self.source(others)})").fetchone()
             expected += row[0] if row else 0
@@ -154,42 +171,55 @@ class JsonScan:
         except duckdb.InvalidInputException as error:
             self.complaint = str(error)
             return None
-        if rows != objects or (lines and rows != expected):
+        if rows != objects or (by_line and rows != expected):
             self.complaint = f'{rows - objects:,} of its {rows:,} values are not objects such as {{"id": 1}}.'
             return None
         return structure
 
     def clean(self, part: Part) -> None:
-        """Copy the lines that are objects; put the others aside."""
-        name = part.text.file.name
-        target = self.work.new("split", name)
-        part.lines, undecoded = [], 0
+        """Copy the values that are objects, one a line; put the others aside."""
+        piece = part.text.piece
+        target = self.work.new(piece.file.name)
+        places, kept, bad, undecoded, first_bad = Places(), 0, 0, 0, 0
+        by_line = part.layout == "newline_delimited"
+        found = (lines if by_line else elements)(chunks(part.text), LONGEST)
+        before = piece.tail.lines if piece.tail else 0
         with target.open("wb") as out:
-            for numbers, lines in batches(chunks(part.text)):
-                for number, line, reason in zip(numbers, lines, self.judge(lines), strict=True):
+            for group in groups(found):
+                for each, reason in zip(group, self.judge(group), strict=True):
+                    line = each.line + before
                     if not reason:
-                        out.write(line + b"\n")
-                        part.lines.append(number)
+                        kept += 1
+                        out.write((each.text if by_line else b" ".join(each.text.splitlines())) + b"\n")
+                        places.add(kept, line)
                         continue
+                    if not each.whole:
+                        # Without its end nothing tells where the next value of an array begins.
+                        raise self.malformed([part])
+                    bad += 1
+                    first_bad = first_bad or line
                     undecoded += "not utf-8" in reason
-                    row = line.decode("utf-8", "backslashreplace")
-                    self.bad.append(Reject(file=name, line=number, reason=reason, row=row))
-        if undecoded * 10 > len(part.lines) + len(self.bad):
-            raise wrong_encoding(name, self.table.encoding, f"line {self.bad[0].line}")
-        if not part.lines:
+                    self.rejects.add(piece, line, reason, each.text.decode("utf-8", "backslashreplace"))
+        if undecoded * 10 > kept + bad:
+            raise wrong_encoding(piece.label, self.table.encoding, f"line {first_bad}")
+        if not kept and by_line:
             raise failed(
                 "not-json-lines",
-                f"No line of `{name}` is a JSON object.",
+                f"No line of `{piece.label}` is a JSON object.",
                 "Set `format: json` if it holds one value over several lines, or an array.",
-                file=name,
-                line=self.bad[0].line or 0,
+                file=piece.file.name,
+                line=first_bad,
             )
-        part.path, part.compression = str(target), "none"
+        if not kept:
+            raise self.malformed([part])
+        part.path, part.compression, part.layout = str(target), "none", "newline_delimited"
+        part.prefix = self.work.prefix(part.path, piece.file.name)
+        part.kept, part.places = kept, places
 
-    def judge(self, lines: Sequence[bytes]) -> list[str]:
-        """Why each line is not a JSON object; empty where it is one."""
-        reasons = [undecodable(line) for line in lines]
-        readable = ["" if reason else line.decode() for line, reason in zip(lines, reasons, strict=True)]
+    def judge(self, values: Sequence[Element]) -> list[str]:
+        """Why each value is not a JSON object; empty where it is one."""
+        reasons = [each.problem or undecodable(each.text) for each in values]
+        readable = ["" if reason else each.text.decode() for each, reason in zip(values, reasons, strict=True)]
         rows = self.con.execute(
             "SELECT CASE WHEN NOT json_valid(l) THEN '' ELSE json_type(l) END FROM"
             " (SELECT unnest(?) AS l, generate_subscripts(?, 1) AS i) ORDER BY i",
@@ -201,7 +231,7 @@ class JsonScan:
             for reason, row in zip(reasons, rows, strict=True)
         ]
 
-    def find_fields(self, structure: dict[str, Any], parts: Sequence[Part], files: Sequence[File]) -> list[Field]:
+    def find_fields(self, structure: dict[str, Any], parts: Sequence[Part], pieces: Sequence[Piece]) -> list[Field]:
         """The keys of all objects, in order of appearance, and the columns that were known before."""
         keys = list(structure)
         lowered = {name.lower() for name in keys}
@@ -211,7 +241,7 @@ class JsonScan:
         if not keys and not extra:
             raise failed(
                 "empty-file",
-                f"`{files[0].name}` is empty: nothing tells its columns.",
+                f"`{pieces[0].label}` is empty: nothing tells its columns.",
                 "Write it again, or give `types:` so that an empty file is a table without rows.",
             )
         every = [*keys, *extra]
@@ -224,7 +254,7 @@ class JsonScan:
         """Which file is not JSON, and where."""
         complaint = re.sub(r"^([A-Z]\w+ )+Error: ", "", self.complaint.split("\n")[0]).strip()
         guilty = next((p for p in parts if p.path in complaint), parts[0])
-        name = guilty.text.file.name
+        name = guilty.text.piece.label
         line = re.search(r"in line (\d+)", complaint)
         return failed(
             "not-json",
@@ -262,7 +292,6 @@ class JsonScan:
         for i, f in enumerate(self.fields):
             if isinstance(f.structure, (dict, list)):
                 nested[i] = nested_type(f.structure) or ""
-                # A number beyond 64 bits inside a value would become a double: such a value stays JSON text.
                 # A number of more than 64 bits inside a value has become a double: such a value stays JSON text.
                 asked.append(
                     f"bool_and({self.nested(i, nested[i], trying=True)} IS NOT NULL"
@@ -288,7 +317,8 @@ class JsonScan:
                 columns[f.column] = "VARCHAR"
             else:
                 allowed = (
-                    kinds.NUMBERS if f.structure in NUMBERS
+                    kinds.ALL if self.all_text
+                    else kinds.NUMBERS if f.structure in NUMBERS
                     else kinds.BOOLEAN if f.structure == "BOOLEAN"
                     else kinds.TIMES if f.structure == "VARCHAR" else 0
                 )  # fmt: skip
@@ -322,18 +352,20 @@ class JsonScan:
         given = {i: kind for i, f in enumerate(self.fields) if (kind := self.types.get(f.column.lower()))}
         judged = [f"v{i}, {self.one_fits(i, kind) if kind != 'VARCHAR' else 'true'}" for i, kind in given.items()]
         for part in parts:
-            rows = self.con.execute(
+            found = self.con.cursor().execute(
                 f"SELECT n, j, {', '.join(judged)} FROM (SELECT *, row_number() OVER () AS n"
                 f" FROM ({self.values([part])})) WHERE NOT ({self.fits()}) ORDER BY n"
-            ).fetchall()
-            numbers = line_numbers(part, {row[0] for row in rows}) if rows else {}
-            for n, j, *values in rows:
-                reasons = [
-                    misfit(self.fields[i].column, value, kind)
-                    for (i, kind), value, fits in zip(given.items(), values[::2], values[1::2], strict=True)
-                    if not fits
-                ]
-                self.bad.append(Reject(file=part.text.file.name, line=numbers.get(n), reason=" ".join(reasons), row=j))
+            )
+            places: Places | None = None
+            while rows := found.fetchmany(1000):
+                places = places or places_of(part)
+                for n, j, *values in rows:
+                    reasons = [
+                        misfit(self.fields[i].column, value, kind)
+                        for (i, kind), value, fits in zip(given.items(), values[::2], values[1::2], strict=True)
+                        if not fits
+                    ]
+                    self.rejects.add(part.text.piece, places.line(n) if places else None, " ".join(reasons), j)
 
     def query(self, parts: Sequence[Part], columns: Mapping[str, str], misfits: int) -> str:
         values = [
@@ -346,32 +378,32 @@ class JsonScan:
         return f"SELECT {', '.join(values)} FROM ({self.values(parts)}){where}"
 
 
-def batches(pieces: Iterator[bytes]) -> Iterator[tuple[list[int], list[bytes]]]:
-    """Lines that are not blank, with their numbers, about a megabyte at a time."""
-    rest, number = b"", 1
-    for piece in pieces:
-        lines = (rest + piece).split(b"\n")
-        rest = lines.pop()
-        yield _filled(number, lines)
-        number += len(lines)
-    yield _filled(number, [rest])
+def groups(found: Iterator[Element]) -> Iterator[list[Element]]:
+    """About a megabyte of values at a time."""
+    group: list[Element] = []
+    size = 0
+    for each in found:
+        group.append(each)
+        size += len(each.text)
+        if size > 1 << 20 or len(group) == 10_000:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
-def _filled(number: int, lines: list[bytes]) -> tuple[list[int], list[bytes]]:
-    kept = [(n, line.rstrip(b"\r")) for n, line in enumerate(lines, number) if line.strip(b"\r")]
-    return [n for n, _ in kept], [line for _, line in kept]
+def places_of(part: Part) -> Places | None:
+    """Lines of the values of a file; None when they are not known."""
+    if part.places is not None:
+        return part.places
+    before = part.text.piece.tail.lines if part.text.piece.tail else 0
+    places = Places()
+    find = lines if part.layout == "newline_delimited" else elements
+    for n, each in enumerate(find(chunks(part.text), LONGEST), 1):
+        places.add(n, each.line + before)
+    return places
 
 
-def line_numbers(part: Part, wanted: set[int]) -> dict[int, int]:
-    """Lines of the n-th values of a file that has one value a line; nothing is known of others."""
-    if part.layout != "newline_delimited":
-        return {}
-    if part.lines is not None:
-        return {n: part.lines[n - 1] for n in wanted}
-    found, n = {}, 0
-    for numbers, _ in batches(chunks(part.text)):
-        for number in numbers:
-            n += 1
-            if n in wanted:
-                found[n] = number
-    return found
+def scan(job: Job) -> Scan:
+    """All files by the keys of their objects."""
+    return JsonScan(job).scan(job.pieces)
