@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 REJECT_COLUMNS = ("file", "line", "reason", "row")
 
 
+#: Stands in the SQL of a kind of check for the moment of the run, a TIMESTAMP in UTC.
+NOW = "$wherry_now"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
     """One table to read, with everything its source needs to know."""

@@ -26,20 +26,69 @@ Other tables that a kind reads are named by the arguments ``table`` and ``tables
 from importlib import import_module
 from types import ModuleType
 
-#: Stands in the SQL of a kind for the moment of the run.
-NOW = "$wherry_now"
+from wherry.ports import NOW
+
+__all__ = ["KINDS", "NOW", "find"]
 
 #: Kind of check -> module of this package.
 KINDS = {
+    # Row by row.
     "not_null": "not_null",
-    "unique": "unique",
+    "null": "null",
+    "complete": "complete",
+    "not_blank": "not_blank",
+    "not_nan": "not_nan",
+    "finite": "finite",
     "compare": "compare",
     "between": "between",
     "in": "one_of",
+    "not_in": "not_in",
     "matches": "matches",
-    "refers": "refers",
-    "rows": "rows",
+    "not_matches": "not_matches",
+    "like": "like",
+    "not_like": "not_like",
+    "length": "length",
+    "format": "format",
+    "time_format": "time_format",
+    "casts_to": "casts_to",
+    "json_schema": "json_schema",
     "condition": "condition",
+    "columns_compare": "columns_compare",
+    "columns_sum": "columns_sum",
+    "pairs_in": "pairs_in",
+    "distinct_in_row": "distinct_in_row",
+    # A row beside others.
+    "unique": "unique",
+    "duplicates": "duplicates",
+    "refers": "refers",
+    "increasing": "increasing",
+    "decreasing": "increasing",
+    "sequential": "sequential",
+    "no_overlap": "no_overlap",
+    "outliers": "outliers",
+    # One number of all rows.
+    "rows": "rows",
+    "aggregate": "aggregate",
+    "quantile": "quantile",
+    "distinct": "distinct",
+    "fresh": "fresh",
+    "fresh_each": "fresh_each",
+    "change": "change",
+    # The set of values, and how they are spread.
+    "values_in": "values",
+    "values_cover": "values",
+    "values_equal": "values",
+    "values_same": "values_same",
+    "most_common_in": "most_common_in",
+    "distribution": "distribution",
+    "association": "association",
+    # The table as a whole.
+    "type": "type",
+    "columns_are": "columns_are",
+    "rows_equal": "rows_equal",
+    "table_equals": "table_equals",
+    "aggregate_equals": "aggregate_equals",
+    "sql": "sql",
 }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.model.asset import Asset, Check
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import CheckResult
-from wherry.run.checking import bad_rows_sql
+from wherry.plugins import find_check
+from wherry.run.checking import at, bad_rows_sql
 from wherry.run.reading import Reading, reading
 from wherry.run.seen import see
 from wherry.sql.statement import body
@@ -35,7 +38,7 @@ def failing_rows(
     for result in last[1].checks:
         results.setdefault((result.check, result.column), []).append(result)
     answers = []
-    selects = [(check.text, check.column, partial(_select, check, asset)) for check in asset.checks]
+    selects = [(check.text, check.column, partial(_select, check, asset, config.folder)) for check in asset.checks]
     files = [check for check in graph.checks if asset.name.lower() in (name.lower() for name in check.inputs)]
     selects += [(check.name, "", partial(_select_file, check)) for check in files]
     with reading(config, lake, _place(lake, asset, branch)) as read:
@@ -56,11 +59,13 @@ def _place(lake: Lake, asset: Asset, branch: str) -> str:
     return next((name for name in unfinished if asset.name.lower() in lake.own_pointers(name)), branch)
 
 
-def _select(check: Check, asset: Asset, read: Reading) -> str:
+def _select(check: Check, asset: Asset, folder: Path, read: Reading) -> str:
     """A query of what breaks a check of the table, with all that it reads made ready."""
     read.session.show([asset.name, *check.needs])
     _define(read, read.functions.functions_in(f"{check.arguments} {check.where}"))
-    return bad_rows_sql(check, asset.name)
+    return at(
+        bad_rows_sql(check, asset.name, partial(find_check, folder=folder)), datetime.now(UTC).replace(tzinfo=None)
+    )
 
 
 def _select_file(check: SqlCheck, read: Reading) -> str:

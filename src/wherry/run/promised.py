@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from wherry.errors import ProjectError
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, SqlCheck, UnitTest
 from wherry.plan.recipe import digest
+from wherry.plugins import find_check
 from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
-from wherry.run.checking import bad_rows_sql
+from wherry.run.checking import at, bad_rows_sql
 from wherry.sql.binder import Binder, BindError
 
 
@@ -63,7 +68,15 @@ class _Checks:
         functions = self.graph.functions_in(f"{check.arguments} {check.where}")
         read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
         read += check.needs
-        if problem := self._problem(bad_rows_sql(check, asset.name), read, functions):
+        try:
+            sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
+        except (ValueError, LookupError) as error:  # an argument that the kind does not understand
+            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {error}", "")
+            return
+        except ProjectError as error:
+            yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
+            return
+        if problem := self._problem(at(sql, datetime(2000, 1, 1)), read, functions):
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
@@ -17,6 +18,7 @@ from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
+from wherry.plugins import find_check
 from wherry.run.build import Work, build
 from wherry.run.checking import run_checks
 from wherry.run.direct_files import fingerprint
@@ -117,7 +119,8 @@ class Attempt:
             for function in graph.functions_in(f"{check.arguments} {check.where}"):
                 self.session.show(graph.functions[function].tables)
                 self.session.define(graph.functions[function].text)
-        return run_checks(cursor, asset.name, asset.checks)
+        find = partial(find_check, folder=self.project.config.folder)
+        return run_checks(cursor, asset.name, asset.checks, find=find, now=self.request.now)
 
     def _remember(self, asset: Asset, built: Built) -> None:
         """Note a new state of a pointer whose rows stay as they are."""
@@ -267,6 +270,6 @@ def check_reason(bad: list[CheckResult]) -> str:
     """Why a table failed, from the checks that did."""
     first = bad[0]
     what = f"{first.column}: {first.check}" if first.column else first.check
-    found = first.error or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
+    found = first.error or first.why or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
     more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"check failed: {what} ({found}){more}"
