@@ -320,7 +320,7 @@ def _change(
     if threshold.operator == "not between":
         raise NotUnderstood("a change cannot be `not between`")
     in_percent = {"percent": True} if percent or "percent" in words else {}
-    return making.check("rows_change", {**sql, **in_percent, **threshold.arguments()}, making.text)
+    return making.check("change", {**sql, **in_percent, **threshold.arguments()}, making.text)
 
 
 def _reference(match: re.Match[str], making: Making) -> Check:

@@ -26,14 +26,13 @@ def read_project(config: Config, cache: Cache) -> Graph:
     sql = SqlFiles(cache, drafts)
 
     def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
-        for file in _files(config.folder, folder, endings):
-            try:
-                text = (config.folder / file).read_bytes().decode("utf-8-sig")
-            except (OSError, UnicodeDecodeError) as error:
-                drafts.findings.append(_unreadable(file, error))
+        for file in files_of(config.folder, folder, endings):
+            text = read_text(config.folder, file)
+            if isinstance(text, Finding):
+                drafts.findings.append(text)
                 continue
-            texts[file] = text.replace("\r\n", "\n")
-            read(file, texts[file])
+            texts[file] = text
+            read(file, text)
 
     def table(file: str, text: str) -> None:
         name = _table_name(file, drafts)
@@ -55,7 +54,7 @@ def read_functions(config: Config) -> Graph:
     """A graph of the project's SQL functions alone, for queries; broken ones are left out."""
     drafts = Drafts()
     sql = SqlFiles(Cache(None), drafts)
-    for file in _files(config.folder, "functions", (".sql",)):
+    for file in files_of(config.folder, "functions", (".sql",)):
         sql.functions(file, (config.folder / file).read_bytes().decode("utf-8-sig", "replace"))
     return join(drafts)
 
@@ -73,7 +72,8 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
     return tuple(sorted(map(shown, findings), key=lambda f: (f.file, f.line, f.column, f.code)))
 
 
-def _files(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    """The files of a folder of the project, relative to it; hidden ones and those that begin with ``_`` left out."""
     start = root / folder
     for path in sorted(start.rglob("*")) if start.is_dir() else ():
         if path.suffix in endings and not any(part[0] in "._" for part in path.relative_to(start).parts):
@@ -88,6 +88,14 @@ def _table_name(file: str, drafts: Drafts) -> str:
     message = f"The path does not name a table: {'.'.join(parts)} is not schema.table."
     drafts.findings.append(Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1))
     return ""
+
+
+def read_text(root: Path, file: str) -> str | Finding:
+    """The text of a file, its lines ended by newlines alone; a finding when it cannot be read."""
+    try:
+        return (root / file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        return _unreadable(file, error)
 
 
 def _unreadable(file: str, error: Exception) -> Finding:

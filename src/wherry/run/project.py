@@ -18,6 +18,7 @@ from wherry.project.config import Config, expand, find_folder, read_config, vari
 from wherry.project.reader import read_project, with_source_lines
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
+from wherry.run.agreed import with_agreements
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Pro
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
+    graph = with_agreements(graph, config.folder)
     findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
