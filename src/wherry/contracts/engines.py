@@ -20,11 +20,29 @@ def engine_checks(rule: Mapping[str, Any], column: str, table: str, making: Maki
     """The checks of a rule of ``type: custom``. Raises ``NotUnderstood`` when its tool or its words are not known."""
     engine = "".join(letter for letter in str(rule.get("engine")).lower() if letter.isalnum())
     written = rule.get("implementation")
+    if engine == "wherry":
+        yield own_check(written, making)
+        return
     read = {"soda": _soda, "dbt": _dbt, "greatexpectations": _expectations, "gx": _expectations}.get(engine)
     if read is None:
         raise NotUnderstood(f"wherry does not know the engine `{rule.get('engine')}`")
     for item in _items(written):
         yield from read(item, column, table, making)
+
+
+def own_check(written: Any, making: Making) -> Check:
+    """A check as wherry wrote it into a contract. Raises ``NotUnderstood``."""
+    if not isinstance(written, Mapping) or not isinstance(written.get("kind"), str):
+        raise NotUnderstood("a check of wherry's has a `kind`")
+    known = ("mostly", "most", "where", "when", "sample", "quarantine")
+    made = making.check(
+        written["kind"],
+        written.get("arguments") or {},
+        str(written.get("text") or written["kind"]),
+        column=str(written.get("column") or ""),
+        columns=[str(each) for each in written.get("columns") or ()],
+    )
+    return replace(made, **{key: written[key] for key in known if key in written})
 
 
 def _items(written: Any) -> list[Any]:

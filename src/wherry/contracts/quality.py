@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from wherry.contracts.columns import At
-from wherry.contracts.engines import engine_checks
-from wherry.contracts.odcs import parts
+from wherry.contracts.engines import engine_checks, own_check
+from wherry.contracts.odcs import custom, parts
 from wherry.imports.making import Making
 from wherry.imports.soda_validity import NotUnderstood, Validity
 from wherry.imports.threshold import Threshold, of_keys
@@ -76,7 +76,9 @@ def _hint(rule: Mapping[str, Any]) -> str:
 
 def _checks(rule: Mapping[str, Any], column: str, table: str, making: Making) -> Iterator[Check]:
     kind = rule.get("type") or ("library" if "metric" in rule or "rule" in rule else "text")
-    if kind == "library":
+    if (written := custom(rule, "wherry.check")) is not None:
+        yield own_check(written, making)
+    elif kind == "library":
         yield _library(rule, column, making)
     elif kind == "sql":
         yield _sql(rule, column, table, making)

@@ -112,6 +112,8 @@ def width_change(before: str, after: str) -> str:
                 return "wider" if fits else "narrower"
             return "wider" if sizes[two] > sizes[one] else "narrower"
     if one == two == "decimal":
+        if one_size is None or two_size is None:
+            return "same"  # each system has its own size for a number without one
         old_scale, new_scale = one_scale or 0, two_scale or 0
         old_whole, new_whole = (one_size or 18) - old_scale, (two_size or 18) - new_scale
         if (old_scale, old_whole) == (new_scale, new_whole):

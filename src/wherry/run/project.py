@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.run.agreed import with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
-from wherry.run.agreed import with_agreements
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class Project:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.graph.findings if finding.severity == "error")
 
-    def expect_sound(self) -> None:
-        """Raises ``ProjectError`` with every finding when one is an error."""
-        if self.errors:
+    def expect_sound(self, *, but: Collection[str] = ()) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error, of another code than those of ``but``."""
+        if any(finding.code not in but for finding in self.errors):
             raise ProjectError(findings=self.graph.findings)
 
 
