@@ -49,13 +49,10 @@ FACES = ("bad_row", "aggregates", "group_by", "judge_schema", "query", "bad_rows
 
 @cache
 def find_check(kind: str, folder: Path) -> ModuleType:
-    """The kind of check called ``kind``: built in, in plugins/, or an entry point. Raises ``ProjectError``."""
+    """The kind of check called ``kind``: built in, or the project's plugins/<kind>.py. Raises ``ProjectError``."""
     if kind in KINDS:
         return built_in_check(kind)
     module = _of_project(kind, folder)
-    if module is None:
-        for entry in entry_points(group="wherry.checks", name=kind):
-            module = entry.load()
     if module is not None and any(hasattr(module, face) for face in FACES):
         return module
     if module is not None:

@@ -21,7 +21,7 @@ def read_project(config: Config, cache: Cache) -> Graph:
 
     O(size of the files that changed) parsing and O(all files) hashing.
     """
-    drafts = Drafts()
+    drafts = Drafts(custom=custom_kinds(config.folder))
     texts: dict[str, str] = {}
     sql = SqlFiles(cache, drafts)
 
@@ -48,6 +48,12 @@ def read_project(config: Config, cache: Cache) -> Graph:
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
     graph = join(drafts)
     return replace(graph, findings=with_source_lines(graph.findings, texts))
+
+
+def custom_kinds(folder: Path) -> frozenset[str]:
+    """Kinds of checks that may be the project's own: the names of the files in plugins/."""
+    plugins = folder / "plugins"
+    return frozenset(path.stem for path in plugins.glob("*.py")) if plugins.is_dir() else frozenset()
 
 
 def read_functions(config: Config) -> Graph:

@@ -33,7 +33,7 @@ class SqlFiles:
     def table(self, name: str, file: str, text: str) -> None:
         """A table: its header says how, its SELECT says what."""
         header = self._header(text, file, HEADER_KEYS)
-        reader = TableKeys(located=header.keys, file=file)
+        reader = TableKeys(located=header.keys, file=file, custom=self._drafts.custom)
         reader.unknown(header.keys.value, HEADER_KEYS)
         fields = reader.read(header.keys.value)
         self._drafts.findings.extend(reader.findings)
@@ -49,7 +49,7 @@ class SqlFiles:
         """A check: a SELECT of bad rows."""
         header = self._header(text, file, CHECK_KEYS)
         keys = header.keys.value
-        reader = TableKeys(located=header.keys, file=file)
+        reader = TableKeys(located=header.keys, file=file, custom=self._drafts.custom)
         reader.unknown(keys, CHECK_KEYS)
         severity = keys.get("severity", "error")
         if severity not in ("error", "warn"):

@@ -1,7 +1,7 @@
 """The keys that say what a table is: the same in a SQL header, a Python decorator and a source's table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
@@ -33,6 +33,8 @@ class TableKeys:
     file: str
     #: Path of the table's mapping inside the document.
     path: str = ""
+    #: Kinds of checks that the project has of its own.
+    custom: Collection[str] = ()
     findings: list[Finding] = field(default_factory=list)
 
     def problem(self, code: str, path: str, message: str, hint: str = "") -> None:
@@ -132,9 +134,9 @@ class TableKeys:
             at = f"{path}/{index}"
             line, _ = self.located.at("/".join(p for p in (self.path, at) if p))
             try:
-                checks.append(read_check(item, column=column, file=self.file, line=line))
+                checks.append(read_check(item, column=column, file=self.file, line=line, custom=self.custom))
             except CheckFormError as error:
-                self.problem("bad-check", at, str(error))
+                self.problem("bad-check", at, str(error), error.hint)
         return checks
 
     def _build(self, keys: Mapping[str, Any]) -> Build:

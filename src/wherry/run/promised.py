@@ -123,8 +123,10 @@ def _need_finding(graph: Graph, asset: Asset, check: Check, table: str) -> Findi
         return _finding("bad-check", check.file, check.line, message, hint)
     other = graph[table]
     columns = [each.name for each in other.columns]
-    column = check.arguments.get("column", "")
-    if column and other.bound and column.lower() not in map(str.lower, columns):
+    of_other = check.arguments.get("columns", ()) if check.kind == "refers" else ()
+    for column in filter(None, (check.arguments.get("column"), *of_other)):
+        if not other.bound or column.lower() in map(str.lower, columns):
+            continue
         message = f"`{other.name}` has no column `{column}` to refer to."
         hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
         return _finding("bad-check", check.file, check.line, message, hint)

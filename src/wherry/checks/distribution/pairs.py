@@ -51,9 +51,7 @@ def _of_table(check: Check) -> tuple[str, str]:
 def _of_bins(check: Check) -> tuple[str, str]:
     """Parts 1, 2... are the bins; 0 is below all of them, the last above."""
     given, x = check.arguments, name(check.column)
-    edges, weights = [float(edge) for edge in given["bins"]], [float(weight) for weight in given["weights"]]
-    if len(edges) != len(weights) + 1 or sorted(edges) != edges:
-        raise ValueError(f"{len(weights)} weights need {len(weights) + 1} bins, in order.")
+    edges, weights = bins(check)
     tail, zero = float(given.get("tail_weight", 0)), float(given.get("zero_weight", 0))
     zeros = weights.count(0)
     inner = (
@@ -65,3 +63,12 @@ def _of_bins(check: Check) -> tuple[str, str]:
     below = f"len(list_filter({literal(edges)}, lambda edge: edge <= {x}))"
     part = f"CASE WHEN {x} = {last} THEN {len(weights)} ELSE {below} END"
     return part, f"SELECT * FROM (VALUES {rows}) AS r (v, q)"
+
+
+def bins(check: Check) -> tuple[list[float], list[float]]:
+    """The edges and weights of the reference."""
+    edges = [float(edge) for edge in check.arguments["bins"]]
+    weights = [float(weight) for weight in check.arguments["weights"]]
+    if len(edges) != len(weights) + 1 or sorted(set(edges)) != edges:
+        raise ValueError(f"{len(weights)} weights need {len(weights) + 1} bins, in order.")
+    return edges, weights

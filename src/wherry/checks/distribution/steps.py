@@ -1,5 +1,8 @@
 """The largest distance between two distribution functions."""
 
+from math import isfinite
+
+from wherry.checks.distribution.pairs import bins
 from wherry.model.asset import Check
 from wherry.quoting import full_name, literal, name
 
@@ -28,9 +31,11 @@ def _to_given(check: Check, table: str) -> str:
     given, x = check.arguments, name(check.column)
     if "bins" not in given:
         raise ValueError("`ks` needs `bins` or a table: values in no order have no distribution function.")
-    edges, weights = [float(edge) for edge in given["bins"]], [float(weight) for weight in given["weights"]]
+    edges, weights = bins(check)
+    if not all(map(isfinite, edges)):
+        raise ValueError("`ks` needs finite bins.")
     total, below, pieces = sum(weights), 0.0, [f"WHEN v < {literal(edges[0])} THEN 0"]
-    for low, high, weight in zip(edges, edges[1:], weights, strict=True):
+    for low, high, weight in zip(edges[:-1], edges[1:], weights, strict=True):
         share = weight / total
         pieces.append(f"WHEN v < {literal(high)} THEN {below!r} + {share!r} * (v - {literal(low)}) / {high - low!r}")
         below += share
