@@ -12,6 +12,7 @@ from wherry.cli.common import Place, about_project, counted
 
 if TYPE_CHECKING:
     from wherry.contracts.changes import Change
+    from wherry.model.asset import Asset
     from wherry.run.project import Project
 
 
@@ -40,7 +41,7 @@ def export_command(place: Place, name: str | None, everything: bool, target: Pat
     if bool(name) == everything:
         raise click.UsageError("Name a table, or say --all.")
     project = _project(place)
-    assets = list(project.graph.assets.values()) if name is None else [_asset(project, name)]
+    assets = list(project.graph.assets.values()) if name is None else [find_asset(project, name)]
     documents: dict[str, dict[str, Any]] = {}
     for asset in assets:
         contract = contract_of(project.graph, asset)
@@ -173,7 +174,8 @@ def _project_or_none(place: Place) -> Project | None:
     return _project(place)
 
 
-def _asset(project: Project, name: str) -> Any:
+def find_asset(project: Project, name: str) -> Asset:
+    """The table of that name. Raises ``UsageError`` with the nearest one."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
 

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many bad rows a check."
 )
+@click.option("--profile", is_flag=True, help="Read the table once and tell what its columns hold.")
 @click.option("--locks", is_flag=True, help="List the runs under way: branch, who, since when.")
 @about_project
-def command(place: Place, name: str | None, failing: bool, limit: int, locks: bool) -> int:
+def command(place: Place, name: str | None, failing: bool, limit: int, profile: bool, locks: bool) -> int:
     """List the tables; or tell all about one: columns, rows, where they come from, checks, history."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
 
-    if failing and not name:
-        raise click.UsageError("--failing needs the name of a table.")
+    if (failing or profile) and not name:
+        raise click.UsageError(f"--{'failing' if failing else 'profile'} needs the name of a table.")
     config = place.config()
     if locks:
         from wherry.cli.locks import show_locks
@@ -45,6 +46,10 @@ def command(place: Place, name: str | None, failing: bool, limit: int, locks: bo
         asset = project.graph[name]
         if failing:
             return _failing(place, project, lake, asset, limit)
+        if profile:
+            from wherry.cli.profile import show_profile
+
+            return show_profile(place, project, lake, asset)
         return _one(place, project, lake, asset)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.imports import Imported, dbt, soda
+from wherry.imports import Imported, dbt, own, soda
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
 
@@ -24,6 +24,8 @@ def read_checks(text: str, file: str) -> list[Imported]:
     document = located.value
     if is_expectations(document):
         return _expectations(text, file)
+    if own.recognises(document):
+        return own.read_located(located, file)
     if dbt.recognises(document):
         return dbt.read_located(located, file)
     if soda.recognises(document):
