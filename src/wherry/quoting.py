@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+#: Stands in the SQL of a check for the moment of the run, a TIMESTAMP in UTC.
+NOW = "$wherry_now"
+
 
 def name(identifier: str) -> str:
     """``identifier`` in double quotes."""

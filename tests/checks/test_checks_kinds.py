@@ -205,6 +205,7 @@ MEASURES: list[tuple[str, dict[str, Any], str, list[Any], Any, bool]] = [
     ("aggregate", {"measure": "null_count", "operator": "<=", "value": 0}, "INT", [1, None], 1, False),
     ("aggregate", {"measure": "null_share", "operator": "<=", "value": 0.5}, "INT", [1, None], 0.5, True),
     ("aggregate", {"measure": "null_share", "operator": "=", "value": 0}, "INT", [], 0, True),
+    ("aggregate", {"measure": "not_null_share", "operator": ">=", "value": 0.5}, "INT", [1, None], 0.5, True),
     ("aggregate", {"measure": "max_length", "operator": "<=", "value": 2}, "VARCHAR", ["abc"], 3, False),
     ("aggregate", {"measure": "min_length", "operator": ">=", "value": 2}, "VARCHAR", ["abc", "ab"], 2, True),
     ("aggregate", {"measure": "avg_length", "operator": "=", "value": 2.5}, "VARCHAR", ["abc", "ab"], 2.5, True),

@@ -26,7 +26,7 @@ Other tables that a kind reads are named by the arguments ``table`` and ``tables
 from importlib import import_module
 from types import ModuleType
 
-from wherry.ports import NOW
+from wherry.quoting import NOW
 
 __all__ = ["KINDS", "NOW", "find"]
 

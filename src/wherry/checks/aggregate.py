@@ -1,8 +1,9 @@
 """``avg between 1 and 5``: a number made of all values keeps the bounds.
 
 ``measure`` is ``min``, ``max``, ``sum``, ``avg``, ``stddev``, ``variance`` (both of the sample), ``count``,
-``null_count``, ``null_share``, ``min_length``, ``max_length``, ``avg_length``; or ``sql`` is any SQL aggregate. Nulls
-do not count; of no values there is no number, which keeps no bound (a count is 0 then, and a share of no rows is 0).
+``null_count``, ``null_share``, ``not_null_share``, ``min_length``, ``max_length``, ``avg_length``; or ``sql`` is any
+SQL aggregate. Nulls do not count; of no values there is no number, which keeps no bound (a count is 0 then, and so is
+the share of nulls in no rows).
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ MEASURES = {
     "variance": "var_samp(CAST({x} AS DOUBLE))",
     "count": "count({x})",
     "null_count": "count(*) - count({x})",
+    "not_null_share": "count({x}) / nullif(count(*), 0)",
     "null_share": "coalesce((count(*) - count({x})) / nullif(count(*), 0), 0)",
     "min_length": "min(length(CAST({x} AS VARCHAR)))",
     "max_length": "max(length(CAST({x} AS VARCHAR)))",

@@ -5,8 +5,7 @@ Times without a zone are UTC; a date is its midnight. A time in the future is fr
 
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
-from wherry.ports import NOW
-from wherry.quoting import name
+from wherry.quoting import NOW, name
 
 
 def aggregates(check: Check) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """``fresh each``: in every group of ``per`` the newest time of the column is not older than ``seconds``."""
 
 from wherry.model.asset import Check
-from wherry.ports import NOW
-from wherry.quoting import name, names
+from wherry.quoting import NOW, name, names
 
 
 def bad_rows(check: Check, table: str) -> str:

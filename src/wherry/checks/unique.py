@@ -1,6 +1,7 @@
 """``unique``: no two rows share the key; rows with a null in the key do not count.
 
-``nulls: same`` makes two nulls the same, so that only rows of nothing but nulls do not count.
+``nulls: same`` makes two nulls the same, so that only rows of nothing but nulls do not count; with ``nulls: count``
+those count too.
 """
 
 from typing import Any
@@ -32,5 +33,7 @@ def bad_rows(check: Check, table: str) -> str:
 
 def _counts(check: Check, keys: tuple[str, ...] | list[str]) -> str:
     """Whether a row counts."""
+    if check.arguments.get("nulls") == "count":
+        return "true"
     link = " OR " if check.arguments.get("nulls") == "same" else " AND "
     return link.join(f"{key} IS NOT NULL" for key in keys)

@@ -186,7 +186,7 @@ KINDS: dict[str, Kind] = {
     "columns_sum": _table_kind({**_COLUMNS, "total": _plain, "nulls": _one_of("pass", "zero")}, ("total",), least=1),
     "pairs_in": _table_kind({**_COLUMNS, **_NULLS, "values": _combinations}, ("values",), least=1),
     "distinct_in_row": _table_kind(_COLUMNS, least=2),
-    "unique": _table_kind({"columns": _names, "nulls": _one_of("same", "pass")}, ("columns",)),
+    "unique": _table_kind({"columns": _names, "nulls": _one_of("pass", "same", "count")}, ("columns",)),
     "duplicates": _table_kind({}, rows=False),
     "refers": Kind({**_COLUMNS, **_OTHER, "to": _names}, (("table",), ("columns",))),
     "increasing": Kind({"by": _names, "per": _names, "strictly": _yes}),

@@ -32,6 +32,7 @@ _OP = r"(>=|<=|!=|<>|=|>|<)"
 WORDS = ("not_null", "null", "unique", "not_blank", "not_nan", "finite", "increasing", "decreasing", "sequential")
 #: Numbers made of all values of a column.
 MEASURES: tuple[str, ...] = ("min", "max", "sum", "avg", "stddev", "variance", "count", "null_count", "null_share")
+MEASURES += ("not_null_share",)
 MEASURES += ("min_length", "max_length", "avg_length")
 DISTINCT = ("distinct_count", "distinct_share", "unique_count", "unique_share", "duplicate_count", "duplicate_share")
 DISTANCES = ("psi", "kl", "ks", "chi_square")

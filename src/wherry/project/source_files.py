@@ -13,7 +13,7 @@ from wherry.project.table_keys import COMMON_KEYS, TableKeys
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
 TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
-SCHEMA_CHANGES = ("evolve", "freeze")
+SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 
 
 def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts: Drafts) -> None:
@@ -71,7 +71,8 @@ def _read_table(
             "For example {as: raw.orders, mode: full}.",
         )
         keys = {}
-    fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys})
+    only = _only(keys, reader)
+    fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys and not (key == "columns" and only)})
     for name in ("owner", "fresh"):
         if name not in fields and isinstance(document.get(name), str):
             fields[name] = document[name]
@@ -109,12 +110,24 @@ def _read_table(
         cursor=str(keys.get("cursor") or ""),
         key=tuple(str(k) for k in key) if isinstance(key, list) else (str(key),) if key else (),
         on_schema_change=change,
+        only=only,
         options=options,
         table_options=table_options,
         option_lines=lines,
     )
     drafts.findings.extend(reader.findings)
     drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
+
+
+def _only(keys: Mapping[str, Any], reader: TableKeys) -> tuple[str, ...]:
+    """The columns to load, where ``columns:`` is a list of names and not a mapping of what is said of them."""
+    columns = keys.get("columns")
+    if not isinstance(columns, list):
+        return ()
+    if not columns or any(isinstance(column, Mapping | list) or column is None for column in columns):
+        reader.problem("bad-value", "columns", "`columns: [...]` must be a list of the columns' names.")
+        return ()
+    return tuple(str(column) for column in columns)
 
 
 def _plain(table: str) -> str:

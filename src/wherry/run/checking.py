@@ -13,8 +13,7 @@ from wherry.engines.duckdb import DuckDB
 from wherry.model.asset import Check
 from wherry.model.graph import SqlCheck
 from wherry.model.run import CheckResult, Outcome
-from wherry.ports import NOW
-from wherry.quoting import full_name
+from wherry.quoting import NOW, full_name
 from wherry.sql.statement import body
 
 Find = Callable[[str], ModuleType]

@@ -125,7 +125,12 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 )
             if not problems and not wrong:
                 request = TableRequest(
-                    name=table.table, mode=table.mode, cursor_column=table.cursor, key=table.key, options=table_options
+                    name=table.table,
+                    mode=table.mode,
+                    cursor_column=table.cursor,
+                    key=table.key,
+                    columns=table.only,
+                    options=table_options,
                 )
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
