@@ -141,6 +141,8 @@ def _proposed(place: Place, name: str) -> _Made:
 def _converted(place: Place, file: Path | None) -> _Made:
     from dataclasses import replace
 
+    from wherry.contracts.binding import attach_contracts
+    from wherry.contracts.odcs import is_contract, read_contract
     from wherry.imports.binding import attach
     from wherry.imports.folder import read_checks
     from wherry.project.reader import with_source_lines
@@ -153,7 +155,14 @@ def _converted(place: Place, file: Path | None) -> _Made:
     text = file.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
     shown = file.as_posix()
     bare = {key: replace(asset, checks=()) for key, asset in project.graph.assets.items()}
-    graph = attach(replace(project.graph, assets=bare, findings=()), read_checks(text, shown), shown)
+    graph = replace(project.graph, assets=bare, contracts=(), breaches=(), findings=())
+    if is_contract(text, shown):
+        contract, findings = read_contract(text, shown)
+        made.findings.extend(findings)
+        if contract is not None:
+            graph = attach_contracts(graph, [contract], lambda graph, table, column: ())
+    else:
+        graph = attach(graph, read_checks(text, shown), shown)
     made.findings.extend(with_source_lines(graph.findings, {shown: text}))
     for asset in graph.assets.values():
         if asset.checks:

@@ -155,7 +155,8 @@ def _relation(check: Check) -> dict[str, Any]:
     """A foreign key, where its names fit the standard's shorthand."""
     if check.kind != "refers" or not check.column or not _is_plain(check, "refers") or check.arguments.get("there"):
         return {}
-    table, column = str(check.arguments["table"]).rpartition(".")[2], str(check.arguments["column"])
+    table = str(check.arguments["table"]).rpartition(".")[2]
+    column = str((check.arguments.get("columns") or [check.arguments.get("column")])[0])
     if not (_PLAIN.match(table) and _PLAIN.match(column)):
         return {}
     return {"to": f"{table}.{column}", "type": "foreignKey"}

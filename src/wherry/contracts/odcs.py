@@ -52,6 +52,12 @@ def read_contract(text: str, file: str) -> tuple[Contract | None, tuple[Finding,
     return contract, tuple(findings)
 
 
+def is_contract(text: str, file: str) -> bool:
+    """Whether a text is meant to be a contract of the standard."""
+    document = read_yaml(text, file=file).value
+    return isinstance(document, Mapping) and document.get("kind") == "DataContract"
+
+
 def validate(located: Located, file: str) -> tuple[Finding, ...]:
     """A finding for everything that the standard's JSON Schema does not allow."""
     findings = []

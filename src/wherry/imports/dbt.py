@@ -8,12 +8,13 @@ from typing import Any
 from wherry.imports import Imported
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_jinja import has_jinja, rendered
-from wherry.imports.dbt_test import CONFIG_KEYS, Failing, checks_of, listed, read_test
+from wherry.imports.dbt_test import CONFIG_KEYS, Failing, Test, checks_of, listed, read_test
 from wherry.imports.making import Making
 from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
+from wherry.sql.statement import body
 
 _KINDS = ("models", "seeds", "snapshots")
 
@@ -133,24 +134,30 @@ class _Reading:
         )
 
 
-def read_singular(text: str, file: str) -> tuple[str, tuple[Check, ...]]:
-    """The SQL of a singular test with its Jinja filled in, and checks when its config asks for other than no rows.
+def read_singular(text: str, file: str) -> list[tuple[str, str, str]]:
+    """Name, SQL of bad rows and severity of each check that a singular test is: two when it warns before it fails.
 
-    Raises ``NotUnderstood`` for Jinja that needs dbt.
+    Its tables stand in the SQL as dbt calls them. Raises ``NotUnderstood`` for Jinja that needs dbt.
     """
     sql, config = rendered(text)
     config = {key: value for key, value in config.items() if key in CONFIG_KEYS}
-    special = [key for key in ("error_if", "warn_if", "limit", "fail_calc", "where") if key in config]
     if str(config.get("enabled", "true")).lower() == "false":
         raise NotUnderstood("it is not enabled")
-    statement = sql.strip().rstrip(";").rstrip()
-    if not special and str(config.get("severity", "error")).lower() != "warn":
-        return sql, ()
-    from wherry.imports.dbt_test import Test
-
     name = file.rpartition("/")[2].rpartition(".")[0]
-    making = Making(file=file, line=1, text=name)
-    return sql, tuple(checks_of(Test(kind=name, config=config), Failing(sql=statement), making))
+    if not any(key in config for key in ("error_if", "warn_if", "limit", "fail_calc")):
+        warns = str(config.get("severity", "error")).lower() == "warn"
+        return [(name, sql, "warn" if warns else "error")]
+    made = checks_of(Test(kind=name, config=config), Failing(sql=body(sql)), Making(file=file, line=1, text=name))
+    return [
+        (f"{name} (warning)" if check.severity == "warn" and len(made) > 1 else name, _with_most(check), check.severity)
+        for check in made
+    ]
+
+
+def _with_most(check: Check) -> str:
+    """The SELECT of a check, which has rows only where there are more than may be."""
+    sql = str(check.arguments["sql"])
+    return f"SELECT * FROM ({sql}) QUALIFY count(*) OVER () > {check.most}" if check.most else sql
 
 
 def _mappings(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -83,7 +83,7 @@ class Making:
     def refers(self, columns: Sequence[str], table: str, others: Sequence[str]) -> Check:
         if len(columns) == 1:
             return self.check(
-                "refers", {"table": table, "column": others[0]}, f"refers to {table}.{others[0]}", column=columns[0]
+                "refers", {"table": table, "columns": list(others)}, f"refers to {table}.{others[0]}", column=columns[0]
             )
         shown = f"[{', '.join(columns)}] refers to {table} [{', '.join(others)}]"
         return self.check("refers", {"table": table, "columns": list(others)}, shown, columns=columns)

@@ -38,7 +38,7 @@ def written(check: Check) -> Any:
     if check.kind in ("fresh", "fresh_each"):
         arguments["within"] = f"{arguments.pop('seconds'):g} seconds"
     if check.kind == "refers":
-        arguments["to"] = arguments.pop("columns", None) or [arguments.pop("column")]
+        arguments["to"] = arguments.pop("columns")
     if check.columns:
         arguments = {"columns": list(check.columns), **arguments}
     arguments.pop("tables", None) if check.kind != "sql" else None
@@ -93,8 +93,8 @@ def _short_forms(check: Check) -> Iterator[str]:
         yield f"{word} [{', '.join(map(_item, given.get('values', ())))}]"
     elif check.kind in ("matches", "not_matches") and isinstance(given.get("pattern"), str):
         yield f'{check.kind.replace("_", " ")} "{given["pattern"]}"'
-    elif check.kind == "refers" and "column" in given:
-        yield f"refers to {given['table']}.{given['column']}"
+    elif check.kind == "refers" and check.column and len(given.get("columns", ())) == 1:
+        yield f"refers to {given['table']}.{given['columns'][0]}"
     elif check.kind == "format":
         yield f"format {given.get('format')}"
     elif check.kind == "condition":

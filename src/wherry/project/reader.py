@@ -1,9 +1,10 @@
 """Read a project's folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.cache import Cache
@@ -15,9 +16,14 @@ from wherry.project.source_files import read_source_file
 from wherry.project.sql_files import SqlFiles
 from wherry.project.unit_test_files import read_unit_tests
 
+#: Text of a check's file, the file, the tables -> name, SQL and severity of each check in it; or why there is none.
+Translate = Callable[[str, str, Sequence[Asset]], Sequence[tuple[str, str, str]] | Finding]
 
-def read_project(config: Config, cache: Cache) -> Graph:
+
+def read_project(config: Config, cache: Cache, translate: Translate | None = None) -> Graph:
     """The graph of ``config.folder``, with every finding of every file; types are not yet bound.
+
+    ``translate`` makes SQL of those files in checks/ that are written for another tool.
 
     O(size of the files that changed) parsing and O(all files) hashing.
     """
@@ -41,10 +47,21 @@ def read_project(config: Config, cache: Cache) -> Graph:
         elif name:
             read_python_table(name, file, text, config.folder, drafts)
 
+    def check(file: str, text: str) -> None:
+        if translate is None or not any(mark in text for mark in ("{{", "{%", "{#")):
+            sql.check(file, text)
+            return
+        answer = translate(text, file, [draft.asset for draft in drafts.assets if draft.asset is not None])
+        if isinstance(answer, Finding):
+            drafts.findings.append(answer)
+            return
+        for name, statement, severity in answer:
+            sql.check(file, statement, name=name, severity=severity)
+
     each("functions", (".sql",), sql.functions)
     each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, config.variables, drafts))
     each("tables", (".sql", ".py"), table)
-    each("checks", (".sql",), sql.check)
+    each("checks", (".sql",), check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
     graph = join(drafts)
     return replace(graph, findings=with_source_lines(graph.findings, texts))

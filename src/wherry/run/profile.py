@@ -145,7 +145,8 @@ def _read(column: str, kind: str, rows: int, size: int, values: Sequence[Any]) -
         distinct_exact=whole or few,
         min=low,
         max=high,
-        top=tuple((value, round(count * scale)) for value, count in counts.most_common(TOP)),
+        # What stands in a sample once says nothing of how often it stands in the table.
+        top=tuple((value, round(count * scale)) for value, count in counts.most_common(TOP) if whole or count > 1),
         counted=whole,
         values=tuple(tracked) if few else (),
         sample=tuple(str(value) for value in sample) if kind.upper() == "VARCHAR" else (),

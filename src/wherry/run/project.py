@@ -16,7 +16,7 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
-from wherry.run.agreed import with_agreements
+from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
 from wherry.sql.bind import bind
@@ -71,7 +71,7 @@ def open_lake(config: Config) -> Lake:
 def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Project:
     """Read, resolve and type everything; a lake, when there is one, tells the columns of what was loaded before."""
     cache = Cache(config.scratch / "cache" / "project.json")
-    graph = read_project(config, cache)
+    graph = read_project(config, cache, translated)
     sources, findings = _sources(graph, config)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))

@@ -61,14 +61,14 @@ def _of_column(column: ColumnProfile, rows: int) -> Iterator[Proposal]:
     elif column.nulls / rows < 0.05:
         tolerant = replace(making, mostly=0.95)
         yield Proposal(check=tolerant.not_null(column.name), evidence=f"{column.nulls / rows:.1%} null")
-    if rows > 1 and column.distinct >= 0.9 * filled and _may_be_key(column):
+    if rows > 1 and column.distinct >= 0.75 * filled and _may_be_key(column):
         yield Proposal(check=making.unique([column.name]), evidence=f"{filled:,} values, all different")
         return
     if column.values and len(column.values) <= SET_SIZE and filled >= ROWS_PER_VALUE * len(column.values):
         if isinstance(column.values[0], str):
             values = sorted(map(str, column.values))
             yield Proposal(check=making.one_of(column.name, values), evidence=f"{len(values)} different values")
-    elif column.type.upper() == "VARCHAR":
+    elif column.type.upper() == "VARCHAR" and filled >= ROWS_PER_VALUE:
         yield from _of_text(column, making)
     if is_number(column.type):
         yield from _of_numbers(column, making)
