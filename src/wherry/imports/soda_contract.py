@@ -287,9 +287,9 @@ class _Reading:
             if keys.get("allow_extra_columns") or needed != wanted
             else ("exact" if keys.get("allow_other_column_order") or path == "columns" else "ordered")
         )
-        making = Making(file=self.file, line=self.located.at(path)[0], text="schema")
+        making = Making(file=self.file, line=self.located.at(path)[0], text=str(keys.get("name") or "schema"))
         arguments = {"how": how, **({"types": types} if types else {})}
-        self.checks.append(making.check("columns_are", arguments, "schema", columns=needed))
+        self.checks.append(making.check("columns_are", arguments, making.text, columns=needed))
 
 
 def _list(value: Any) -> list[Any]:

@@ -145,8 +145,12 @@ def _of_bounds(operator: str, bounds: dict[str, Any]) -> Threshold | None:
     high = next((bounds[key] for key in bounds if key.startswith("less")), None)
     if low is None or high is None:
         return None
-    # Outside two bounds, a value on a bound that is "greater than" is inside.
-    low_open, high_open = "greater_than" in bounds, "less_than" in bounds
+    if operator == "not between":
+        # Below the one or above the other: the bounds of what is forbidden between them are the other way round.
+        low, high = high, low
+        low_open, high_open = "less_than_or_equal" in bounds, "greater_than_or_equal" in bounds
+    else:
+        low_open, high_open = "greater_than" in bounds, "less_than" in bounds
     return Threshold(operator=operator, value=low, high=high, low_open=low_open, high_open=high_open)
 
 
