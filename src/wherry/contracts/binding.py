@@ -106,8 +106,8 @@ class _Work:
             hint = f"Say which, in its customProperties: {{property: {TABLE}, value: {found[0]}}}."
         else:
             message = f"There is no table `{table.name}`: nothing that this contract says of it is checked."
-            near = did_you_mean(table.name, self.names.all)
-            hint = near or f"Name the table in its customProperties: {{property: {TABLE}, value: schema.table}}."
+            say = f"Name the table in its customProperties: {{property: {TABLE}, value: schema.table}}."
+            hint = self.names.near(table.name, say)
         self.findings.append(
             Finding(
                 code="unbound-contract",

@@ -55,7 +55,7 @@ def bind_checks(
                 continue
             except LookupError as missing:
                 message = f"The check `{check.text}` reads a table `{missing.args[0]}`, and the project has none."
-                hint = did_you_mean(str(missing.args[0]), names.all, "See `wherry show`.")
+                hint = names.near(str(missing.args[0]))
                 problems.append(_finding(check, "bad-check", message, hint))
         findings.extend(problems)
     return bound, findings
@@ -122,7 +122,7 @@ def _no_table(imported: Imported, tables: tuple[str, ...], names: Names, file: s
         hint = "Write its schema before it."
     else:
         message = f"There is no table `{imported.table}`: {what} left out."
-        hint = did_you_mean(imported.table, names.all, "See `wherry show`.")
+        hint = names.near(imported.table)
     return _finding(imported.checks[0], "not-imported", message, hint, warning=True)
 
 

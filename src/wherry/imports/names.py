@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from wherry.model.asset import Asset
+from wherry.project.nearest import nearest
 
 
 class Names:
@@ -58,6 +59,11 @@ class Names:
         names = self.find(written)
         return names[0] if len(names) == 1 else ""
 
-    @property
-    def all(self) -> list[str]:
-        return list(self._full.values())
+    def near(self, written: str, otherwise: str = "See `wherry show`.") -> str:
+        """A hint that names the table most like what is written, by its full name or by its last part."""
+        last = written.rpartition(".")[2].rpartition("/")[2]
+        for word, choices in ((written, list(self._full)), (last, list(self._last))):
+            if found := nearest(word, choices):
+                name = self._full.get(found) or self._last[found][0]
+                return f"Did you mean `{name}`?"
+        return otherwise

@@ -35,7 +35,11 @@ def with_agreements(graph: Graph, folder: Path) -> Graph:
         findings.extend(wrong)
         contracts.extend([contract] if contract is not None else [])
     if contracts:
-        graph = attach_contracts(graph, contracts, ColumnReaders(folder))
+        told = {(finding.file, finding.line) for finding in findings}
+        bound = attach_contracts(replace(graph, findings=()), contracts, ColumnReaders(folder))
+        # A rule that the standard refuses is told already.
+        more = (f for f in bound.findings if f.code != "not-imported" or (f.file, f.line) not in told)
+        graph = replace(bound, findings=(*graph.findings, *more))
     for file, text in _texts(folder, "checks", ENDINGS, findings):
         graph = attach(graph, read_checks(text, file), file)
     return replace(graph, findings=(*graph.findings, *findings))
