@@ -158,11 +158,12 @@ class _Table:
                 if self.asset.bound and said:
                     self._missing(path, said)
                 continue
-            columns.append(column)
             logical, physical = str(prop.get("logicalType") or ""), str(prop.get("physicalType") or "")
             old = str(self.contract.document.get("apiVersion", "")) < "v3.1"
             if types[column] and not agrees(logical, physical, types[column], old=old):
                 self._retyped(path, column, physical or logical, types[column])
+                column = ""  # checks that are meant for another type say nothing more
+            columns.append(column)
         return columns
 
     def _missing(self, path: str, column: str) -> None:

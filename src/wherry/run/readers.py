@@ -75,7 +75,8 @@ class ColumnReaders:
                     return False
                 if name.lower() == table.lower():
                     kept = [c for c in _with(each, table, column) if there or c.name.lower() != column.lower()]
-                    each = replace(each, columns=tuple(kept))
+                    # DuckDB makes no table without columns.
+                    each = replace(each, columns=tuple(kept) or (Column(name="__wherry_none", type="INTEGER"),))
                 binder.table(each)
             for function in reader.functions:
                 binder.function(function, graph.functions[function].text)
