@@ -100,7 +100,17 @@ def _dbt_config(r: random.Random) -> dict[str, Any]:
 def sodacl_checks(seed: int) -> list[Any]:
     """Checks of a SodaCL file for ``orders``."""
     r, made = random.Random(seed * 11 + 3), []
-    bounds = ["= 0", "> 0", "< 3", "<= 2", ">= 1", "between 1 and 5", "between (0 and 4]", "not between 2 and 6", "!= 1"]
+    bounds = [
+        "= 0",
+        "> 0",
+        "< 3",
+        "<= 2",
+        ">= 1",
+        "between 1 and 5",
+        "between (0 and 4]",
+        "not between 2 and 6",
+        "!= 1",
+    ]
     percents = ["= 0", "< 20", "<= 50", "> 5", "between 0 and 30", "< 12.5 %", "not between 10 and 40"]
     valid: list[tuple[str, dict[str, Any]]] = [
         ("status", {"valid values": STATUSES[: r.randint(1, 4)]}),

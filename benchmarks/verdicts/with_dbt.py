@@ -16,7 +16,9 @@ with TemporaryDirectory() as made:
             database.execute(statement)
     (folder / "models").mkdir()
     (folder / "models" / "schema.yml").write_text(job["file"])
-    (folder / "dbt_project.yml").write_text("name: shop\nversion: 1.0.0\nprofile: shop\nflags: {send_anonymous_usage_stats: false}\n")
+    (folder / "dbt_project.yml").write_text(
+        "name: shop\nversion: 1.0.0\nprofile: shop\nflags: {send_anonymous_usage_stats: false}\n"
+    )
     (folder / "profiles.yml").write_text(
         "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb, threads: 1}\n"
     )
@@ -31,4 +33,4 @@ with TemporaryDirectory() as made:
         name = result["unique_id"].split(".")[2]
         verdicts[name] = result["status"]
     sys.stderr.write(str(answer.exception or ""))
-    json.dump(verdicts, Path(job["answer"]).open("w"))
+    Path(job["answer"]).write_text(json.dumps(verdicts))

@@ -22,4 +22,4 @@ verdicts = {}
 for check in scan.get_scan_results()["checks"]:
     verdicts[check["name"]] = check["outcome"]
 sys.stderr.write(scan.get_error_logs_text() or "")
-json.dump(verdicts, Path(job["answer"]).open("w"))
+Path(job["answer"]).write_text(json.dumps(verdicts))

@@ -27,4 +27,4 @@ for result in session.contract_verification_results:
     for check in result.check_results:
         verdicts[check.check.name] = check.outcome.value if hasattr(check.outcome, "value") else str(check.outcome)
     sys.stderr.write("\n".join(str(e) for e in result.get_errors()) if hasattr(result, "get_errors") else "")
-json.dump(verdicts, Path(job["answer"]).open("w"))
+Path(job["answer"]).write_text(json.dumps(verdicts))

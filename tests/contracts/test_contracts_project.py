@@ -109,7 +109,9 @@ def test_the_checks_run_and_stop_bad_data(wherry: Wherry, tmp_path: Path) -> Non
     (orders,) = [asset for asset in good.json["assets"] if asset["name"] == "shop.orders"]
     assert {check["state"] for check in orders["checks"]} == {"passed"}
     assert len(orders["checks"]) >= 14
-    bad = ORDERS.replace("'open'", "'Sent'").replace("7.0", "70.0").replace("[1, 2]) AS customer", "[1, 9]) AS customer")
+    bad = (
+        ORDERS.replace("'open'", "'Sent'").replace("7.0", "70.0").replace("[1, 2]) AS customer", "[1, 9]) AS customer")
+    )
     write(folder, {"tables/shop/orders.sql": bad})
     answer = wherry("run", "--project", folder, "--json")
     assert answer.code == 1
@@ -117,7 +119,9 @@ def test_the_checks_run_and_stop_bad_data(wherry: Wherry, tmp_path: Path) -> Non
     failed = {(check["column"], check["check"]) for check in orders["checks"] if check["state"] == "failed"}
     assert ("status", "known status") in failed
     assert {column for column, _ in failed} == {"status", "amount", "customer"}
-    assert wherry("sql", "SELECT max(amount) AS m FROM shop.orders", "--project", folder, "--format", "csv").out.split() == [
+    assert wherry(
+        "sql", "SELECT max(amount) AS m FROM shop.orders", "--project", folder, "--format", "csv"
+    ).out.split() == [
         "m",
         "7.0",
     ]
@@ -141,7 +145,8 @@ def test_a_contract_finds_its_table(table: str, name: str, tmp_path: Path) -> No
 def test_a_name_that_two_tables_have_is_told_apart_by_the_servers_schema(tmp_path: Path) -> None:
     text = (
         "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: '1'\nstatus: draft\n"
-        "schema: [{name: orders}]\nservers: [{server: s, type: postgres, host: h, port: 1, database: d, schema: shop}]\n"
+        "schema: [{name: orders}]\n"
+        "servers: [{server: s, type: postgres, host: h, port: 1, database: d, schema: shop}]\n"
     )
     files = {"tables/shop/orders.sql": ORDERS, "tables/old/orders.sql": ORDERS, "contracts/a.yml": text}
     project = read(tmp_path / "a", files)

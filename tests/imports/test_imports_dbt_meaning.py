@@ -89,8 +89,11 @@ def test_the_number_of_failures_counts_as_dbt_counts_it(tmp_path: Path) -> None:
     """Duplicates are counted by value, values out of a set by value, nulls by row."""
     made = DuckDB(folder=tmp_path, scratch=tmp_path / "scratch")
     made.execute("CREATE SCHEMA s")
-    made.execute("CREATE TABLE s.child AS SELECT unnest([1, 1, 1, 2, 2, NULL, NULL]) AS v, unnest(['x', 'x', 'y']) AS t")
-    text = "models: [{name: child, columns: [{name: v, tests: [TESTS]}, {name: t, tests: [{accepted_values: {values: [a], error_if: '> 2'}}]}]}]"
+    made.execute(
+        "CREATE TABLE s.child AS SELECT unnest([1, 1, 1, 2, 2, NULL, NULL]) AS v, unnest(['x', 'x', 'y']) AS t"
+    )
+    values = "{accepted_values: {values: [a], error_if: '> 2'}}"
+    text = f"models: [{{name: child, columns: [{{name: v, tests: [TESTS]}}, {{name: t, tests: [{values}]}}]}}]"
     for kind, enough, too_few in (("unique", 2, 1), ("not_null", 2, 1)):
         for most, state in ((enough, "passed"), (too_few, "failed")):
             tests = text.replace("TESTS", f"{{{kind}: {{error_if: '> {most}', warn_if: '> 99'}}}}")

@@ -43,7 +43,9 @@ def ours(tables: dict[str, Any], text: str, now: str, folder: Path) -> tuple[dic
             assets[f"shop.{name}"] = Asset(
                 name=f"shop.{name}", kind="sql", file=f"tables/shop/{name}.sql", columns=shown, bound=True
             )
-        graph = attach(Graph(assets=assets), read_checks(text.replace("{source}", "shop/shop/main"), "checks/f.yml"), "f")
+        graph = attach(
+            Graph(assets=assets), read_checks(text.replace("{source}", "shop/shop/main"), "checks/f.yml"), "f"
+        )
         verdicts: dict[str, list[str]] = defaultdict(list)
         for asset in graph.assets.values():
             for result in run_checks(engine, asset.name, asset.checks, now=datetime.fromisoformat(now)):

@@ -234,12 +234,12 @@ class _Table:
         self, keys: Mapping[str, Any], properties: Sequence[Mapping[str, Any]], columns: list[str]
     ) -> list[Check]:
         path, found = self.table.path, self.work.findings
-        key = primary_key(properties, columns)
+        key, types = primary_key(properties, columns), {each.name: each.type for each in self.asset.columns}
         checks = [self.at(f"{path}/properties").unique(key)] if key else []
         for index, (prop, column) in enumerate(zip(properties, columns, strict=True)):
             below = f"{path}/properties/{index}"
             if column:
-                checks.extend(column_checks(prop, below, column, self.at, key=key))
+                checks.extend(column_checks(prop, below, column, self.at, key=key, kind=types.get(column, "")))
                 checks.extend(quality(prop, below, column, self.table.name, self.at, found))
         checks.extend(quality(keys, path, "", self.table.name, self.at, found))
         return checks

@@ -18,8 +18,11 @@ _BOUNDS = {"minimum": ">=", "maximum": "<=", "exclusiveMinimum": ">", "exclusive
 At = Callable[[str], Making]
 
 
-def column_checks(keys: Mapping[str, Any], path: str, column: str, at: At, *, key: Sequence[str]) -> Iterator[Check]:
-    """The checks of one property; ``key`` holds the columns of the table's primary key."""
+def column_checks(
+    keys: Mapping[str, Any], path: str, column: str, at: At, *, key: Sequence[str], kind: str = ""
+) -> Iterator[Check]:
+    """The checks of one property; ``key`` holds the columns of the table's primary key, ``kind`` is the column's type
+    in DuckDB where it is known."""
     required, in_key = keys.get("required"), column in key
     if required is True or (in_key and required is None):
         yield at(f"{path}/required" if required else f"{path}/primaryKey").not_null(column)
@@ -27,6 +30,8 @@ def column_checks(keys: Mapping[str, Any], path: str, column: str, at: At, *, ke
         yield at(f"{path}/unique").unique([column])
     options = keys.get("logicalTypeOptions")
     if isinstance(options, Mapping):
+        # A type such as UUID keeps its format by itself.
+        options = {k: v for k, v in options.items() if k != "format" or not kind or kind.startswith("VARCHAR")}
         yield from _option_checks(options, str(keys.get("logicalType") or ""), f"{path}/logicalTypeOptions", column, at)
 
 

@@ -131,9 +131,11 @@ def _counted(
     keys = {"valid values": known, "valid regex": pattern, "missing values": arguments.get("missingValues")}
     keys |= {"valid min": arguments.get("minimum"), "valid max": arguments.get("maximum")}
     validity = Validity({key: value for key, value in keys.items() if value is not None})
-    plain = isinstance(known, list) and [key for key, value in keys.items() if value is not None] == ["valid values"]
-    if plain and tolerant is not None and isinstance(known, list):
+    said = [key for key, value in keys.items() if value is not None]
+    if said == ["valid values"] and tolerant is not None and isinstance(known, list):
         return tolerant.one_of(column, [value for value in known if value is not None])
+    if said == ["valid regex"] and tolerant is not None:
+        return tolerant.matches(column, str(pattern))
     return making.counted(validity.invalid(column), threshold, metric, percent=percent, column=column)
 
 
