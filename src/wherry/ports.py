@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wherry.model.finding import Finding
+from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check for the moment of the run
 
 if TYPE_CHECKING:
     import pyarrow as pa

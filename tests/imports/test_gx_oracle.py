@@ -16,7 +16,8 @@ from wherry.engines.duckdb import DuckDB
 from wherry.imports import gx
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult
-from wherry.run.checking import at, bad_rows_sql, run_checks
+from wherry.quoting import NOW as MOMENT
+from wherry.run.checking import bad_rows_sql, run_checks
 
 GX = REFERENCE / "oracles" / "gx"
 NOW = datetime(2026, 1, 10, 12)
@@ -36,6 +37,9 @@ class Case:
     kwargs: dict[str, Any]
     said: dict[str, Any]
     success: bool
+    #: What Great Expectations measured and counted, where it told.
+    observed: str
+    unexpected: int | None
 
     def __str__(self) -> str:
         return f"{self.file.removesuffix('.json')}-{self.title}"
@@ -69,6 +73,8 @@ def cases() -> Iterator[Case]:
                         kwargs=test.get("in", test.get("input")),
                         said=test.get("out", test.get("output")),
                         success=verdict["success"],
+                        observed=verdict["observed"],
+                        unexpected=None if verdict["exception"] else verdict["unexpected_count"],
                     )
         assert not left, f"{path.name}: no case for {left[0]['title']}"
 
@@ -129,6 +135,12 @@ def compare(db: DuckDB, case: Case) -> list[str]:
     """What differs from what Great Expectations said and its definition states."""
     check, verdict = judge(db, case)
     different = [] if (verdict.state == "passed") == case.success else [f"success: {verdict}"]
+    if case.observed != "None" and str(verdict.observed) != case.observed:
+        different.append(f"observed: {verdict.observed}, not {case.observed}")
+    # Of a set of values Great Expectations counts the values, we the rows.
+    of_set = case.kind.startswith("expect_column_distinct_values")
+    if case.unexpected is not None and not of_set and verdict.failing != case.unexpected:
+        different.append(f"unexpected: {verdict.failing}, not {case.unexpected}")
     stated = {**case.said, **case.said.get("result", {})}
     if "observed_value" in stated and verdict.observed != stated["observed_value"]:
         different.append(f"observed: {verdict.observed}, not {stated['observed_value']}")
@@ -137,7 +149,8 @@ def compare(db: DuckDB, case: Case) -> list[str]:
     lists = ("unexpected_list", "unexpected_index_list", "partial_unexpected_list")
     if not any(key in stated for key in lists):
         return different
-    columns, rows = db.rows(f"SELECT * FROM ({at(bad_rows_sql(check, 's.t'), NOW)}) ORDER BY pk_index")
+    select = bad_rows_sql(check, "s.t").replace(MOMENT, f"TIMESTAMP '{NOW}'")
+    columns, rows = db.rows(f"SELECT * FROM ({select}) ORDER BY pk_index")
     bad = [{name: plain(value) for name, value in zip(columns, row, strict=True)} for row in rows]
     for key in lists:
         if key in stated:

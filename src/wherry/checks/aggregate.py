@@ -2,8 +2,7 @@
 
 ``measure`` is ``min``, ``max``, ``sum``, ``avg``, ``stddev``, ``variance`` (both of the sample), ``count``,
 ``null_count``, ``null_share``, ``not_null_share``, ``min_length``, ``max_length``, ``avg_length``; or ``sql`` is any
-SQL aggregate. Nulls do not count; of no values there is no number, which keeps no bound (a count is 0 then, and so is
-the share of nulls in no rows).
+SQL aggregate. Nulls do not count. Of no values there is no number, which keeps no bound; a count or share is 0 then.
 """
 
 from typing import Any
@@ -22,7 +21,7 @@ MEASURES = {
     "variance": "var_samp(CAST({x} AS DOUBLE))",
     "count": "count({x})",
     "null_count": "count(*) - count({x})",
-    "not_null_share": "count({x}) / nullif(count(*), 0)",
+    "not_null_share": "coalesce(count({x}) / nullif(count(*), 0), 0)",
     "null_share": "coalesce((count(*) - count({x})) / nullif(count(*), 0), 0)",
     "min_length": "min(length(CAST({x} AS VARCHAR)))",
     "max_length": "max(length(CAST({x} AS VARCHAR)))",

@@ -2,7 +2,7 @@
 
 ``measure`` is ``distinct_count``; ``distinct_share`` (of the values); ``unique_count``, the values that are there once,
 ``unique_share`` (of the values); ``duplicate_count``, the different values that are there more than once,
-``duplicate_share`` (of the values, all copies counted). A share of no values is no number, which keeps no bound.
+``duplicate_share`` (of the values, all copies counted). A share of no values is 0.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ from wherry.quoting import name
 _ALL = "sum(copies) FILTER (WHERE k1 IS NOT NULL)"
 MEASURES = {
     "distinct_count": "count(k1)",
-    "distinct_share": f"count(k1) / nullif({_ALL}, 0)",
+    "distinct_share": f"coalesce(count(k1) / nullif({_ALL}, 0), 0)",
     "unique_count": "count(k1) FILTER (WHERE copies = 1)",
-    "unique_share": f"count(k1) FILTER (WHERE copies = 1) / nullif({_ALL}, 0)",
+    "unique_share": f"coalesce(count(k1) FILTER (WHERE copies = 1) / nullif({_ALL}, 0), 0)",
     "duplicate_count": "count(k1) FILTER (WHERE copies > 1)",
-    "duplicate_share": f"coalesce(sum(copies) FILTER (WHERE k1 IS NOT NULL AND copies > 1), 0) / nullif({_ALL}, 0)",
+    "duplicate_share": f"coalesce(sum(copies) FILTER (WHERE k1 IS NOT NULL AND copies > 1) / nullif({_ALL}, 0), 0)",
 }
 
 

@@ -92,8 +92,11 @@ def _no_others(schema: Mapping[str, Any], value: Any, x: str) -> str:
 
 def _items(value: Any, x: str) -> str:
     each = _keeps(value, "item")
-    items = f"CASE WHEN json_type({x}) = 'ARRAY' THEN CAST({x} AS JSON[]) END"
-    return f"list_bool_and(list_transform({items}, lambda item: {each}))"
+    return f"list_bool_and(list_transform({_array(x)}, lambda item: {each}))"
+
+
+def _array(x: str) -> str:
+    return f"CASE WHEN json_type({x}) = 'ARRAY' THEN CAST({x} AS JSON[]) END"
 
 
 def _const(value: Any, x: str) -> str:
@@ -116,14 +119,12 @@ _WORDS: dict[str, Callable[[Any, str], str]] = {
     "pattern": lambda value, x: f"regexp_matches({_string(x)}, {text(value)})",
     "properties": _properties,
     "required": _required,
-    "minProperties": lambda value, x: f"len(json_keys({x})) >= {int(value)}",
+    "minProperties": lambda value, x: f"(json_type({x}) != 'OBJECT' OR len(json_keys({x})) >= {int(value)})",
     "maxProperties": lambda value, x: f"(json_type({x}) != 'OBJECT' OR len(json_keys({x})) <= {int(value)})",
     "items": _items,
     "minItems": lambda value, x: f"(json_type({x}) != 'ARRAY' OR json_array_length({x}) >= {int(value)})",
     "maxItems": lambda value, x: f"(json_type({x}) != 'ARRAY' OR json_array_length({x}) <= {int(value)})",
-    "uniqueItems": lambda value, x: (
-        f"(json_type({x}) != 'ARRAY' OR list_unique(CAST({x} AS JSON[])) = json_array_length({x}))" if value else "true"
-    ),
+    "uniqueItems": lambda value, x: f"list_unique({_array(x)}) = json_array_length({x})" if value else "true",
     "allOf": lambda value, x: f"({' AND '.join(f'({_keeps(each, x)})' for each in value) or 'true'})",
     "anyOf": lambda value, x: f"({' OR '.join(f'({_keeps(each, x)})' for each in value) or 'false'})",
     "oneOf": lambda value, x: f"({' + '.join(f'CAST(({_keeps(each, x)}) AS INTEGER)' for each in value)}) = 1",

@@ -1,7 +1,7 @@
 """``most common in [a, b]``: the value that is there most often is one of those; nulls do not count.
 
-Of several values that are there equally often each must be one of them, or with ``ties: any`` at least one. A column
-without values fails.
+Of several values that are there equally often each must be one of them, or with ``ties: any`` at least one; with
+``ties: none`` there may be only one. A column without values fails.
 """
 
 from typing import Any
@@ -28,7 +28,9 @@ def judge_groups(check: Check) -> tuple[str, ...]:
 
 def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
     known, strange, common = values
-    passed = known > 0 and (known >= strange if check.arguments.get("ties") == "any" else known > strange)
+    ties = check.arguments.get("ties", "all")
+    passed = known > 0 and (known >= strange if ties == "any" else known > strange)
     most = max(known, strange)
     shown = [plain(each["value"]) for each in reversed(common or ()) if each["copies"] == most]
+    passed = passed and (ties != "none" or len(shown) == 1)
     return Outcome(passed=passed, observed=shown, why=f"the most common values are {', '.join(map(str, shown))}")

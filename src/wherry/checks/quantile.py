@@ -1,7 +1,8 @@
 """``median between 1 and 5``, ``quantile(0.95) < 10``: an exact quantile keeps the bounds; nulls do not count.
 
-Between two values it is interpolated; ``discrete: true`` takes the lower one. Several ``quantiles`` may be given
-with a list of ``bounds`` (pairs of low and high, either null) for each.
+Between two values it is interpolated; ``between: lower`` takes the lower one, ``between: nearest`` the nearer, and of
+two as near the one at an even place (from 0). Several ``quantiles`` may be given with a list of ``bounds`` for each,
+pairs of low and high of which either may be null.
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,13 @@ heavy = True
 
 def aggregates(check: Check) -> tuple[str, ...]:
     given = check.arguments
-    word = "quantile_disc" if given.get("discrete") else "quantile_cont"
+    x, between = name(check.column), given.get("between", "interpolate")
+    if between == "nearest":
+        places = ", ".join(f"round_even({q!r}::DOUBLE * (count({x}) - 1), 0)::BIGINT + 1" for q in _quantiles(check))
+        return (f"list_select(list_sort(list({x}), 'ASC', 'NULLS LAST'), [{places}])",)
+    word = "quantile_disc" if between == "lower" else "quantile_cont"
     # One aggregate for all of them: the values are kept once.
-    return (f"{word}({name(check.column)}, {literal([float(q) for q in _quantiles(check)])})",)
+    return (f"{word}({x}, {literal(_quantiles(check))})",)
 
 
 def judge(check: Check, values: tuple[list[Any] | None]) -> Outcome:

@@ -154,7 +154,7 @@ def _where(draft: Draft, given: Mapping[str, Any], mostly: float) -> str:
     if given.get("row_condition") is not None:
         parts.append(condition_sql(given["row_condition"], str(given.get("condition_parser") or "")))
     # A share of the rows that have a value: only then does it matter that the others are left out.
-    if draft.ignores and draft.counts and mostly < 1:
+    if draft.ignores and (draft.narrows or (draft.counts and mostly < 1)):
         parts.append(draft.ignores)
     return " AND ".join(f"({part})" for part in parts) if len(parts) > 1 else "".join(parts)
 

@@ -25,6 +25,8 @@ class Draft:
     counts: bool = True
     #: SQL condition of the rows that it looks at, the others being ignored.
     ignores: str = ""
+    #: Whether the kind does not ignore them by itself.
+    narrows: bool = False
 
 
 def _column(given: Given) -> str:
@@ -66,6 +68,12 @@ def _aggregate(measure: str, kind: str = "aggregate") -> Callable[[Given], Draft
     return make
 
 
+def _sum_of_column(given: Given) -> Draft:
+    # To it the sum of nothing is 0.
+    arguments = {"sql": f"coalesce(sum({name(_column(given))}), 0)", **_bounds(given)}
+    return Draft(kind="aggregate", column=_column(given), arguments=arguments, counts=False)
+
+
 def _median(given: Given) -> Draft:
     return Draft(kind="quantile", column=_column(given), arguments={"quantile": 0.5, **_bounds(given)}, counts=False)
 
@@ -73,7 +81,7 @@ def _median(given: Given) -> Draft:
 def _quantiles(given: Given) -> Draft:
     ranges = given["quantile_ranges"]
     arguments = {"quantiles": list(ranges["quantiles"]), "bounds": [list(each) for each in ranges["value_ranges"]]}
-    return Draft(kind="quantile", column=_column(given), arguments={**arguments, "discrete": True}, counts=False)
+    return Draft(kind="quantile", column=_column(given), arguments={**arguments, "between": "nearest"}, counts=False)
 
 
 def _values(given: Given, key: str = "value_set") -> list[Any]:
@@ -88,7 +96,7 @@ def _set(kind: str) -> Callable[[Given], Draft]:
 
 
 def _most_common(given: Given) -> Draft:
-    ties = {"ties": "any"} if given.get("ties_okay") else {}
+    ties = {"ties": "any" if given.get("ties_okay") else "none"}
     return Draft(
         kind="most_common_in", column=_column(given), arguments={"values": _values(given), **ties}, counts=False
     )
@@ -230,15 +238,13 @@ def _within_record(given: Given) -> Draft:
         pairs = [(a, b) for index, a in enumerate(columns) for b in columns[index + 1 :]]
         differ = " AND ".join(f"{name(a)} != {name(b)}" for a, b in pairs) or "true"
         return Draft(kind="condition", arguments={"sql": f"{whole} OR ({differ})"}, ignores=ignores)
-    return Draft(kind="distinct_in_row", columns=columns, ignores=ignores)
+    return Draft(kind="distinct_in_row", columns=columns, arguments={"nulls": "same"}, ignores=ignores, narrows=True)
 
 
 def _sum(given: Given) -> Draft:
     columns, ignored, ignores = _several(given)
-    nulls = "pass" if ignored == "any_value_is_missing" else "zero"
-    return Draft(
-        kind="columns_sum", columns=columns, arguments={"total": given["sum_total"], "nulls": nulls}, ignores=ignores
-    )
+    arguments = {"total": given["sum_total"], "nulls": "pass" if ignored == "any_value_is_missing" else "fail"}
+    return Draft(kind="columns_sum", columns=columns, arguments=arguments, ignores=ignores, narrows=True)
 
 
 def _ordered(kind: str) -> Callable[[Given], Draft]:
@@ -374,7 +380,7 @@ EXPECTATIONS: dict[str, Callable[[Given], Draft]] = {
     # One number of a column.
     "expect_column_min_to_be_between": _aggregate("min"),
     "expect_column_max_to_be_between": _aggregate("max"),
-    "expect_column_sum_to_be_between": _aggregate("sum"),
+    "expect_column_sum_to_be_between": _sum_of_column,
     "expect_column_mean_to_be_between": _aggregate("avg"),
     "expect_column_stdev_to_be_between": _aggregate("stddev"),
     "expect_column_median_to_be_between": _median,

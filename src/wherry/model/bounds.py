@@ -13,12 +13,10 @@ def holds(value: Any, arguments: Mapping[str, Any]) -> bool:
     """Whether a value keeps the bounds of a check's arguments.
 
     These are ``operator`` and ``value``, or ``low`` and ``high`` (either may be missing) with ``strict_low`` and
-    ``strict_high``. No value keeps no bound, and keeps none when there is none; NaN keeps none.
+    ``strict_high``. Without bounds every value keeps them. No value keeps none, and NaN keeps no bound.
     """
     limits = _limits(arguments)
-    if value is None:
-        return not limits
-    return all(_OPERATORS[operator](*_alike(value, limit)) for operator, limit in limits)
+    return value is not None and all(_OPERATORS[operator](*_alike(value, limit)) for operator, limit in limits)
 
 
 def told(arguments: Mapping[str, Any]) -> str:

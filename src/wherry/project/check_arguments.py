@@ -129,6 +129,8 @@ _PATTERNS: dict[str, Reader] = {"pattern": _text, "patterns": _values, "how": _o
 _LIKE: dict[str, Reader] = {**_PATTERNS, "ignore_case": _yes}
 _COLUMNS: dict[str, Reader] = {"columns": _names}
 _OTHER: dict[str, Reader] = {"table": _table, "there": _text}
+_BETWEEN = _one_of("interpolate", "lower", "nearest")
+_TIES = _one_of("all", "any", "none")
 _PER: dict[str, Reader] = {"per": _names}
 
 
@@ -183,9 +185,11 @@ KINDS: dict[str, Kind] = {
     "condition": _table_kind({"sql": _text}, ("sql",)),
     "complete": _table_kind(_COLUMNS, least=1),
     "columns_compare": _table_kind({**_COLUMNS, **_NULLS, "operator": _OPERATOR}, ("operator",), least=2),
-    "columns_sum": _table_kind({**_COLUMNS, "total": _plain, "nulls": _one_of("pass", "zero")}, ("total",), least=1),
+    "columns_sum": _table_kind(
+        {**_COLUMNS, "total": _plain, "nulls": _one_of("pass", "zero", "fail")}, ("total",), least=1
+    ),
     "pairs_in": _table_kind({**_COLUMNS, **_NULLS, "values": _combinations}, ("values",), least=1),
-    "distinct_in_row": _table_kind(_COLUMNS, least=2),
+    "distinct_in_row": _table_kind({**_COLUMNS, "nulls": _one_of("pass", "same")}, least=2),
     "unique": _table_kind({"columns": _names, "nulls": _one_of("pass", "same", "count")}, ("columns",)),
     "duplicates": _table_kind({}, rows=False),
     "refers": Kind({**_COLUMNS, **_OTHER, "to": _names}, (("table",), ("columns",))),
@@ -200,7 +204,9 @@ KINDS: dict[str, Kind] = {
     ),
     "rows": _measuring({}, ("low", "high", "operator", "must"), of_column=False),
     "aggregate": _measuring({"measure": _one_of(*MEASURES), "sql": _text}, ("measure", "sql"), of_column=False),
-    "quantile": _measuring({"quantile": _number, "quantiles": _numbers, "bounds": _pairs_of_bounds, "discrete": _yes}),
+    "quantile": _measuring(
+        {"quantile": _number, "quantiles": _numbers, "bounds": _pairs_of_bounds, "between": _BETWEEN}
+    ),
     "distinct": _measuring({"measure": _one_of(*DISTINCT)}, ("measure",)),
     "fresh": Kind({"within": lambda value, name: read_seconds(value)}, (("seconds",),), finds_rows=False),
     "fresh_each": Kind({**_PER, "within": lambda value, name: read_seconds(value)}, (("seconds",), ("per",)), False),
@@ -211,7 +217,9 @@ KINDS: dict[str, Kind] = {
     "values_same": Kind(
         {**_OTHER, "column": _text, "how": _one_of("equal", "in", "cover")}, (("table",), ("column",)), finds_rows=False
     ),
-    "most_common_in": Kind({"values": _values, "ties": _one_of("any", "all")}, (("values",),), finds_rows=False),
+    "most_common_in": Kind(
+        {"values": _values, "ties": _one_of("all", "any", "none")}, (("values",),), finds_rows=False
+    ),
     "distribution": _measuring(
         {
             **_OTHER,

@@ -70,11 +70,12 @@ class _Checks:
         read += check.needs
         try:
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
-        except (ValueError, LookupError) as error:  # an argument that the kind does not understand
-            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {error}", "")
-            return
         except ProjectError as error:
             yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
+            return
+        except Exception as error:  # an argument that the kind does not understand, or a kind of the project's own
+            why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {why}", "")
             return
         if problem := self._problem(at(sql, datetime(2000, 1, 1)), read, functions):
             message = f"The check `{check.text}` cannot run: {problem['message']}"
