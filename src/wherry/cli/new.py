@@ -10,7 +10,10 @@ import click
 
 TEMPLATES = ("minimal", "flights")
 #: What ``wherry new WORD`` makes beside a folder; the command is ``command`` in ``wherry.cli.new_<word>``.
-PARTS = {"checks": "Checks for a table: from its rows, or from a file of another tool."}
+PARTS = {
+    "source": "A source file for what is at a URL.",
+    "checks": "Checks for a table: from its rows, or from a file of another tool.",
+}
 #: The command that makes a folder. No folder is called so.
 _FOLDER = "\0folder"
 

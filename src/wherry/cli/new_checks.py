@@ -63,6 +63,7 @@ class _Made:
         if write:
             done = [self._write(self.project.graph[table], found) for table, found in keys.items() if found]
         elif target is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(self._yaml(keys, comments=True), encoding="utf-8")
             done = [str(target)]
         if place.as_json:

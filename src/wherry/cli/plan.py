@@ -25,7 +25,7 @@ def command(
 
     config = place.config()
     with place.lake(config) as lake:
-        project = place.project(config, lake)
+        project = place.project(config, lake, online=True)
         # What a contract no longer holds for is told beside the plan.
         project.expect_sound(but=("broken-contract",))
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))

@@ -30,6 +30,8 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
     drafts = Drafts(custom=custom_kinds(config.folder))
     texts: dict[str, str] = {}
     sql = SqlFiles(cache, drafts)
+    # What the environment lacks, a secret store may have; it is asked when the source is.
+    known = None if config.secrets else config.variables
 
     def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
         for file in files_of(config.folder, folder, endings):
@@ -59,7 +61,7 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
             sql.check(file, statement, name=name, severity=severity)
 
     each("functions", (".sql",), sql.functions)
-    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, config.variables, drafts))
+    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts))
     each("tables", (".sql", ".py"), table)
     each("checks", (".sql",), check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
