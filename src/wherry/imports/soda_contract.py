@@ -226,7 +226,7 @@ def _old(kind: str, keys: Mapping[str, Any], making: Making, column: str, defaul
     validity = Validity.among(keys, defaults)
     listed = [str(each) for each in keys["columns"]] if isinstance(keys.get("columns"), list) else [column]
     if what == "duplicate" and listed[0]:
-        return [duplicates(listed, validity, threshold, making, percent=percent)]
+        return [duplicates(listed, threshold, making, percent=percent)]
     if isinstance(reference := keys.get("valid_values_column"), Mapping) and what == "invalid":
         missing = validity.missing(column)
         return [_reference(reference, missing, threshold, column, making, percent=percent)]

@@ -239,7 +239,7 @@ def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshol
     column, what = arguments[0], metric.partition("_")[0]
     percent = metric.endswith("percent")
     if what == "duplicate":
-        return duplicates(arguments, validity, threshold, making, percent=percent)
+        return duplicates(arguments, threshold, making, percent=percent)
     bad = validity.missing(column) if what == "missing" else validity.invalid(column)
     if percent:
         share = f"coalesce(round(100.0 * count(CASE WHEN {bad} THEN 1 END) / nullif(count(*), 0), 2), 0)"
@@ -249,14 +249,12 @@ def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshol
     return making.counted(bad, threshold, making.text, percent=False, column=column)
 
 
-def duplicates(
-    columns: Sequence[str], validity: Validity, threshold: Threshold, making: Making, *, percent: bool
-) -> Check:
-    """Soda counts the values that are there more than once, not their rows."""
+def duplicates(columns: Sequence[str], threshold: Threshold, making: Making, *, percent: bool) -> Check:
+    """Soda 3 counts the values that are there more than once, not their rows; which of them are valid does not matter."""
     column = columns[0] if len(columns) == 1 else ""
-    if column and not validity and not percent and threshold.rows_at_most() == 0:
+    if not percent and threshold.rows_at_most() == 0:
         return making.unique(columns)
-    usable = validity.usable(columns[0])
+    usable = " AND ".join(f"{name(each)} IS NOT NULL" for each in columns)
     groups = f"SELECT count(*) AS copies FROM {{table}} WHERE {usable} GROUP BY {names(columns)} HAVING count(*) > 1"
     count = f"SELECT count(*) FROM ({groups})"
     if percent:
