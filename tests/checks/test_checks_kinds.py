@@ -99,6 +99,10 @@ ROWS: list[tuple[str, dict[str, Any], str, list[Any], list[Any]]] = [
     ("outliers", {"distance": 1.5, "side": "high"}, "INTEGER", [9, 9, 9, 9, 1], []),
     ("outliers", {"distance": 1.5, "method": "iqr"}, "INTEGER", [1, 2, 3, 4, 100, None], [100]),
     ("outliers", {}, "INTEGER", [5, 5, 5], []),
+    ("outliers", {"distance": 0, "edge": "far"}, "INTEGER", [5, 5, 5], []),
+    ("outliers", {"distance": 1}, "INTEGER", [1, 2, 3], []),
+    ("outliers", {"distance": 1, "edge": "far"}, "INTEGER", [1, 2, 3], [1, 3]),
+    ("outliers", {"distance": 1, "edge": "far", "side": "low"}, "INTEGER", [1, 2, 3], [1]),
     ("sql", {"sql": "SELECT * FROM {table} WHERE x > 1"}, "INTEGER", [1, 2, None], [2]),
 ]  # fmt: skip
 

@@ -32,7 +32,8 @@ column_values_to_match_like_pattern column_values_to_match_like_pattern_list col
 column_values_to_match_regex_list column_values_to_match_strftime_format column_values_to_not_be_in_set
 column_values_to_not_be_null column_values_to_not_match_like_pattern column_values_to_not_match_like_pattern_list
 column_values_to_not_match_regex column_values_to_not_match_regex_list compound_columns_to_be_unique
-multicolumn_sum_to_equal select_column_values_to_be_unique_within_record table_column_count_to_be_between
+multicolumn_sum_to_equal multicolumn_values_to_be_equal column_values_to_not_be_outliers column_type_to_be
+select_column_values_to_be_unique_within_record table_column_count_to_be_between
 table_column_count_to_equal table_columns_to_match_ordered_list table_columns_to_match_set
 table_row_count_to_be_between table_row_count_to_equal table_row_count_to_equal_other_table
 """
@@ -94,6 +95,12 @@ BOTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
      {"column": "code", "type_list": ["float", "INTEGER"]}),
     ("expect_column_value_z_scores_to_be_less_than", {"column": "id", "threshold": 2, "double_sided": True},
      {"column": "id", "threshold": 1, "double_sided": True}),
+    ("expect_column_values_to_not_be_outliers", {"column": "id"}, {"column": "id", "multiplier": 0}),
+    ("expect_column_values_to_not_be_outliers", {"column": "id", "method": "std", "multiplier": 2},
+     {"column": "id", "method": "std", "multiplier": 1}),
+    ("expect_column_type_to_be", {"column": "id", "type_": "int64"}, {"column": "id", "type_": "object"}),
+    ("expect_multicolumn_values_to_be_equal", {"column_list": ["id", "n"], "mostly": 0.25},
+     {"column_list": ["id", "n"], "mostly": 0.5}),
     ("expect_column_pair_values_to_be_equal", {"column_A": "id", "column_B": "n", "mostly": 0.25},
      {"column_A": "id", "column_B": "n", "mostly": 0.26}),
     ("expect_multicolumn_sum_to_equal", {"column_list": ["id"], "sum_total": 3, "mostly": 0.25},
@@ -171,9 +178,10 @@ CONDITIONS: list[tuple[Any, str, list[int]]] = [
     ('col("n").notNull()', "great_expectations__experimental__", [1, 2, 3]),
     ("day IS NULL", "spark", [3]),
     ({"type": "comparison", "column": {"name": "id"}, "operator": "<=", "parameter": 2}, "", [1, 2]),
+    ({"type": "comparison", "column": {"name": "kind"}, "operator": "NOT_IN", "parameter": ["y"]}, "", [1, 3, 4]),
     ({"type": "nullity", "column": {"name": "n"}, "is_null": True}, "", [4]),
     ({"type": "or", "conditions": [
-        {"type": "comparison", "column": {"name": "kind"}, "operator": "in", "parameter": ["y"]},
+        {"type": "comparison", "column": {"name": "kind"}, "operator": "IN", "parameter": ["y"]},
         {"type": "and", "conditions": [
             {"type": "comparison", "column": {"name": "id"}, "operator": "==", "parameter": 4},
             {"type": "nullity", "column": {"name": "n"}, "is_null": True}]}]}, "", [2, 4]),

@@ -2,8 +2,8 @@
 
 ``method: z`` (the default) is more than ``distance`` (3) standard deviations of the sample from the mean,
 ``method: iqr`` more than ``distance`` times the width between the quartiles beyond them (Tukey's fences; 1.5 is usual).
-``side`` is
-``both``, ``high`` or ``low``. In a column whose values are all the same nothing is far.
+``side`` is ``both``, ``high`` or ``low``; with ``edge: far`` a value just at that distance is far too. In a column
+whose values are all the same nothing is far.
 """
 
 from wherry.model.asset import Check
@@ -11,19 +11,18 @@ from wherry.quoting import name
 
 
 def bad_rows(check: Check, table: str) -> str:
-    column, far = name(check.column), float(check.arguments.get("distance", 3))
-    value = f"CAST({column} AS DOUBLE)"
-    if check.arguments.get("method", "z") == "iqr":
-        quartile = f"quantile_cont({value}, {{share}})"
-        low, high = quartile.format(share=0.25), quartile.format(share=0.75)
-        below, above = f"{low} - {far} * ({high} - {low})", f"{high} + {far} * ({high} - {low})"
+    given = check.arguments
+    value, distance = f"CAST({name(check.column)} AS DOUBLE)", float(given.get("distance", 3))
+    if given.get("method", "z") == "iqr":
+        low, high = (f"quantile_cont({value}, {share})" for share in (0.25, 0.75))
+        width = f"{high} - {low}"
     else:
-        below = f"avg({value}) - {far} * stddev_samp({value})"
-        above = f"avg({value}) + {far} * stddev_samp({value})"
-    side = check.arguments.get("side", "both")
-    bad = [
-        *([f"{value} < fence.below"] if side != "high" else []),
-        *([f"{value} > fence.above"] if side != "low" else []),
-    ]
-    fence = f"(SELECT {below} AS below, {above} AS above FROM {table})"
-    return f"SELECT here.* FROM {table} AS here, {fence} AS fence WHERE {' OR '.join(bad)}"
+        low = high = f"avg({value})"
+        width = f"stddev_samp({value})"
+    beyond = ">=" if given.get("edge") == "far" else ">"
+    apart = {"low": f"fence.low - {value} {beyond} fence.width", "high": f"{value} - fence.high {beyond} fence.width"}
+    side = given.get("side", "both")
+    bad = " OR ".join(apart.values() if side == "both" else [apart[side]])
+    fence = f"(SELECT {low} AS low, {high} AS high, {distance} * ({width}) AS width, min({value}) AS least, "
+    fence += f"max({value}) AS most FROM {table})"
+    return f"SELECT here.* FROM {table} AS here, {fence} AS fence WHERE fence.least < fence.most AND ({bad})"

@@ -48,7 +48,7 @@ def _object(condition: Mapping[str, Any]) -> str:
     shown = name(str(column.get("name") if isinstance(column, Mapping) else column))
     if kind == "nullity":
         return f"{shown} IS {'' if condition.get('is_null') else 'NOT '}NULL"
-    operator, value = str(condition.get("operator", "")).lower(), condition.get("parameter")
+    operator, value = str(condition.get("operator", "")).lower().replace("_", " "), condition.get("parameter")
     if kind == "comparison" and operator in _OPERATORS:
         return f"{shown} {_OPERATORS[operator]} {literal(value)}"
     if kind == "comparison" and operator in ("in", "not in") and isinstance(value, list) and value:

@@ -177,7 +177,16 @@ def _type(key: str) -> Callable[[Given], Draft]:
 
 
 def _z_scores(given: Given) -> dict[str, Any]:
-    return {"distance": float(given["threshold"]), "side": "both" if given.get("double_sided", True) else "high"}
+    side = "both" if given.get("double_sided", True) else "high"
+    return {"distance": float(given["threshold"]), "side": side, "edge": "far"}
+
+
+def _outliers(given: Given) -> dict[str, Any]:
+    method, distance = given.get("method") or "iqr", given.get("multiplier", 1.5)
+    if method not in ("iqr", "std"):
+        raise NotImported(f"there is no method `{method}`")
+    way = {"method": "iqr"} if method == "iqr" else {"method": "z", "edge": "far"}
+    return {"distance": float(distance), **way}
 
 
 _PAIR_NULLS = {"both_values_are_missing": "both", "either_value_is_missing": "pass", "neither": "fail", "never": "fail"}
@@ -239,6 +248,13 @@ def _within_record(given: Given) -> Draft:
         differ = " AND ".join(f"{name(a)} != {name(b)}" for a, b in pairs) or "true"
         return Draft(kind="condition", arguments={"sql": f"{whole} OR ({differ})"}, ignores=ignores)
     return Draft(kind="distinct_in_row", columns=columns, arguments={"nulls": "same"}, ignores=ignores, narrows=True)
+
+
+def _same(given: Given) -> Draft:
+    columns, _, ignores = _several(given)
+    first, *others = map(name, columns)
+    sql = " AND ".join(f"{first} IS NOT DISTINCT FROM {other}" for other in others) or "true"
+    return Draft(kind="condition", arguments={"sql": sql}, ignores=ignores, narrows=True)
 
 
 def _sum(given: Given) -> Draft:
@@ -366,9 +382,11 @@ EXPECTATIONS: dict[str, Callable[[Given], Draft]] = {
     "expect_column_values_to_match_json_schema": _map("json_schema", _json_schema),
     "expect_column_values_to_be_of_type": _type("type_"),
     "expect_column_values_to_be_in_type_list": _type("type_list"),
+    "expect_column_type_to_be": _type("type_"),
     "expect_column_values_to_be_increasing": _ordered("increasing"),
     "expect_column_values_to_be_decreasing": _ordered("decreasing"),
     "expect_column_value_z_scores_to_be_less_than": _map("outliers", _z_scores),
+    "expect_column_values_to_not_be_outliers": _map("outliers", _outliers),
     # Several columns of a row.
     "expect_column_pair_values_a_to_be_greater_than_b": _pair_compare(">"),
     "expect_column_pair_values_to_be_equal": _pair_compare("="),
@@ -377,6 +395,7 @@ EXPECTATIONS: dict[str, Callable[[Given], Draft]] = {
     "expect_select_column_values_to_be_unique_within_record": _within_record,
     "expect_multicolumn_values_to_be_unique": _within_record,
     "expect_multicolumn_sum_to_equal": _sum,
+    "expect_multicolumn_values_to_be_equal": _same,
     # One number of a column.
     "expect_column_min_to_be_between": _aggregate("min"),
     "expect_column_max_to_be_between": _aggregate("max"),

@@ -130,6 +130,7 @@ _LIKE: dict[str, Reader] = {**_PATTERNS, "ignore_case": _yes}
 _COLUMNS: dict[str, Reader] = {"columns": _names}
 _OTHER: dict[str, Reader] = {"table": _table, "there": _text}
 _BETWEEN = _one_of("interpolate", "lower", "nearest")
+_SIDE = _one_of("both", "high", "low")
 _TIES = _one_of("all", "any", "none")
 _PER: dict[str, Reader] = {"per": _names}
 
@@ -200,7 +201,7 @@ KINDS: dict[str, Kind] = {
         {**_COLUMNS, **_PER, "gaps": _one_of("allowed", "forbidden", "required"), "empty": _yes}, least=2
     ),
     "outliers": Kind(
-        {"method": _one_of("z", "iqr"), "distance": _number, "side": _one_of("both", "high", "low")},
+        {"method": _one_of("z", "iqr"), "distance": _number, "side": _SIDE, "edge": _one_of("near", "far")},
     ),
     "rows": _measuring({}, ("low", "high", "operator", "must"), of_column=False),
     "aggregate": _measuring({"measure": _one_of(*MEASURES), "sql": _text}, ("measure", "sql"), of_column=False),

@@ -1,6 +1,6 @@
 """How values of each format look: for each a function from a SQL text to the condition that it is written so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from wherry.checks.format.codes import COUNTRIES, CURRENCIES, IBAN_LENGTHS
 from wherry.quoting import literals, text
@@ -48,10 +48,22 @@ def _iban(x: str) -> str:
     turned = f"string_split(substr({compact}, 5) || substr({compact}, 1, 4), '')"
     numbers = f"list_transform({turned}, lambda c: CASE WHEN c >= 'A' THEN ascii(c) - 55 ELSE ascii(c) - 48 END)"
     rest = f"list_reduce({numbers}, lambda a, b: (a * CASE WHEN b > 9 THEN 100 ELSE 10 END + b) % 97)"
-    lengths = " ".join(f"WHEN '{country}' THEN {length}" for country, length in IBAN_LENGTHS.items())
-    right = f"length({compact}) = CASE substr({compact}, 1, 2) {lengths} ELSE 0 END"
-    shape = _whole("[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")(compact)
-    return f"CASE WHEN {x} IS NULL THEN NULL WHEN {shape} AND {right} THEN {rest} = 1 ELSE false END"
+    shape = _whole("|".join(_iban_shapes()))(compact)
+    # Most have no letters but those of their country: one number of at most 36 digits, and ten times as fast.
+    letters = " || ".join(f"CAST(ascii(substr({compact}, {place}, 1)) - 55 AS VARCHAR)" for place in (1, 2))
+    number = f"CAST(substr({compact}, 5) || {letters} || substr({compact}, 3, 2) AS HUGEINT)"
+    plain = _whole("[A-Z]{2}[0-9]+")(compact)
+    return (
+        f"CASE WHEN {x} IS NULL THEN NULL WHEN NOT {shape} THEN false "
+        f"WHEN {plain} THEN {number} % 97 = 1 ELSE {rest} = 1 END"
+    )
+
+
+def _iban_shapes() -> Iterator[str]:
+    """For each length the countries that have it."""
+    for length in sorted(set(IBAN_LENGTHS.values())):
+        countries = "|".join(country for country, own in IBAN_LENGTHS.items() if own == length)
+        yield f"({countries})[0-9]{{2}}[A-Z0-9]{{{length - 4}}}"
 
 
 def _credit_card(x: str) -> str:
@@ -84,7 +96,8 @@ def _any_date(x: str) -> str:
     ]
     ways += [f"{way} %H:%M:%S" for way in ways] + ["%Y%m%d", "%d-%b-%Y", "%a, %d %b %Y %H:%M:%S", "%d/%m/%Y"]
     parsed = f"try_strptime({x}, [{literals(ways)}])"
-    return f"({x} IS NULL OR TRY_CAST({x} AS TIMESTAMP WITH TIME ZONE) IS NOT NULL OR {parsed} IS NOT NULL)"
+    iso = f"TRY_CAST({x} AS TIMESTAMP WITH TIME ZONE) IS NOT NULL"
+    return f"CASE WHEN {x} IS NULL OR {iso} THEN true ELSE {parsed} IS NOT NULL END"
 
 
 #: Name of a format -> how it looks. "As good as none" means that it may be written or not.
