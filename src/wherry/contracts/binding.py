@@ -129,6 +129,8 @@ class _Table:
     contract: Contract
     table: ContractTable
     called: Mapping[str, str]
+    #: Columns of another type than was promised: checks that are meant for that type say nothing of them.
+    retyped: set[str] = field(default_factory=set)
 
     @property
     def asset(self) -> Asset:
@@ -162,7 +164,7 @@ class _Table:
             old = str(self.contract.document.get("apiVersion", "")) < "v3.1"
             if types[column] and not agrees(logical, physical, types[column], old=old):
                 self._retyped(path, column, physical or logical, types[column])
-                column = ""  # checks that are meant for another type say nothing more
+                self.retyped.add(column)
             columns.append(column)
         return columns
 
@@ -239,8 +241,9 @@ class _Table:
         for index, (prop, column) in enumerate(zip(properties, columns, strict=True)):
             below = f"{path}/properties/{index}"
             if column:
-                checks.extend(column_checks(prop, below, column, self.at, key=key, kind=types.get(column, "")))
-                checks.extend(quality(prop, below, column, self.table.name, self.at, found))
+                made = list(quality(prop, below, column, self.table.name, self.at, found))
+                made += column_checks(prop, below, column, self.at, key=key, kind=types.get(column, ""))
+                checks.extend(made if column not in self.retyped else [])
         checks.extend(quality(keys, path, "", self.table.name, self.at, found))
         return checks
 

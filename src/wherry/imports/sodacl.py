@@ -250,7 +250,7 @@ def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshol
 
 
 def duplicates(columns: Sequence[str], threshold: Threshold, making: Making, *, percent: bool) -> Check:
-    """Soda 3 counts the values that are there more than once, not their rows; which of them are valid does not matter."""
+    """Soda 3 counts the values that are there more than once, not their rows, be they valid or not."""
     column = columns[0] if len(columns) == 1 else ""
     if not percent and threshold.rows_at_most() == 0:
         return making.unique(columns)

@@ -10,7 +10,7 @@ from wherry.contracts.binding import attach_contracts
 from wherry.contracts.odcs import read_contract
 from wherry.imports.binding import attach
 from wherry.imports.dbt import read_singular
-from wherry.imports.folder import ENDINGS, read_checks
+from wherry.imports.folder import ENDINGS, read_checks, suites_of
 from wherry.imports.names import Names
 from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Asset
@@ -40,8 +40,10 @@ def with_agreements(graph: Graph, folder: Path) -> Graph:
         # A rule that the standard refuses is told already.
         more = (f for f in bound.findings if f.code != "not-imported" or (f.file, f.line) not in told)
         graph = replace(bound, findings=(*graph.findings, *more))
-    for file, text in _texts(folder, "checks", ENDINGS, findings):
-        graph = attach(graph, read_checks(text, file), file)
+    files = list(_texts(folder, "checks", ENDINGS, findings))
+    suites = {suite: table for file, text in files for suite, table in suites_of(text, file).items()}
+    for file, text in files:
+        graph = attach(graph, read_checks(text, file, suites), file)
     return replace(graph, findings=(*graph.findings, *findings))
 
 
