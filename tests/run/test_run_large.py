@@ -86,10 +86,14 @@ def test_a_load_larger_than_memory(folder: Folder, key: str) -> None:
     tables = f"connector: generator\nmegabytes: {megabytes}\ntables:\n  t: {{as: raw.t{key}}}\n"
     folder.write({"sources/g.yml": tables})
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(folder.path), str(memory)], capture_output=True, text=True, check=False
+        # What is reserved and never touched counts in this limit: it is a wall behind what is measured below.
+        [sys.executable, "-c", DRIVER, str(folder.path), str(memory * 3 // 2)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout) < memory * (1.2 if DEEP else 0.8)  # files that are mapped count here, and not there
+    assert int(done.stdout) < memory
     assert folder.rows("raw.t", columns="count(*), count(DISTINCT id)" if not DEEP else "count(*), max(id) + 1") == [
         (megabytes * 8_192, megabytes * 8_192)
     ]
