@@ -191,3 +191,29 @@ def test_readers_are_found_through_every_table_between(tmp_path: Path) -> None:
     assert (breach.change, breach.table_column) == ("missing-column", "status")
     found = ColumnReaders(tmp_path)(project.graph, "shop.orders", "state")
     assert found == ("a.one.s", "a.three", "a.two.u")
+
+
+def test_a_promise_that_cannot_be_read_fails_alone_and_the_other_checks_run(wherry: Wherry, tmp_path: Path) -> None:
+    files = {
+        "contracts/orders.yml": CONTRACT.replace("metric: rowCount", "metric: rowCont"),
+        "checks/orders.yml": "checks for customers:\n  - missing_count(idd) = 0\n  - row_count > 0\n",
+        "tables/shop/more.sql": "-- checks: [{check: rows, must: 0}, rows > 0]\n\nSELECT 1 AS x\n",
+    }
+    folder = write(tmp_path, {**FILES, **files})
+    told = wherry("check", "--project", folder, "--json")
+    assert told.code == 2
+    assert {(f["file"], f["code"]) for f in told.json["findings"]} == {
+        ("contracts/orders.yml", "bad-contract"),
+        ("checks/orders.yml", "bad-check"),
+        ("tables/shop/more.sql", "bad-check"),
+    }
+    answer = wherry("run", "--project", folder, "--json")
+    assert answer.code == 1
+    assets = {asset["name"]: asset for asset in answer.json["assets"]}
+    for name, check in (("shop.orders", "rowCont"), ("shop.customers", "missing_count(idd) = 0"), ("shop.more", "")):
+        states = [each["state"] for each in assets[name]["checks"]]
+        assert states.count("failed") == 1 and "passed" in states, name
+        (failed,) = [each for each in assets[name]["checks"] if each["state"] == "failed"]
+        assert check in failed["check"]
+    assert assets["shop.totals"]["state"] == "blocked"  # it reads shop.orders
+    assert wherry("sql", "SELECT 1 FROM shop.more", "--project", folder).code == 2  # not published

@@ -21,13 +21,14 @@ def command(
 ) -> int:
     from wherry.cli.failure import as_document, show_findings
     from wherry.run.planning import plan_for
+    from wherry.run.project import PROMISES
     from wherry.run.seen import see
 
     config = place.config()
     with place.lake(config) as lake:
         project = place.project(config, lake, online=True)
         # What a contract no longer holds for is told beside the plan.
-        project.expect_sound(but=("broken-contract",))
+        project.expect_sound(but=(*PROMISES, "broken-contract"))
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
     broken = [finding for finding in project.errors if finding.code == "broken-contract"]
     if place.as_json:

@@ -15,6 +15,7 @@ from wherry.imports.soda_validity import NotUnderstood, Validity
 from wherry.imports.threshold import Threshold, of_keys
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
+from wherry.project.check_form import refused
 from wherry.project.nearest import did_you_mean
 from wherry.quoting import name, names
 
@@ -45,18 +46,24 @@ def quality(
         try:
             yield from _checks(rule, column, table, making)
         except NotUnderstood as problem:
-            shown = rule.get("name") or rule.get("metric") or rule.get("engine") or rule.get("type") or "rule"
+            if rule.get("type") != "custom":
+                # A promise that nobody can read is not kept.
+                yield refused(_shown(rule), str(problem), file=making.file, line=making.line)
             findings.append(
                 Finding(
                     code="not-imported",
                     severity="warning",
-                    message=f"The quality rule `{shown}` is not checked: {problem}.",
+                    message=f"The quality rule `{_shown(rule)}` is not checked: {problem}.",
                     hint=_hint(rule),
                     file=making.file,
                     line=making.line,
                     column=1,
                 )
             )
+
+
+def _shown(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("name") or rule.get("metric") or rule.get("engine") or rule.get("type") or "rule")
 
 
 def _made_like(rule: Mapping[str, Any], making: Making) -> Making:

@@ -11,6 +11,7 @@ from wherry.imports.names import Names
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding, Severity
 from wherry.model.graph import Graph
+from wherry.project.check_form import refused
 from wherry.project.nearest import did_you_mean
 from wherry.quoting import full_name
 from wherry.sql.renaming import rename_tables
@@ -58,6 +59,7 @@ def bind_checks(
                 hint = names.near(str(missing.args[0]))
                 problems.append(_finding(check, "bad-check", message, hint))
         findings.extend(problems)
+        bound.append(refused(check.text, problems[0].message, file=check.file, line=check.line))
     return bound, findings
 
 
@@ -71,7 +73,7 @@ def _missing_columns(asset: Asset, check: Check) -> Iterator[Finding]:
         if column.lower() not in lower:
             message = f"`{asset.name}` has no column `{column}`, which the check `{check.text}` is about."
             hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
-            yield _finding(check, "unknown-column", message, hint)
+            yield _finding(check, "bad-check", message, hint)
 
 
 def bind_check(check: Check, names: Names, others: Mapping[str, str] | None, own: str) -> Check:

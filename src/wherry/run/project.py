@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from wherry.lake.pointer import Pointer
 
 
+#: Errors about a promise that cannot be read. In its place stands a check that fails and says so: the rest runs.
+PROMISES = ("bad-check", "bad-contract")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadySource:
     """A source's table with its plugin and typed options."""

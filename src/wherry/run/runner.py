@@ -22,7 +22,7 @@ from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
 from wherry.run.lock import Held, run_lock
 from wherry.run.planning import plan_for
-from wherry.run.project import Project
+from wherry.run.project import PROMISES, Project
 from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
@@ -60,7 +60,7 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``, ``moved``. Raises ``LakeError``
     when another run is under way there, ``Conflict`` when others change again and again what it builds.
     """
-    project.expect_sound()
+    project.expect_sound(but=PROMISES)
     lake.storage.check()
     with run_lock(lake.engine, options.branch, options.author) as lock:
         return _Run(project, lake, request, options, tell, lock).go()
