@@ -177,6 +177,8 @@ WRONG: list[tuple[Any, str, str, str]] = [
     ("fresh within a while", "x", "no length of time", "2 hours"),
     ("in []", "x", "needs a list of plain values", ""),
     ("unique []", "", "needs column names", ""),
+    ("not_null", "", "`not_null` is a check of a column", "under `columns:`"),
+    ({"check": "unique"}, "", "`unique` needs `columns:`", ""),
     ({"check": "between"}, "x", "`between` needs `low:` or `high:`", ""),
     ({"check": "outliers", "distanc": 3}, "x", "has no `distanc`", "Did you mean `distance`?"),
     ({"check": "outliers", "method": "zz"}, "x", "`method: zz` must be one of z, iqr", ""),

@@ -19,8 +19,10 @@ def bad_rows(check: Check, table: str) -> str:
     else:
         low = high = f"avg({value})"
         width = f"stddev_samp({value})"
-    beyond = ">=" if given.get("edge") == "far" else ">"
-    apart = {"low": f"fence.low - {value} {beyond} fence.width", "high": f"{value} - fence.high {beyond} fence.width"}
+    apart = {"low": f"fence.low - {value}", "high": f"{value} - fence.high"}
+    for end, far in apart.items():
+        # What lies in the middle is not far, though the width be 0.
+        apart[end] = f"({far} >= fence.width AND {far} > 0)" if given.get("edge") == "far" else f"{far} > fence.width"
     side = given.get("side", "both")
     bad = " OR ".join(apart.values() if side == "both" else [apart[side]])
     fence = f"(SELECT {low} AS low, {high} AS high, {distance} * ({width}) AS width, min({value}) AS least, "

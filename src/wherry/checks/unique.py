@@ -26,9 +26,12 @@ def judge(check: Check, values: tuple[Any]) -> Outcome:
 
 
 def bad_rows(check: Check, table: str) -> str:
-    columns = check.arguments["columns"]
-    filled, key = _counts(check, group_by(check)), names(columns)
-    return f"SELECT * FROM {table} WHERE {filled} QUALIFY count(*) OVER (PARTITION BY {key}) > 1 ORDER BY {key}"
+    columns = [name(column) for column in check.arguments["columns"]]
+    key = names(check.arguments["columns"])
+    # Joined to the keys that are there twice, which are few: a window would keep whole rows.
+    twice = f"SELECT {key} FROM {table} WHERE {_counts(check, columns)} GROUP BY {key} HAVING count(*) > 1"
+    same = " AND ".join(f"twice.{column} IS NOT DISTINCT FROM here.{column}" for column in columns)
+    return f"SELECT here.* FROM {table} AS here SEMI JOIN ({twice}) AS twice ON {same} ORDER BY {key}"
 
 
 def _counts(check: Check, keys: tuple[str, ...] | list[str]) -> str:

@@ -74,6 +74,8 @@ def table_form(text: str) -> Short:
     for pattern, read in _TABLE_FORMS:
         if match := pattern.match(text):
             return read(match)
+    if text.lower() in WORDS:
+        raise CheckFormError(f"`{text}` is a check of a column.", "Put it beside its column, under `columns:`.")
     return Short("condition", {"sql": text})
 
 
