@@ -288,7 +288,8 @@ def _schema(arguments: Mapping[str, Any], columns: Sequence[str]) -> Failing:
 
 def _exists(arguments: Arguments, column: str) -> Failing:
     place = arguments.get("column_index")
-    return _schema({"index": {column: int(place) - 1}} if place is not None else {"how": "contains"}, [column])
+    index = {"index": {column: max(int(place) - 1, 0)}} if place is not None else {}
+    return _schema({"how": "contains", **index}, [column])
 
 
 def _count(arguments: Arguments, column: str) -> Failing:

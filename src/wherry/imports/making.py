@@ -63,9 +63,6 @@ class Making:
     def one_of(self, column: str, values: Sequence[Any]) -> Check:
         return self.check("in", {"values": list(values)}, f"in [{', '.join(map(str, values))}]", column=column)
 
-    def none_of(self, column: str, values: Sequence[Any]) -> Check:
-        return self.check("not_in", {"values": list(values)}, f"not in [{', '.join(map(str, values))}]", column=column)
-
     def matches(self, column: str, pattern: str) -> Check:
         return self.check("matches", {"pattern": pattern}, f'matches "{pattern}"', column=column)
 
