@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -244,8 +244,27 @@ class _Table:
                 made = list(quality(prop, below, column, self.table.name, self.at, found))
                 made += column_checks(prop, below, column, self.at, key=key, kind=types.get(column, ""))
                 checks.extend(made if column not in self.retyped else [])
+                found.extend(self._within(prop, below))
         checks.extend(quality(keys, path, "", self.table.name, self.at, found))
         return checks
+
+    def _within(self, prop: Mapping[str, Any], path: str) -> Iterator[Finding]:
+        """A finding for each rule about a part of a column: what lies within a struct or list is not checked."""
+        nested = [(part_, f"{path}/properties/{index}") for index, part_ in enumerate(parts(prop, "properties"))]
+        nested += [(prop["items"], f"{path}/items")] if isinstance(prop.get("items"), Mapping) else []
+        for keys, below in nested:
+            if any(rule.get("type") != "text" for rule in parts(keys, "quality")):
+                line, column = self.contract.at(f"{below}/quality")
+                yield Finding(
+                    code="not-imported",
+                    severity="warning",
+                    message="Rules about a part of a column are not checked.",
+                    hint="Write them as `type: sql`, beside the column.",
+                    file=self.contract.file,
+                    line=line,
+                    column=column,
+                )
+            yield from self._within(keys, below)
 
     def _relationships(self, keys: Mapping[str, Any]) -> list[Check]:
         """A foreign key to a table of the project; one to any other is only kept."""
