@@ -30,17 +30,16 @@ def command(
         # What a contract no longer holds for is told beside the plan.
         project.expect_sound(but=(*PROMISES, "broken-contract"))
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
-    broken = [finding for finding in project.errors if finding.code == "broken-contract"]
+    errors, broken = project.errors, project.graph.breaches
     if place.as_json:
         steps = [
             {"name": s.name, "action": s.action, "reason": s.reason, "slices": [[p.start, p.end] for p in s.slices]}
             for s in plan.steps
         ]
-        breaks = [asdict(breach) for breach in project.graph.breaches]
-        findings = [as_document(finding) for finding in broken]
-        place.answer({"steps": steps, **({"breaks": breaks, "findings": findings} if breaks else {})})
-        return 2 if breaks else 0
-    show_findings(broken)
+        told = {"breaks": [asdict(each) for each in broken], "findings": [as_document(each) for each in errors]}
+        place.answer({"steps": steps, **(told if errors else {})})
+        return 2 if broken else 0
+    show_findings(errors)
     moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
     width = max((len(step.name) for step in moving), default=0)
     for step in moving:
