@@ -23,7 +23,8 @@ ALLOWED = {
     "lake": PLUGIN,
     "plugins": PLUGIN | {"checks"},  # custom kinds beside the built-in ones
     "state": PLUGIN | {"lake"},  # one database
-    **dict.fromkeys(("imports", "contracts"), CORE | {"sql", "project"}),  # other tools' files become checks
+    "imports": CORE | {"sql", "project"},  # other tools' files become checks
+    "contracts": CORE | {"sql", "project", "imports"},  # which may hold rules in other tools' words
     # The built-in engine and checks; sources come by way of plugins.
     "run": PLUGIN
     | {"plan", "sql", "project", "policy", "lake", "state", "plugins", "author", "engines", "checks"}

@@ -21,16 +21,25 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", type=click.IntRange(1), help="At most so many rows: 20 bad ones a check, 10 of a preview otherwise."
 )
+@click.option("--profile", is_flag=True, help="Read the table once and tell what its columns hold.")
 @click.option("--preview", metavar="TABLE", help="NAME is a source: print the first rows of one of its tables.")
 @click.option("--locks", is_flag=True, help="List the runs under way: branch, who, since when.")
 @about_project
-def command(place: Place, name: str | None, failing: bool, preview: str | None, limit: int | None, locks: bool) -> int:
+def command(
+    place: Place,
+    name: str | None,
+    failing: bool,
+    limit: int | None,
+    profile: bool,
+    preview: str | None,
+    locks: bool,
+) -> int:
     """List the tables; or tell all about one: columns, rows, where they come from, checks, history."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
 
-    if failing and not name:
-        raise click.UsageError("--failing needs the name of a table.")
+    if (failing or profile) and not name:
+        raise click.UsageError(f"--{'failing' if failing else 'profile'} needs the name of a table.")
     if preview:
         if not name:
             raise click.UsageError("--preview needs the name of a source.")
@@ -52,6 +61,10 @@ def command(place: Place, name: str | None, failing: bool, preview: str | None, 
         asset = project.graph[name]
         if failing:
             return _failing(place, project, lake, asset, limit or 20)
+        if profile:
+            from wherry.cli.profile import show_profile
+
+            return show_profile(place, project, lake, asset)
         return _one(place, project, lake, asset)
 
 

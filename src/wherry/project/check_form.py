@@ -10,7 +10,7 @@ from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "read_check", "tells_rows"]
+__all__ = ["LONG_KEYS", "CheckFormError", "read_check", "refused", "tells_rows"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
@@ -75,6 +75,12 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
         file=file,
         line=line,
     )
+
+
+def refused(text: str, why: str, *, file: str, line: int) -> Check:
+    """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
+    message = f"it cannot run: {why}".replace("'", "''")
+    return Check(kind="sql", arguments={"sql": f"SELECT error('{message}')"}, text=text, file=file, line=line)
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:

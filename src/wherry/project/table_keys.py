@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
 from wherry.model.finding import Finding
-from wherry.project.check_form import CheckFormError, read_check, tells_rows
+from wherry.project.check_form import CheckFormError, read_check, refused, tells_rows
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
 from wherry.project.nearest import did_you_mean
@@ -150,6 +150,7 @@ class TableKeys:
                 checks.append(read_check(item, column=column, file=self.file, line=line, custom=self.custom))
             except CheckFormError as error:
                 self.problem("bad-check", at, str(error), error.hint)
+                checks.append(refused(str(item), str(error), file=self.file, line=line))
         return checks
 
     def _build(self, keys: Mapping[str, Any]) -> Build:
