@@ -258,10 +258,10 @@ def test_a_table_changed_meanwhile_is_left_for_another_time(
         rows("SELECT * FROM m.s.t")
 
 
-def counted(forget: Callable[[Any], None], lake: Lake, there: list[set[Path]]) -> Callable[[Any], None]:
-    def forgotten(written: Any) -> None:
+def counted(forget: Callable[..., None], lake: Lake, there: list[set[Path]]) -> Callable[..., None]:
+    def forgotten(storage: Any, written: Any) -> None:
         there.append(set(lake.storage.root.rglob("*")))
-        forget(written)
+        forget(storage, written)
         there.append(set(lake.storage.root.rglob("*")))
 
     return forgotten

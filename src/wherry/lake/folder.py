@@ -9,12 +9,13 @@ import secrets
 import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from wherry.errors import LakeError
+from wherry.errors import LakeError, MissingFile
 from wherry.lake.names import file_name
 from wherry.lake.pointer import Pointer
-from wherry.lake.storage import Storage, StoredFile, open_storage
+from wherry.lake.storage import NOTES, Storage, StoredFile, open_storage
 
 #: Clocks of files and of processes may differ by this many seconds.
 _SLACK = 60.0
@@ -53,30 +54,38 @@ class Folder(Storage):
             # A table made when the lake was elsewhere.
             return open_storage(location.rpartition("/")[0], self._variables).read_bytes(location)
         try:
-            return Path(location).read_bytes()
+            return Path(self.spelled(location)).read_bytes()
+        except FileNotFoundError as problem:
+            raise MissingFile(f"the table's metadata cannot be read: {problem}") from problem
         except OSError as problem:
             raise LakeError(f"the table's metadata cannot be read: {problem}") from problem
 
     def forget(self, location: str) -> None:
         Path(location).unlink(missing_ok=True)
 
+    def spelled(self, location: str) -> str:
+        if location.startswith("file:"):
+            # Some engines write file:/lake/t/1.parquet.
+            location = "/" + location.removeprefix("file:").lstrip("/")
+        return location if "://" in location else os.path.normpath(location)
+
+    def elsewhere(self, location: str) -> bool:
+        return "://" in location and not location.startswith("file:")
+
     def listing(self) -> Iterator[StoredFile]:
-        for folder, _, names in os.walk(self.root):
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    status = path.stat()
-                except FileNotFoundError:
-                    continue
-                yield StoredFile(location=str(path), size=status.st_size, modified=status.st_mtime)
+        yield from _files(self.location)
 
     def remove(self, locations: Collection[str]) -> None:
         for location in locations:
             Path(location).unlink(missing_ok=True)
 
+    def remove_empty(self, keep: Collection[str], before: float) -> int:
+        return _remove_empty(self.location, keep, before)
+
     def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
         path = Path(location)
-        temporary = path.with_suffix(".tmp")
+        # Of its own: two upkeeps may write their notes at once.
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             handle = temporary.open("wb")
         except FileNotFoundError:
@@ -108,6 +117,43 @@ class Folder(Storage):
             state = _sync(path)
             if state is not None:
                 self._synced[str(path)] = state
+
+
+def _files(root: str) -> Iterator[StoredFile]:
+    """Every file below ``root``; links, which lead elsewhere, left out."""
+    for entry in _entries(root):
+        if entry.is_symlink():
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != NOTES:
+                yield from _files(entry.path)
+            continue
+        with suppress(FileNotFoundError):
+            status = entry.stat(follow_symlinks=False)
+            yield StoredFile(location=entry.path, size=status.st_size, modified=status.st_mtime)
+
+
+def _remove_empty(root: str, keep: Collection[str], before: float) -> int:
+    removed = 0
+    for entry in _entries(root):
+        if not entry.is_dir(follow_symlinks=False) or entry.path in keep or entry.name == NOTES:
+            continue
+        touched = entry.stat(follow_symlinks=False).st_mtime
+        removed += _remove_empty(entry.path, keep, before)
+        if touched <= before:
+            # Refused by the system when there is something in it.
+            with suppress(OSError):
+                Path(entry.path).rmdir()
+                removed += 1
+    return removed
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except FileNotFoundError:
+        return
 
 
 def _fresh(location: str, old: str | None, synced: Mapping[str, tuple[int, int]]) -> Iterator[Path]:
