@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from wherry.lake import database as db
-from wherry.lake import iceberg, moves, read
+from wherry.lake import iceberg, moves, outside, read
 from wherry.lake.commit import record
 from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
@@ -79,10 +79,11 @@ class Tables:
         """Where a schema's tables lie, each in a folder of its own."""
         return f"{self._storage.location}/{file_name(namespace)}"
 
-    def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
-        """The protocol's answer to "load table"."""
+    def load(self, branch: str, name: str, at: int | None = None, *, by_clock: bool = False) -> dict[str, Any]:
+        """The protocol's answer to "load table"; ``by_clock``: to a client that looks for a moment by its clock."""
         location = moves.find(self._engine, branch, "table", name, at).location or ""
-        return self._lent(loaded(settled(self._storage.read(location)), location))
+        metadata = self._storage.read(location)
+        return self._lent(loaded(settled(metadata) if by_clock else metadata, location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
@@ -133,6 +134,7 @@ class Tables:
             kind="table",
             location=location,
             rows=iceberg.rows(metadata),
+            state=outside.marked(branch, {}, None, metadata, author),
         )
         if not is_work(branch):
             self._storage.publish(pointer, None)
@@ -173,7 +175,7 @@ class Tables:
             for change in changes:
                 old = seen.get(key(change.full_name))
                 old = old if old is not None and old.kind == "table" else None
-                metadata, location = self._next(change, old, durable)
+                before, metadata, location = self._next(change, old, durable)
                 written.append(location)
                 answers.append(loaded(metadata, location))
                 state = self._carried.get(branch, change.full_name)
@@ -184,7 +186,9 @@ class Tables:
                         name=old.name if old else change.name,
                         kind="table",
                         location=location,
-                        state=state if state is not None else old.state if old else {},
+                        state=state
+                        if state is not None
+                        else outside.marked(branch, old.state if old else {}, before, metadata, author),
                         rows=iceberg.rows(metadata),
                     )
                 )
@@ -220,7 +224,10 @@ class Tables:
             answers.append(loaded(metadata, old.location))
         return answers
 
-    def _next(self, change: TableChange, old: Pointer | None, durable: bool) -> tuple[dict[str, Any], str]:
+    def _next(
+        self, change: TableChange, old: Pointer | None, durable: bool
+    ) -> tuple[dict[str, Any] | None, dict[str, Any], str]:
+        """The table's metadata before, what the change makes of it, and the file that this was written to."""
         before = self._storage.read(old.location) if old is not None and old.location else None
         if before is None and not any(r["type"] == "assert-create" for r in change.requirements):
             raise no_table(change.full_name)
@@ -231,7 +238,7 @@ class Tables:
         if durable:
             # Data files and manifests that the client wrote, before a pointer says that they are there.
             self._storage.flush(metadata["location"], previous)
-        return metadata, self._storage.write(metadata, previous, durable=durable)
+        return before, metadata, self._storage.write(metadata, previous, durable=durable)
 
     def _check_places(self, metadata: Mapping[str, Any]) -> None:
         """Refuse a table whose files would lie where the lake does not look."""

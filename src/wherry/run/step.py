@@ -155,7 +155,7 @@ class Attempt:
             source=ready.source,
             options=ready.options,
             request=ready.request,
-            before=None if step.refill else before,
+            before=None if step.refill or (before is not None and before.word == "foreign") else before,
             built=built,
         )
         loaded = load(
@@ -205,6 +205,9 @@ class Attempt:
             filled=before.filled if before is not None and not step.refill else (),
             checks=self._promise(key),
             checked=not self._promise(key),
+            made_of={name.lower(): self.built[name.lower()].short for name in asset.inputs}
+            if before is None or not backfill or step.refill
+            else before.made_of,
         )
         if asset.build.word == "view":
             self._view(asset, built)

@@ -53,7 +53,7 @@ def _register(contents: Contents, request: Request) -> Answer:
 def _load(contents: Contents, request: Request) -> Answer:
     if "." in request.names[0]:
         raise no_table(request.full_name)
-    answer = contents.tables.load(request.branch, request.full_name, request.at)
+    answer = contents.tables.load(request.branch, request.full_name, request.at, by_clock=request.by_duckdb)
     wanted = request.query.get("snapshots") or "all"
     if wanted not in ("all", "refs"):
         raise bad(f"snapshots are `all` or `refs`, not `{wanted}`")
