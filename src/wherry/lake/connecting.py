@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from wherry.errors import LakeError
 #: Where the tables are when neither the address nor a project names a schema.
 SCHEMA = "wherry"
 _SERVER = ("postgresql", "postgres", "postgresql+psycopg")
+#: Seconds for which a connection that worked is believed to work: each question costs a round trip.
+_FRESH = 1.0
 #: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
 _SETTINGS = {
     "lock_timeout": "30s",
@@ -103,8 +106,9 @@ def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
 
 def _begun(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("wherry_reads"):
-        connection.exec_driver_sql("BEGIN")
+    if reads := options.get("wherry_reads"):
+        if reads != "each":
+            connection.exec_driver_sql("BEGIN")
         return
     wanted = "FULL" if options.get("wherry_durable", True) else "NORMAL"
     if connection.info.get("synchronous") != wanted:
@@ -121,7 +125,6 @@ def _postgres(url: URL, schema: str) -> sa.Engine:
         url.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
         pool_size=8,
         max_overflow=16,
-        pool_pre_ping=True,
         execution_options={"wherry_schema": schema},
     )
 
@@ -132,4 +135,22 @@ def _postgres(url: URL, schema: str) -> sa.Engine:
         raw.autocommit = False
 
     sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "checkin", _left)
+    sa.event.listen(engine, "checkout", _taken)
     return engine
+
+
+def _left(raw: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["left"] = time.monotonic()
+
+
+def _taken(raw: Any, entry: ConnectionPoolEntry, proxy: Any) -> None:
+    """Ask the server whether a connection that nobody used for a while is still there; if not, another is made."""
+    if time.monotonic() - entry.info.get("left", 0.0) < _FRESH:
+        return
+    try:
+        raw.autocommit = True
+        raw.execute("")
+        raw.autocommit = False
+    except Exception as problem:
+        raise sa.exc.DisconnectionError() from problem

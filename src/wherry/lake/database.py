@@ -186,6 +186,16 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
+def glancing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A view of its own for each statement: half the cost of ``reading``, for what one statement answers."""
+    with _told(), engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            yield connection.execution_options(wherry_reads="each")
+        else:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
 def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connection]:
     """The only writer for as long as the block lasts; all or nothing.
 

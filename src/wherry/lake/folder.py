@@ -113,7 +113,10 @@ class Folder(Storage):
     def flush(self, table: str, since: str | None) -> None:
         if len(self._synced) > _REMEMBERED:
             self._synced = {}
-        for path in _fresh(str(Path(table) / "metadata" / "-"), since, self._synced):
+        metadata = Path(table) / "metadata"
+        for path in _fresh(str(metadata / "-"), since, self._synced):
+            if path == metadata:
+                continue  # synced when the metadata file has come
             state = _sync(path)
             if state is not None:
                 self._synced[str(path)] = state
@@ -165,8 +168,10 @@ def _fresh(location: str, old: str | None, synced: Mapping[str, tuple[int, int]]
             since = Path(old).stat().st_mtime - _SLACK
         except OSError:
             since = 0.0
-    yield table.parent
-    yield table
+    else:
+        # Once is enough: what a table's folder is called never changes.
+        yield table.parent
+        yield table
     yield from _changed(table / "data", since, synced)
     yield from _changed(table / "metadata", since, synced)
 

@@ -129,7 +129,8 @@ class Storage(ABC):
         """Make every file that a new pointer has beyond the old one survive a power cut."""
 
     def flush(self, table: str, since: str | None) -> None:  # noqa: B027 - a put is durable
-        """Make a table's files written since the metadata file ``since`` survive a power cut."""
+        """Make a table's files written since the metadata file ``since`` survive a power cut, once the next metadata
+        file was written durably."""
 
     def publish(self, new: Pointer, old: Pointer | None) -> None:
         """Make every file that ``new`` has beyond ``old`` survive a power cut."""

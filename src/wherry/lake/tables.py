@@ -88,7 +88,7 @@ class Tables:
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
         name = moves.check_name(request["name"])
-        with db.reading(self._engine) as connection:
+        with db.glancing(self._engine) as connection:
             found = read.find(connection, branch, f"{namespace}.{name}")
         if found is not None and found.kind != "dropped":
             raise exists(f"the {found.kind} {found.full_name}")
@@ -159,7 +159,8 @@ class Tables:
 
     def _try(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]] | None:
         seen: dict[str, Pointer] = {}
-        with db.reading(self._engine) as connection:
+        # What is seen here is compared with what is there when the pointers move.
+        with db.glancing(self._engine) as connection:
             for change in changes:
                 found = read.find(connection, branch, change.full_name)
                 if found is not None and found.kind == "view":

@@ -29,7 +29,7 @@ def _list(contents: Contents, request: Request) -> Answer:
 
 def spelled(contents: Contents, request: Request) -> str:
     """The schema in the address as it was first written; 404 when there is none."""
-    with db.reading(contents.engine) as connection:
+    with db.glancing(contents.engine) as connection:
         return namespaces.find(connection, request.branch, request.names[0], None)[0]
 
 
