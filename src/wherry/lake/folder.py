@@ -110,16 +110,35 @@ class Folder(Storage):
         for path in fresh:
             _sync(path)
 
-    def flush(self, table: str, since: str | None) -> None:
+    def flush(self, table: str, files: Collection[str] | None, since: str | None) -> None:
         if len(self._synced) > _REMEMBERED:
             self._synced = {}
-        metadata = Path(table) / "metadata"
-        for path in _fresh(str(metadata / "-"), since, self._synced):
+        metadata = f"{table}/metadata"
+        if files is None:
+            fresh: Iterable[str] = map(str, _fresh(f"{metadata}/-", since, self._synced))
+        else:
+            fresh = self._named(table, files, since)
+        for path in fresh:
             if path == metadata:
                 continue  # synced when the metadata file has come
             state = _sync(path)
             if state is not None:
-                self._synced[str(path)] = state
+                self._synced[path] = state
+
+    def _named(self, table: str, files: Collection[str], since: str | None) -> Iterator[str]:
+        """The files, and the folders on the way to them."""
+        paths = [path for path in map(self.spelled, files) if self.holds(path)]
+        yield from paths
+        folders = {f"{table}/data"}
+        for path in paths:
+            folder = os.path.dirname(path)  # noqa: PTH120 - many of them
+            while folder.startswith(f"{table}/") and folder not in folders:
+                folders.add(folder)
+                folder = os.path.dirname(folder)  # noqa: PTH120
+        yield from folders
+        if since is None or not since.startswith(f"{table}/"):
+            yield table
+            yield os.path.dirname(table)  # noqa: PTH120
 
 
 def _files(root: str) -> Iterator[StoredFile]:
@@ -190,7 +209,7 @@ def _changed(folder: Path, since: float, synced: Mapping[str, tuple[int, int]]) 
                 yield Path(entry.path)
 
 
-def _sync(path: Path) -> tuple[int, int] | None:
+def _sync(path: Path | str) -> tuple[int, int] | None:
     """Sync a file or folder; the size and time of change that a file had before."""
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -128,9 +128,11 @@ class Storage(ABC):
     def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:  # noqa: B027 - a put is durable
         """Make every file that a new pointer has beyond the old one survive a power cut."""
 
-    def flush(self, table: str, since: str | None) -> None:  # noqa: B027 - a put is durable
-        """Make a table's files written since the metadata file ``since`` survive a power cut, once the next metadata
-        file was written durably."""
+    def flush(  # noqa: B027 - a put is durable
+        self, table: str, files: Collection[str] | None, since: str | None
+    ) -> None:
+        """Make a table's new ``files`` survive a power cut, once the next metadata file was written durably; None: all
+        that were written since the metadata file ``since``."""
 
     def publish(self, new: Pointer, old: Pointer | None) -> None:
         """Make every file that ``new`` has beyond ``old`` survive a power cut."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import iceberg, moves, outside, read
 from wherry.lake.commit import record
@@ -17,6 +18,7 @@ from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
 from wherry.lake.storage import Storage
+from wherry.lake.upkeep import manifest, tidy
 
 #: Properties that send an engine's files elsewhere.
 _PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")
@@ -236,10 +238,28 @@ class Tables:
         previous = old.location if old is not None and before is not None else None
         metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
         self._check_places(metadata)
+        if any(update["action"] == "add-snapshot" for update in change.updates):
+            metadata = self._tidied(metadata)
         if durable:
             # Data files and manifests that the client wrote, before a pointer says that they are there.
-            self._storage.flush(metadata["location"], previous)
+            self._storage.flush(metadata["location"], self._added(before, metadata), previous)
         return before, metadata, self._storage.write(metadata, previous, durable=durable)
+
+    def _added(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str] | None:
+        """The files that came with a commit; None where its lists do not tell."""
+        known = {s["snapshot-id"] for s in before["snapshots"]} if before is not None else set()
+        fresh = [s for s in after["snapshots"] if s["snapshot-id"] not in known]
+        try:
+            return [path for snapshot in fresh for path in manifest.added(self._storage, snapshot)]
+        except (LakeError, KeyError, IndexError, TypeError):
+            return None
+
+    def _tidied(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        """The same rows, with short lists where many small commits made them long."""
+        updates = tidy.together(self._storage, metadata) if tidy.due(metadata) else []
+        if crowd := tidy.crowded(metadata):
+            updates.append({"action": "remove-snapshots", "snapshot-ids": crowd})
+        return iceberg.apply(metadata, updates) if updates else metadata
 
     def _check_places(self, metadata: Mapping[str, Any]) -> None:
         """Refuse a table whose files would lie where the lake does not look."""

@@ -105,6 +105,18 @@ def entries(manifest: Manifest, content: bytes) -> list[Entry]:
     return [_entry(row, manifest, form) for row in container.records if row["status"] != DELETED]
 
 
+def added(storage: Storage, snapshot: Mapping[str, Any]) -> list[str]:
+    """Every file that came with a snapshot: its list, the manifests it made, and the files that those add."""
+    listed = str(snapshot["manifest-list"])
+    found = [listed]
+    for each in manifests(storage.read_bytes(listed)):
+        if each.snapshot == snapshot["snapshot-id"]:
+            found.append(each.path)
+            lines = avro.read(storage.read_bytes(each.path)).records
+            found += [row["data_file"]["file_path"] for row in lines if row["status"] == ADDED]
+    return found
+
+
 def _entry(row: Row, manifest: Manifest, form: Form) -> Entry:
     data = row["data_file"]
     sequence = row["sequence_number"] if row["sequence_number"] is not None else manifest.sequence

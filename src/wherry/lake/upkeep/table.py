@@ -11,7 +11,7 @@ from wherry.errors import Conflict, LakeError
 from wherry.lake import iceberg
 from wherry.lake.pointer import Pointer, Put
 from wherry.lake.upkeep import layout as laying
-from wherry.lake.upkeep import rewrite
+from wherry.lake.upkeep import rewrite, tidy
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.rewrite import Contents, Work, Written
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
-#: Snapshots that a table lists at most after upkeep: each query reads the list. Those of kept commits stay readable
-#: as of their commit.
-_LISTED = 100
 #: A table that others write to all the time is left to the next upkeep after so many tries.
 _TRIES = 5
 
@@ -182,7 +179,7 @@ def _laid(metadata: Metadata, layout: Layout | None) -> Metadata:
 
 
 def _expired(turn: Turn, metadata: Metadata, kept: Collection[str]) -> set[int]:
-    """Snapshots that are older than the retention and that no kept commit shows, and those beyond the newest hundred.
+    """Snapshots that are older than the retention and that no kept commit shows, and the oldest of very many.
 
     What a ref names stays.
     """
@@ -192,8 +189,7 @@ def _expired(turn: Turn, metadata: Metadata, kept: Collection[str]) -> set[int]:
         from wherry.lake.upkeep.reach import current_snapshot_ids
 
         old -= set(current_snapshot_ids(turn.lake.storage, kept))
-    if len(metadata["snapshots"]) > 1.5 * _LISTED:  # not a commit for each one more
-        old |= {s["snapshot-id"] for s in metadata["snapshots"][:-_LISTED]}
+    old |= set(tidy.crowded(metadata))
     return old - {metadata["current-snapshot-id"], *(ref["snapshot-id"] for ref in metadata["refs"].values())}
 
 
