@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -116,6 +119,50 @@ def _begun(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
         connection.info["synchronous"] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+#: The others go back to the pool, for whoever writes.
+_KEPT_AT_MOST = 4
+#: Connections that are kept open for single statements, by engine, and when each was used last.
+_KEPT: WeakKeyDictionary[sa.Engine, list[tuple[sa.Connection, float]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def kept(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection without transactions, open already where one was used within the last second."""
+    free = _KEPT.get(engine)
+    if free is None:
+        free = _KEPT.setdefault(engine, [])
+        sa.event.listen(engine, "engine_disposed", _close_kept)
+    try:
+        connection, used = free.pop()
+    except IndexError:
+        connection, used = _without_transactions(engine), time.monotonic()
+    if time.monotonic() - used > _FRESH:
+        connection.close()
+        connection = _without_transactions(engine)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    if len(free) < _KEPT_AT_MOST:
+        free.append((connection, time.monotonic()))
+    else:
+        connection.close()
+
+
+def _without_transactions(engine: sa.Engine) -> sa.Connection:
+    connection = engine.connect()
+    if connection.dialect.name == "sqlite":
+        return connection.execution_options(wherry_reads="each")
+    return connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _close_kept(engine: sa.Engine) -> None:
+    for connection, _ in _KEPT.pop(engine, ()):
+        connection.invalidate()
+        connection.close()
 
 
 def _postgres(url: URL, schema: str) -> sa.Engine:

@@ -17,6 +17,7 @@ from wherry.lake.names import file_name
 from wherry.lake.pointer import Pointer
 from wherry.lake.storage import NOTES, Storage, StoredFile, open_storage
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 #: Clocks of files and of processes may differ by this many seconds.
 _SLACK = 60.0
 #: Of so many files it is remembered that they were synced.
@@ -37,14 +38,14 @@ class Folder(Storage):
         self._synced: dict[str, tuple[int, int]] = {}
 
     def new_table(self, namespace: str, name: str) -> str:
-        folder = self.root / file_name(namespace) / f"{file_name(name)}-{secrets.token_hex(4)}"
-        self.make_folders(str(folder))
-        return str(folder)
+        folder = f"{self.location}/{file_name(namespace)}/{file_name(name)}-{secrets.token_hex(4)}"
+        self.make_folders(folder)
+        return folder
 
     def make_folders(self, table: str) -> None:
         # DuckDB does not make local folders itself.
-        Path(table, "data").mkdir(parents=True)
-        Path(table, "metadata").mkdir()
+        os.makedirs(f"{table}/data")  # noqa: PTH103 - a third of what pathlib costs, for each small table
+        os.mkdir(f"{table}/metadata")  # noqa: PTH102
 
     def holds(self, location: str) -> bool:
         return Path(os.path.normpath(location)).is_relative_to(self.root)
@@ -83,22 +84,24 @@ class Folder(Storage):
         return _remove_empty(self.location, keep, before)
 
     def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
-        path = Path(location)
         # Of its own: two upkeeps may write their notes at once.
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary, folder = f"{location}.{secrets.token_hex(4)}.tmp", location.rpartition("/")[0]
         try:
-            handle = temporary.open("wb")
+            handle = os.open(temporary, _NEW, 0o666)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True)
-            handle = temporary.open("wb")
-        with handle:
-            handle.write(content)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            handle = os.open(temporary, _NEW, 0o666)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
             if durable:
-                handle.flush()
-                os.fsync(handle.fileno())
-        temporary.rename(path)
+                os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, location)  # noqa: PTH105
         if durable:
-            _sync(path.parent)
+            _sync(folder)
 
     def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:
         fresh: list[Path] = []
