@@ -48,7 +48,7 @@ STATEMENTS: list[tuple[str, Any]] = [
 ]
 #: What must fail, and a word of the reason.
 REFUSED = [
-    ("ALTER TABLE tr.t EXECUTE remove_orphan_files(retention_threshold => '7d')", "GC"),
+    ("ALTER TABLE tr.t EXECUTE expire_snapshots(retention_threshold => '7d')", "GC is disabled"),
     ("DROP SCHEMA tr", "not empty"),
 ]
 
