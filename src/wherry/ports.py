@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Arrow schema of a batch's rejects, in this order: file, line (1-based, null when unknown), reason, row (raw text).
+#: Arrow schema of a batch's rejects, in this order: the file, table or request they came from; the line (1-based) or
+#: position, null when unknown; the reason; the row as text.
 REJECT_COLUMNS = ("file", "line", "reason", "row")
 
 
@@ -24,8 +27,23 @@ class TableRequest:
     #: The system's cursor column, where the mode needs one.
     cursor_column: str = ""
     key: tuple[str, ...] = ()
+    #: Only these columns are wanted; empty: all.
+    columns: tuple[str, ...] = ()
     #: An instance of the source's ``TableOptions``.
     options: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """Rows loaded earlier that a batch takes the place of: those whose column equals a value, or reaches it."""
+
+    column: str
+    #: A JSON scalar, read as the column's type.
+    value: Any
+    #: Also the rows beyond the value: how an incremental source reads its last moments again.
+    onward: bool = False
+    #: Also the rows that have no value there.
+    nulls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +54,40 @@ class Batch:
     rows: pa.RecordBatchReader | pa.Table
     #: Where to go on after these rows are committed: a JSON object that only the source understands.
     cursor: Mapping[str, Any]
-    #: Incremental only: rows loaded earlier that these replace, as ``(column, value)``; gone in the same transaction.
-    replaces: tuple[str, str] | None = None
+    #: Incremental only: rows loaded earlier that these replace; gone in the same transaction.
+    replaces: Replaced | None = None
+    #: Incremental only: each row replaces the one loaded earlier with the same values in these columns. Empty where all
+    #: rows are known to be new. Two rows of a batch with one key are an error that names them.
+    upsert: tuple[str, ...] = ()
+    #: Incremental only: the keys (columns ``TableRequest.key``) of all rows that the system holds; others go.
+    present: pa.RecordBatchReader | None = None
     #: Asked once the rows are consumed: rows that could not be read (columns ``REJECT_COLUMNS``), or None.
     rejects: Callable[[], pa.Table | None] = field(default=lambda: None)
-    #: Asked once the rows are consumed: bytes read from the source, for progress.
+    #: Asked while and after the rows are consumed: bytes read from the source, for progress.
     size: Callable[[], int] = field(default=lambda: 0)
+    #: About how many rows this batch and those after it hold, for the time left; None when unknown.
+    expected: int | None = None
+    #: Asked once the rows are consumed: what a person should know of them; warnings, since the rows are kept.
+    findings: Callable[[], Sequence[Finding]] = field(default=lambda: ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A table that a system has, as ``tables`` tells of it."""
+
+    #: What to write under ``tables:`` of a source file.
+    name: str
+    #: ``table``, ``view``, ``partitioned``, ``file``, ``endpoint``...
+    kind: str = "table"
+    #: Names and DuckDB types of its columns, where they are cheap to tell.
+    columns: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+    #: Columns that grow with every change, the best first.
+    cursors: tuple[str, ...] = ()
+    #: About how many rows and bytes it has; None when that is not cheap to tell.
+    rows: int | None = None
+    size: int | None = None
+    about: str = ""
 
 
 class Source(Protocol):
@@ -66,3 +112,18 @@ class Source(Protocol):
         For mode ``full`` the batches of one call together are the whole table, and nothing is yielded when nothing
         changed. Raises ``SourceError`` with findings.
         """
+
+
+class Lists(Protocol):
+    """A source that can also say what is there: for patterns of tables, ``wherry new source`` and ``--connect``."""
+
+    def tables(self, options: Any) -> Iterator[Found]:
+        """Every table that the given credentials may read, in order of name. Raises ``SourceError`` with findings."""
+
+
+class Secrets(Protocol):
+    """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
+
+    def __call__(self, address: str, name: str, variables: Mapping[str, str]) -> str | None:
+        """The secret ``name``, or None when the store does not have it. ``variables`` are the environment's and those
+        of ``.env``. Raises ``SourceError`` when the store cannot be asked; its message holds no secret."""

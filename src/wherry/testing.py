@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from wherry.ports import REJECT_COLUMNS, Batch, Source, TableRequest
+from wherry.ports import REJECT_COLUMNS, Batch, Replaced, Source, TableRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,21 +32,43 @@ class Loaded:
         """Take a batch in, the way a run does."""
         import pyarrow as pa
 
+        first_ever = self.cursor is None
         table = batch.rows if isinstance(batch.rows, pa.Table) else batch.rows.read_all()
         rejects = batch.rejects()
         if rejects is not None:
             assert tuple(rejects.column_names) == REJECT_COLUMNS, f"rejects have columns {rejects.column_names}"
         if self.mode == "full" and first:
             self.rows = []
-        if batch.replaces is not None:
-            column, value = batch.replaces
-            self.rows = [row for row in self.rows if str(row.get(column)) != value]
+        rows = table.to_pylist()
+        if batch.replaces is not None and not first_ever:
+            self.rows = [row for row in self.rows if not is_replaced(row, batch.replaces)]
+        if batch.upsert:
+            keys = [tuple(row[column] for column in batch.upsert) for row in rows]
+            assert len(set(keys)) == len(keys), "two rows of a batch have the same key"
+            self.rows = [row for row in self.rows if tuple(row[column] for column in batch.upsert) not in set(keys)]
+        if batch.present is not None:
+            held = {tuple(row.values()) for row in batch.present.read_all().to_pylist()}
+            names = batch.present.schema.names
+            self.rows = [row for row in self.rows if tuple(row[name] for name in names) in held]
         if self.schema is not None and self.mode != "full":
             missing = set(self.schema.names) - set(table.schema.names)
             assert not missing, f"a later batch has no column {sorted(missing)}: a schema may only grow"
         self.schema = table.schema
-        self.rows += table.to_pylist()
+        self.rows += rows
         self.cursor = as_json(batch.cursor)
+
+
+def is_replaced(row: Mapping[str, Any], replaced: Replaced) -> bool:
+    """Whether a row goes for a batch with this ``replaces``; values are compared as the row's own type."""
+    value = row.get(replaced.column)
+    if value is None:
+        return replaced.nulls
+    if isinstance(value, datetime):
+        old: Any = datetime.fromisoformat(str(replaced.value))
+        old = old if (old.tzinfo is None) == (value.tzinfo is None) else old.replace(tzinfo=value.tzinfo)
+    else:
+        old = date.fromisoformat(replaced.value) if isinstance(value, date) else type(value)(replaced.value)
+    return bool(value >= old if replaced.onward else value == old)
 
 
 def as_json(cursor: Mapping[str, Any]) -> dict[str, Any]:

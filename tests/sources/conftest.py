@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wherry.ports import TableRequest
+from wherry.ports import Replaced, TableRequest
 from wherry.sources.files import source
 
 
@@ -20,7 +20,7 @@ class Result:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
-    replaces: list[tuple[str, str] | None] = field(default_factory=list)
+    replaces: list[Replaced | None] = field(default_factory=list)
     cursors: list[dict[str, Any]] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wherry.errors import ProjectError, SourceError
+from wherry.ports import Replaced
 from wherry.sources import files
 from wherry.sources.files import listing, source
 from wherry.testing import check_source
@@ -49,7 +50,7 @@ def test_changed_files_replace_their_rows(folder: Any) -> None:
     folder.write("c.csv", "id\n4\n")
     assert folder.changed("*.csv", "incremental", before.cursor) == "1 new file, 1 changed"
     after = folder.read("*.csv", "incremental", before.cursor)
-    assert after.replaces == [("_file", "b.csv"), None]
+    assert after.replaces == [Replaced(column="_file", value="b.csv"), None]
     assert after.rows == [{"id": 3, "_file": "b.csv"}, {"id": 4, "_file": "c.csv"}]
     assert folder.changed("*.csv", "incremental", after.cursor) is None
 

@@ -42,6 +42,21 @@ def _told(result: Any) -> str:
     return f"{state} {result.name}{rows}{rejected}{checks}  {result.seconds:.2f} s{reason}"
 
 
+def moved(rows: int, size: int, expected: int | None, seconds: float) -> tuple[str, str, str, str]:
+    """How a load goes, for a person: rows of how many, bytes, rate, time so far and left."""
+    of = f" of about {expected:,}" if expected and rows else ""
+    rate = f"{rows / seconds:,.0f} rows/s" if rows and seconds >= 1 else ""
+    left = ""
+    if expected and rows and seconds >= 1:
+        left = f", about {max(0.0, (expected - rows) * seconds / rows):.0f} s left"
+    return (
+        f"{rows:,} rows{of}" if rows else "",
+        f"{size / 1e6:,.1f} MB" if size else "",
+        rate,
+        f"{seconds:.0f} s{left}",
+    )
+
+
 @contextmanager
 def _live() -> Iterator[Callable[..., None]]:
     from rich.console import Console
@@ -50,17 +65,15 @@ def _live() -> Iterator[Callable[..., None]]:
     from rich.text import Text
 
     console = Console(stderr=True)
-    running: dict[str, tuple[float, int, int]] = {}
+    running: dict[str, tuple[float, int, int, int | None]] = {}
     lock = threading.Lock()
     total, done = 0, 0
 
     def picture() -> Table:
         table = Table.grid(padding=(0, 2))
         with lock:
-            for name, (since, rows, size) in list(running.items())[:12]:
-                moved = f"{rows:,} rows" if rows else ""
-                loaded = f"{size / 1e6:,.1f} MB" if size else ""
-                table.add_row("[cyan]…[/]", name, moved, loaded, f"{time.monotonic() - since:.0f} s")
+            for name, (since, rows, size, expected) in list(running.items())[:12]:
+                table.add_row("[cyan]…[/]", name, *moved(rows, size, expected, time.monotonic() - since))
             table.add_row("", f"[dim]{done} of {total}[/]")
         return table
 
@@ -72,10 +85,10 @@ def _live() -> Iterator[Callable[..., None]]:
                 total = len(what["plan"].steps)
             elif kind == "started":
                 with lock:
-                    running[what["name"]] = (time.monotonic(), 0, 0)
+                    running[what["name"]] = (time.monotonic(), 0, 0, None)
             elif kind == "progress":
                 with lock:
-                    running[what["name"]] = (running[what["name"]][0], what["rows"], what["bytes"])
+                    running[what["name"]] = (running[what["name"]][0], what["rows"], what["bytes"], what["expected"])
             elif kind == "finished":
                 with lock:
                     running.pop(what["result"].name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def command(
 
     config = place.config()
     with place.lake(config) as lake:
-        project = place.project(config, lake)
+        project = place.project(config, lake, online=True)
         project.expect_sound()
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:
@@ -82,6 +83,8 @@ def _asset(result: AssetResult) -> dict[str, Any]:
         "rows": result.rows,
         "seconds": result.seconds,
         "rejected": result.rejected,
+        "gone": result.gone,
+        "drifts": [asdict(drift) for drift in result.drifts],
         "checks": [
             {"check": c.check, "column": c.column, "state": c.state, "failing": c.failing, "error": c.error}
             for c in result.checks
@@ -117,5 +120,9 @@ def _warnings(result: AssetResult) -> Iterator[str]:
         if check.state == "warned":
             what = f"{check.column}: {check.check}" if check.column else check.check
             yield f"{what} ({counted(check.failing, 'bad row')})"
+    for drift in result.drifts:
+        yield str(drift)
+    if result.gone:
+        yield f"{counted(result.gone, 'row')} that the source no longer has went"
     if result.rejected:
         yield f"{counted(result.rejected, 'row')} could not be read; see {result.name}__rejects"

@@ -111,7 +111,9 @@ class SourceTable:
     mode: Mode = "full"
     cursor: str = ""
     key: tuple[str, ...] = ()
-    on_schema_change: Literal["evolve", "freeze"] = "evolve"
+    on_schema_change: Literal["evolve", "freeze", "quarantine"] = "evolve"
+    #: Only these columns are loaded; empty: all.
+    only: tuple[str, ...] = ()
     #: The source file's own options; checked against the connector's dataclass before a run.
     options: Mapping[str, Any] = field(default_factory=dict)
     #: This table's own options; checked likewise.

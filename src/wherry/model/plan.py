@@ -30,6 +30,8 @@ class Built:
     reached: datetime | None = None
     #: Cursor of a source.
     cursor: Mapping[str, Any] | None = None
+    #: Where a source's columns are not those of the table: the source's type by column, empty for one it lacks.
+    unlike: Mapping[str, str] = field(default_factory=dict)
     #: Whether its checks passed on these rows.
     checked: bool = True
     #: Hash of the checks that were run on it.

@@ -24,6 +24,24 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A change of the columns that a source gives."""
+
+    kind: Literal["added", "dropped", "renamed", "widened", "narrowed", "changed"]
+    column: str
+    #: DuckDB types before and after; for ``renamed`` the names.
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return {
+            "added": f"column `{self.column}` ({self.after}) is new",
+            "dropped": f"column `{self.column}` ({self.before}) is gone",
+            "renamed": f"column `{self.before}` is gone and `{self.after}`, of the same type, is new: a rename?",
+        }.get(self.kind, f"column `{self.column}` {self.kind} from {self.before} to {self.after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetResult:
     """What a run did to one table."""
 
@@ -35,6 +53,10 @@ class AssetResult:
     checks: tuple[CheckResult, ...] = ()
     #: Rows that could not be stored and went to the reject table.
     rejected: int = 0
+    #: Rows that went because the source no longer has them.
+    gone: int = 0
+    #: How the source's columns changed.
+    drifts: tuple[Drift, ...] = ()
     findings: tuple[Finding, ...] = ()
     #: Exit code of what failed: 1 the data, 2 the project, 3 wherry itself; 0 when nothing did.
     fault: int = 0

@@ -215,6 +215,7 @@ def _source_meaning(asset: Asset) -> str:
         source.mode,
         source.cursor,
         *source.key,
+        *(f"only={column}" for column in source.only),
         *(f"{key}={value!r}" for key, value in sorted(source.options.items())),
         *(f"table.{key}={value!r}" for key, value in sorted(source.table_options.items())),
         *types,

@@ -10,16 +10,18 @@ from wherry.project.config import variables_in
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located, read_yaml
 from wherry.project.table_keys import COMMON_KEYS, TableKeys
+from wherry.project.variables import Variables
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
 TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
-SCHEMA_CHANGES = ("evolve", "freeze")
+SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 
 
-def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts: Drafts) -> None:
+def read_source_file(file: str, text: str, variables: Variables | None, drafts: Drafts) -> None:
     """Add every table that a source file names, and what is wrong with it.
 
-    ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding.
+    ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding, unless
+    ``variables`` is None.
     """
     located = read_yaml(text, file=file)
     drafts.findings.extend(located.findings)
@@ -30,11 +32,10 @@ def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts:
             reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.")
         drafts.findings.extend(reader.findings)
         return
-    for name in sorted(variables_in(document) - set(variables)):
+    for name in sorted(variables_in(document) - set(variables)) if variables is not None else ():
         line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
-        reader.problem(
-            "missing-variable", "", f"The variable {name} is not set.", "Set it in the environment or in .env."
-        )
+        assert variables is not None
+        reader.problem("missing-variable", "", f"The variable {name} is not set.", variables.hint(name))
         finding = reader.findings.pop()
         drafts.findings.append(_on_line(finding, line))
     if not isinstance(document.get("connector"), str):
@@ -71,7 +72,8 @@ def _read_table(
             "For example {as: raw.orders, mode: full}.",
         )
         keys = {}
-    fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys})
+    only = _only(keys, reader)
+    fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys and not (key == "columns" and only)})
     for name in ("owner", "fresh"):
         if name not in fields and isinstance(document.get(name), str):
             fields[name] = document[name]
@@ -109,12 +111,24 @@ def _read_table(
         cursor=str(keys.get("cursor") or ""),
         key=tuple(str(k) for k in key) if isinstance(key, list) else (str(key),) if key else (),
         on_schema_change=change,
+        only=only,
         options=options,
         table_options=table_options,
         option_lines=lines,
     )
     drafts.findings.extend(reader.findings)
     drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
+
+
+def _only(keys: Mapping[str, Any], reader: TableKeys) -> tuple[str, ...]:
+    """The columns to load, where ``columns:`` is a list of names and not a mapping of what is said of them."""
+    columns = keys.get("columns")
+    if not isinstance(columns, list):
+        return ()
+    if not columns or any(isinstance(column, Mapping | list) or column is None for column in columns):
+        reader.problem("bad-value", "columns", "`columns: [...]` must be a list of the columns' names.")
+        return ()
+    return tuple(str(column) for column in columns)
 
 
 def _plain(table: str) -> str:

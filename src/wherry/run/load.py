@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.types import select_storable
 from wherry.model.asset import Asset
+from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
+from wherry.model.run import Drift
 from wherry.ports import Batch, Source, TableRequest
-from wherry.quoting import full_name, name
-from wherry.run.evolve import evolve
+from wherry.quoting import full_name
+from wherry.run.batch import Target, prepared
 from wherry.run.layout import declare_order, partitioned_by
 from wherry.run.record import from_state, to_state
 from wherry.run.replace import NEW, place_for, take_place
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: What the table of rows that could not be read is called, after its table's name.
 REJECTS = "__rejects"
+
+#: Hears, while rows come in: how many rows and bytes so far, and how many rows are expected in all (None: unknown).
+Progress = Callable[[int, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,34 +45,76 @@ class Loading:
     built: Built
 
 
-def load(
-    session: Session, cursor: DuckDB, loading: Loading, progress: Callable[[int, int], None]
-) -> tuple[Built, int] | None:
-    """Load what is new. Returns what is built and how many rows were rejected; None when nothing was new.
+@dataclass(slots=True)
+class Loaded:
+    """What a load did."""
+
+    built: Built
+    rejected: int = 0
+    #: Rows that went because the source no longer has them.
+    gone: int = 0
+    drifts: list[Drift] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress) -> Loaded | None:
+    """Load what is new. Returns what was done; None when nothing was new.
 
     After a crash every batch that was committed stays; a load in mode ``incremental`` goes on behind it. A table that
-    is loaded anew takes the old one's place when it is whole. ``progress`` is told rows and bytes after each batch.
+    is loaded anew takes the old one's place when it is whole.
     """
     written = _written(session, loading)
     state = session.lake.pointer(session.branch, written.rows)
     begun = loading.before if written.anew is False else _left(state, loading)
     # A full load that was cut off cannot be gone on with; its cursor only says that nothing changed since it was whole.
     whole = loading.before if loading.request.mode == "full" and loading.before and not loading.before.partial else None
-    built = begun
-    rejected = 0
-    for batch in loading.source.read(loading.options, loading.request, (begun or whole or loading.built).cursor):
-        create = written.anew and built is None
-        built = replace(loading.built, cursor=dict(batch.cursor), partial=True)
-        rejected += _commit_batch(session, cursor, loading.asset, written, batch, built, create=create)
-        pointer = session.lake.pointer(session.branch, written.rows)
-        progress((pointer.rows if pointer else 0) or 0, batch.size())
-    if built is None or built is loading.before:
+    known = begun or whole
+    done = Loaded(replace(loading.built, unlike=known.unlike if known else {}))
+    create = written.anew and begun is None
+    seen, size, fresh = 0, 0, False
+    batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
+    try:
+        for batch in batches:
+            done.built = replace(done.built, cursor=dict(batch.cursor), partial=True)
+            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, batch.expected))  # noqa: B023
+            _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
+            create, fresh = False, True
+            seen, size = seen + counted.rows, size + batch.size()
+            progress(seen, size, batch.expected)
+            done.findings += [each for each in batch.findings() if each not in done.findings]
+    finally:
+        if close := getattr(batches, "close", None):
+            close()
+    if not fresh and begun is loading.before:
         return None
+    if begun is not None and not fresh:
+        done.built = replace(done.built, cursor=begun.cursor)
     if written.anew:
         take_place(session, (written.rows, loading.asset.name), (written.rejects, loading.asset.name + REJECTS))
     session.built(loading.asset.name)
     session.built(loading.asset.name + REJECTS)
-    return replace(loading.built, cursor=built.cursor), rejected
+    done.built = replace(done.built, partial=False)
+    return done
+
+
+class _Counted:
+    """A batch whose rows are counted as they pass."""
+
+    def __init__(self, batch: Batch, told: Callable[[int, int], None]) -> None:
+        import pyarrow as pa
+
+        self.rows, self._told, self._size = 0, told, batch.size
+        if isinstance(batch.rows, pa.RecordBatchReader):
+            batch = replace(batch, rows=pa.RecordBatchReader.from_batches(batch.rows.schema, self._passing(batch.rows)))
+        elif isinstance(batch.rows, pa.Table):
+            self.rows = batch.rows.num_rows
+        self.batch = batch
+
+    def _passing(self, reader: Any) -> Iterator[Any]:
+        for piece in reader:
+            self.rows += piece.num_rows
+            self._told(self.rows, self._size())
+            yield piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,58 +147,84 @@ def _left(pointer: Pointer | None, loading: Loading) -> Built | None:
 
 
 def _commit_batch(
-    session: Session, cursor: DuckDB, asset: Asset, written: _Written, batch: Batch, built: Built, *, create: bool
-) -> int:
-    target = f"lake.{full_name(written.rows)}"
+    session: Session, cursor: DuckDB, loading: Loading, written: _Written, batch: Batch, done: Loaded, *, create: bool
+) -> None:
+    """One batch and its cursor, in one transaction; ``done`` hears what came of it."""
+    asset = loading.asset
     session.attach()
     session.make_lake_schema(asset.name, cursor)
-    with _registered(session, cursor, batch.rows) as relation:
-        select = select_storable(cursor.schema(f"FROM {relation}"), f"SELECT * FROM {relation}")
+    target = Target(
+        asset=asset,
+        place=f"lake.{full_name(written.rows)}",
+        columns=() if create else tuple(cursor.schema(f"FROM lake.{full_name(written.rows)}")),
+        before=_published_columns(session, cursor, loading) if create else (),
+        unlike=done.built.unlike,
+    )
+    with prepared(session, cursor, batch, target) as rows:
         if create:
             # Made empty first: DuckDB commits only changes of existing tables together, rows and rejects.
-            cursor.execute(f"CREATE TABLE {target}{partitioned_by(asset)} AS {select} WITH NO DATA")
+            cursor.execute(f"CREATE TABLE {target.place}{partitioned_by(asset)} AS {rows.select} WITH NO DATA")
             declare_order(session, written.rows, asset)
         else:
-            evolve(cursor, asset, target, cursor.schema(select))
+            rows.make_room(cursor)
+        built = replace(done.built, unlike=rows.unlike)
         session.lake.carry(session.branch, written.rows, to_state(built))
         try:
             with cursor.transaction():
-                if batch.replaces is not None and not create:
-                    column, value = batch.replaces
-                    cursor.execute(f"DELETE FROM {target} WHERE {name(column)} = $value", {"value": value})
-                try:
-                    cursor.execute(f"INSERT INTO {target} BY NAME {select}")
-                except Exception:
-                    batch.rejects()  # a source's own error comes through DuckDB as text only; this raises it
-                    raise
-                return _reject(session, cursor, written.rejects, batch)
+                if not create:
+                    done.gone += rows.clear(cursor)
+                rows.insert(cursor)
+                done.rejected += _reject(session, cursor, written.rejects, batch, rows.refused)
         except BaseException:
             session.lake.uncarry(session.branch, written.rows)
             raise
+        done.built = built
+        done.drifts += rows.drifts
 
 
-def _reject(session: Session, cursor: DuckDB, table: str, batch: Batch) -> int:
-    """Store the rows that could not be read, in the transaction of the others; how many."""
+def _published_columns(session: Session, cursor: DuckDB, loading: Loading) -> tuple[tuple[str, str], ...]:
+    """The columns of the table that is to be replaced, where they came from the same file as those that come."""
+    before = loading.before
+    if before is None or before.lineage != loading.built.lineage:
+        return ()
+    return tuple(cursor.schema(f"FROM lake.{full_name(loading.asset.name)}"))
+
+
+def _reject(session: Session, cursor: DuckDB, table: str, batch: Batch, refused: str) -> int:
+    """Store the rows that could not be read, in the transaction of the others; how many.
+
+    ``refused`` is a query of more of them, or empty. A row that is refused again as it was before is stored once.
+    """
     rejects = batch.rejects()
     target = f"lake.{full_name(table)}"
     exists = session.lake.pointer(session.branch, table) is not None
-    if exists and batch.replaces is not None:
-        cursor.execute(f"DELETE FROM {target} WHERE file = $file", {"file": batch.replaces[1]})
-    if rejects is None or not rejects.num_rows:
-        return 0
-    if not exists:
-        beside = cursor.cursor()
-        beside.execute(f"CREATE TABLE {target} (file VARCHAR, line BIGINT, reason VARCHAR, row VARCHAR)")
-        beside.close()
+    if exists and batch.replaces is not None and not batch.replaces.onward:
+        cursor.execute(f"DELETE FROM {target} WHERE file = $file", {"file": batch.replaces.value})
+    columns = "file::VARCHAR AS file, line::BIGINT AS line, reason::VARCHAR AS reason, row::VARCHAR AS row"
+    count = 0
     with _registered(session, cursor, rejects) as relation:
-        columns = "file::VARCHAR AS file, line::BIGINT AS line, reason::VARCHAR AS reason, row::VARCHAR AS row"
-        cursor.execute(f"INSERT INTO {target} BY NAME SELECT {columns} FROM {relation}")
-    return int(rejects.num_rows)
+        sources = [f"SELECT {columns} FROM {relation}"] if rejects is not None and rejects.num_rows else []
+        sources += [refused] if refused and cursor.execute(f"SELECT count(*) FROM ({refused})")[0][0] else []
+        if sources and not exists:
+            beside = cursor.cursor()
+            beside.execute(f"CREATE TABLE {target} (file VARCHAR, line BIGINT, reason VARCHAR, row VARCHAR)")
+            beside.close()
+        again = batch.upsert or (batch.replaces is not None and batch.replaces.onward)
+        for source in sources:
+            new = f"SELECT * FROM ({source}) AS r"
+            if again and exists:
+                same = " AND ".join(f"s.{c} IS NOT DISTINCT FROM r.{c}" for c in ("file", "line", "reason", "row"))
+                new += f" WHERE NOT EXISTS (SELECT 1 FROM {target} AS s WHERE {same})"
+            count += int(cursor.execute(f"INSERT INTO {target} BY NAME {new}")[0][0])
+    return count
 
 
 @contextmanager
 def _registered(session: Session, cursor: DuckDB, rows: Any) -> Iterator[str]:
     relation = session.fresh_name()
+    if rows is None:
+        yield relation
+        return
     cursor.connection.register(relation, rows)
     try:
         yield relation

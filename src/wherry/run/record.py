@@ -33,6 +33,8 @@ def to_state(built: Built) -> dict[str, Any]:
         state["reached"] = built.reached.isoformat()
     if built.cursor is not None:
         state["cursor"] = dict(built.cursor)
+    if built.unlike:
+        state["unlike"] = dict(built.unlike)
     if built.partial:
         state["partial"] = True
     if built.made_of:

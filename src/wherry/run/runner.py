@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
+import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -226,7 +227,8 @@ class _Run:
         under_way: dict[Future[AssetResult], str] = {}
         # Files of SQL check their tables at the end.
         together = {name.lower() for check in self.graph.checks for name in check.inputs}
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
+        threads: list[threading.Thread] = []
+        with ThreadPoolExecutor(jobs, initializer=lambda: threads.append(threading.current_thread())) as pool:
             try:
                 while ready or under_way:
                     while ready and len(under_way) < jobs:
@@ -245,10 +247,11 @@ class _Run:
                         ready.extend(self._released(key, waits, readers))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                # Again and again: what is interrupted between two statements would begin the next one.
-                while not all(future.done() for future in under_way):
+                # Again and again: what is interrupted between two statements would begin the next one. The threads
+                # themselves are waited for, since an interrupt may come before a future is noted.
+                while alive := [thread for thread in threads if thread.is_alive()]:
                     attempt.session.engine.interrupt()
-                    wait(under_way, timeout=0.05)
+                    alive[0].join(0.05)
                 raise
 
     @staticmethod
@@ -278,7 +281,10 @@ class _Run:
                 "rows": result.rows,
                 "seconds": result.seconds,
                 "rejected": result.rejected,
+                "gone": result.gone,
             }
+            for drift in result.drifts:
+                self.events.append(Event(run=self.id, at=_stamp(), kind="drift", asset=result.name, body=asdict(drift)))
             self.events.append(Event(run=self.id, at=_stamp(), kind=result.state, asset=result.name, body=body))
             if len(self.events) >= 100:
                 add_events(self.lake.engine, self.events)

@@ -21,10 +21,11 @@ from wherry.run.build import Work, build
 from wherry.run.checking import run_checks
 from wherry.run.direct_files import fingerprint
 from wherry.run.failure import explain
-from wherry.run.load import Loading, load
-from wherry.run.project import Project
+from wherry.run.load import Loaded, Loading, load
+from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
 from wherry.run.record import from_state, new_version, to_state
+from wherry.run.redact import redacted
 from wherry.run.session import Session
 from wherry.sql.statement import body
 
@@ -63,6 +64,8 @@ class Attempt:
             result = self._carry_out(asset, step, cursor)
         except Exception as error:
             findings, fault = explain(error, asset)
+            variables = variables_of(asset)
+            findings = tuple(redacted(finding, variables, self.project.config) for finding in findings)
             reason = findings[0].message
             result = AssetResult(name=asset.name, state="failed", reason=reason, findings=findings, fault=fault)
             self.tell("error", error=error)
@@ -77,9 +80,9 @@ class Attempt:
     def _carry_out(self, asset: Asset, step: Step, cursor: DuckDB) -> AssetResult:
         key = asset.name.lower()
         before = self.built.get(key)
-        rejected = 0
+        loaded: Loaded | None = None
         if asset.kind == "source":
-            state, reason, rejected = self._source(asset, step, before, cursor)
+            state, reason, loaded = self._source(asset, step, before, cursor)
         else:
             state, reason = self._table(asset, step, before, cursor)
         checks = self._check(asset, before, cursor) if self._needs_checks(key, state) else ()
@@ -94,8 +97,15 @@ class Attempt:
             reason=reason,
             rows=self.session.row_count(asset.name),
             checks=checks,
-            rejected=rejected,
         )
+        if loaded is not None:
+            result = replace(
+                result,
+                rejected=loaded.rejected,
+                gone=loaded.gone,
+                drifts=tuple(loaded.drifts),
+                findings=tuple(loaded.findings),
+            )
         return replace(result, state="failed", reason=check_reason(bad), fault=1) if bad else result
 
     def _promise(self, key: str) -> str:
@@ -135,10 +145,12 @@ class Attempt:
         """A check that came later failed on this table."""
         self._remember(self.project.graph[name], replace(self.built[name.lower()], checked=False))
 
-    def _source(self, asset: Asset, step: Step, before: Built | None, cursor: DuckDB) -> tuple[AssetState, str, int]:
+    def _source(
+        self, asset: Asset, step: Step, before: Built | None, cursor: DuckDB
+    ) -> tuple[AssetState, str, Loaded | None]:
         key = asset.name.lower()
         if step.action == "skip":
-            return "skipped", step.reason, 0
+            return "skipped", step.reason, None
         ready = self.project.sources[key]
         built = Built(
             version=new_version(),
@@ -162,7 +174,9 @@ class Attempt:
             self.session,
             cursor,
             loading,
-            lambda rows, size: self.tell("progress", name=asset.name, rows=rows, bytes=size),
+            lambda rows, size, all_rows: self.tell(
+                "progress", name=asset.name, rows=rows, bytes=size, expected=all_rows
+            ),
         )
         if loaded is None and before is None:
             raise DataError(
@@ -172,10 +186,9 @@ class Attempt:
         if loaded is None:
             if before is not None and before.partial:
                 self._remember(asset, replace(before, partial=False))
-            return "skipped", "there was nothing new after all", 0
-        now, rejected = loaded
-        self._remember(asset, replace(now, checked=not self._promise(key)))
-        return "built", step.reason, rejected
+            return "skipped", "there was nothing new after all", None
+        self._remember(asset, replace(loaded.built, checked=not self._promise(key)))
+        return "built", step.reason, loaded
 
     def _table(self, asset: Asset, planned: Step, before: Built | None, cursor: DuckDB) -> tuple[AssetState, str]:
         key = asset.name.lower()

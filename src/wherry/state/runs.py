@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from wherry.lake import database as db
 from wherry.model.finding import Finding
-from wherry.model.run import AssetResult, CheckResult, Event, Run
+from wherry.model.run import AssetResult, CheckResult, Drift, Event, Run
 
 
 def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
@@ -102,5 +102,6 @@ def _run(row: Mapping[Any, Any]) -> Run:
     for stored in detail.get("assets", ()):
         checks = tuple(CheckResult(**check) for check in stored.pop("checks"))
         findings = tuple(Finding(**finding) for finding in stored.pop("findings"))
-        results.append(AssetResult(**stored, checks=checks, findings=findings))
+        drifts = tuple(Drift(**drift) for drift in stored.pop("drifts", ()))
+        results.append(AssetResult(**stored, checks=checks, findings=findings, drifts=drifts))
     return replace(run, assets=tuple(results))

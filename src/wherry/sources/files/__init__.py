@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, TableRequest
+from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.listing import Difference, File, difference, entry, list_files
@@ -87,7 +87,7 @@ class Files:
         return replace(found, gone=()) if table.mode == "incremental" else found
 
 
-def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], tuple[str, str] | None]]:
+def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], Replaced | None]]:
     """Files to commit together, in order of their names: each changed file alone, small new ones in company."""
     changed = {f.name for f in found.changed}
     group: list[File] = []
@@ -97,7 +97,7 @@ def groups(found: Difference) -> Iterator[tuple[tuple[File, ...], tuple[str, str
             yield tuple(group), None
             group, size = [], 0
         if file.name in changed:
-            yield (file,), (FILE_COLUMN, file.name)
+            yield (file,), Replaced(column=FILE_COLUMN, value=file.name)
         else:
             group.append(file)
             size += file.size

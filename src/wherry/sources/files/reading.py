@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import REJECT_COLUMNS, Batch
+from wherry.ports import REJECT_COLUMNS, Batch, Replaced
 from wherry.sources.files.database import failed, without_secrets
 from wherry.sources.files.listing import File, still_same, unreadable
 from wherry.sources.files.options import Options, TableOptions, format_of
@@ -44,7 +44,7 @@ class Reading:
         self.folder, self.known, self.with_file = folder, known or {}, with_file
         self.failure: WherryError | None = None
 
-    def batch(self, cursor: dict[str, Any], replaces: tuple[str, str] | None = None) -> Batch:
+    def batch(self, cursor: dict[str, Any], replaces: Replaced | None = None) -> Batch:
         """The rows of the files, with a cursor that also tells the columns when rows carry their file's name."""
         with self.told_plainly():
             scan = self.scan()
