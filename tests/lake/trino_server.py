@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from services import TRINO, trino_java
@@ -93,7 +93,7 @@ class Trino:
             try:
                 if self.ask("SELECT 1") == [[1]]:
                     return
-            except (URLError, ConnectionError, RuntimeError):
+            except (OSError, RuntimeError):
                 time.sleep(0.5)
         raise RuntimeError(f"Trino did not start: {log.read_text()[-3000:]}")
 
