@@ -49,7 +49,7 @@ STATEMENTS: list[tuple[str, Any]] = [
 #: What must fail, and a word of the reason.
 REFUSED = [
     ("ALTER TABLE tr.t EXECUTE expire_snapshots(retention_threshold => '7d')", "GC is disabled"),
-    ("DROP SCHEMA tr", "not empty"),
+    ("DROP SCHEMA tr", "non-empty"),
 ]
 
 
