@@ -41,10 +41,11 @@ def command(
         return 2 if broken else 0
     show_findings(errors)
     moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
-    width = max((len(step.name) for step in moving), default=0)
-    for step in moving:
+    told = [step for step in plan.steps if step.action != "skip" or step.only_checks or step.noted]
+    width = max((len(step.name) for step in told), default=0)
+    for step in told:
         slices = f"  [{'; '.join(map(str, step.slices))}]" if step.slices else ""
-        action = "check" if step.action == "skip" else step.action
+        action = "check" if step.only_checks else step.action
         click.echo(f"{click.style(f'{action:<6}', fg='cyan')} {step.name:<{width}}  {step.reason}{slices}")
     rest = len(plan.steps) - len(moving)
     click.echo(f"{len(moving)} to do, {rest} unchanged." if moving else f"Nothing to do: {rest} tables are up to date.")

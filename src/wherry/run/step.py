@@ -198,7 +198,7 @@ class Attempt:
             source=ready.source,
             options=ready.options,
             request=ready.request,
-            before=None if step.refill else before,
+            before=None if step.refill or (before is not None and before.word == "foreign") else before,
             built=built,
         )
         loaded = load(
@@ -250,6 +250,9 @@ class Attempt:
             checks=self._promise(key),
             checked=not self._promise(key),
             kept=before.kept if before is not None else None,
+            made_of={name.lower(): self.built[name.lower()].short for name in asset.inputs}
+            if before is None or not backfill or step.refill
+            else before.made_of,
         )
         if asset.build.word == "view":
             self._view(asset, built)
