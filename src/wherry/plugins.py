@@ -13,7 +13,11 @@ from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import Source
 
-BUILT_IN = {"files": "wherry.sources.files", "lake": "wherry.sources.lake"}
+BUILT_IN = {
+    "files": "wherry.sources.files",
+    "lake": "wherry.sources.lake",
+    "postgres": "wherry.sources.databases.postgres",
+}
 
 
 @cache

@@ -70,7 +70,7 @@ class Files:
                 done = done | {f.name: entry(f) for f in group}
                 reading = Reading(con, options, chosen, group, Path(folder, str(number)), known=columns, with_file=True)
                 batch = reading.batch({"files": done}, replaces)
-                columns = dict(batch.cursor["columns"])
+                columns = dict(batch.reached()["columns"])
                 yield batch
 
     def _difference(self, options: said.Options, table: TableRequest, cursor: Mapping[str, Any] | None) -> Difference:

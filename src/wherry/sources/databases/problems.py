@@ -1,0 +1,46 @@
+"""What can be wrong with a database's tables, told so that it can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+
+from wherry.errors import SourceError
+from wherry.model.finding import Finding, Severity
+
+
+def problem(code: str, message: str, hint: str = "") -> SourceError:
+    """A SourceError with one finding."""
+    return SourceError(findings=[Finding(code=code, message=message, hint=hint)])
+
+
+def warning(code: str, message: str, hint: str = "") -> Finding:
+    return Finding(code=code, message=message, hint=hint, severity=WARNING)
+
+
+WARNING: Severity = "warning"
+
+
+def no_column(table: str, column: str, named_by: str, there: Iterable[str]) -> SourceError:
+    """``column``, which the option ``named_by`` names, is not in the table."""
+    message = f"`{table}` has no column `{column}`, which `{named_by}` names."
+    return problem("unknown-column", message, nearest(column, there))
+
+
+def nearest(name: str, there: Iterable[str]) -> str:
+    """The nearest of the names there are, or all of them."""
+    names = list(there)
+    close = get_close_matches(name, names, n=1) or [each for each in names if each.lower() == name.lower()]
+    return f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(names[:20])}." if names else ""
+
+
+def standing(error: SourceError, where: str) -> SourceError:
+    """The same error, also saying what was kept."""
+    error.findings = tuple(
+        finding
+        if " kept" in finding.message or " stands " in finding.message
+        else replace(finding, message=f"{finding.message.rstrip('.')}. {where}")
+        for finding in error.findings
+    )
+    return error
