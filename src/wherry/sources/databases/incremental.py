@@ -9,7 +9,8 @@ from where the last read ended, its last value included. What was loaded of thes
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
@@ -145,7 +146,7 @@ class _Read:
                 value = as_text(cuts.last) if cuts.last is not None else opened.value
                 partial = cuts.more or compare
                 self.done += 1
-                self.stands = _moved(opened, value) if partial else self._whole(value, flight)
+                self.stands = replace(opened, value=value) if partial else self._whole(value, flight)
                 return self.stands.write()
 
             size_before = cuts.size
@@ -206,9 +207,10 @@ class _Read:
         if self.column.nullable:
             wanted.append((False, f"{order} IS NULL", ""))
             if count := int(self._count(f"{order} IS NULL")):
+                rows = f"{count} row{'s' if count != 1 else ''} of `{self.described.name}`"
                 message = (
-                    f"{count} row{'s' if count != 1 else ''} of `{self.described.name}` {'have' if count != 1 else 'has'} "
-                    f"no `{self.column.name}`. They are loaded, and read again each time."
+                    f"{rows} {'have' if count != 1 else 'has'} no `{self.column.name}`. They are loaded, and read again"
+                    " each time."
                 )
                 hint = "Fill the column at the source, or take one that is never null as `cursor:`."
                 self.findings.append(warning("null-cursor", message, hint))
@@ -237,10 +239,8 @@ class _Read:
         order = self.column.order
         if value is None:
             return self.look.fingerprint(self.described, "")
-        try:
+        with suppress(ValueError, OverflowError):
             value = earlier(self.column.type, value, self.options.lookback)
-        except (ValueError, OverflowError):
-            pass
         at = f"{order} >= {self.look.value(self.column, value)}"
         return self.look.fingerprint(self.described, f"{at} OR {order} IS NULL" if self.column.nullable else at)
 
@@ -279,7 +279,7 @@ class _Read:
         if not twice and not empty:
             return True
         if twice:
-            *values, copies = twice[0]
+            values, copies = twice[0][:-1], twice[0][-1]
             pairs = zip(self.key, values, strict=True)
             example = f"{copies} rows have {', '.join(f'{each.name} = {value!r}' for each, value in pairs)}"
         else:
@@ -295,7 +295,8 @@ class _Rows:
     """The rows of one batch as a reader, and the error that broke them off."""
 
     def __init__(self, read: _Read, cuts: Cuts) -> None:
-        self._read, self._cuts, self._error = read, cuts, None  # type: SourceError | None
+        self._read, self._cuts = read, cuts
+        self._error: SourceError | None = None
 
     def reader(self) -> pa.RecordBatchReader:
         import pyarrow as pa
@@ -323,12 +324,6 @@ def stands(batches: int, position: Position | None) -> str:
     kept = f"{batches} batch{'es' if batches != 1 else ''} of this load {'are' if batches != 1 else 'is'} kept"
     where = f"the cursor stands at {position}" if position is not None else "nothing was loaded before"
     return f"{kept if batches else 'Nothing of this load was kept'}; {where}."
-
-
-def _moved(opened: Position, value: str | None) -> Position:
-    from dataclasses import replace
-
-    return replace(opened, value=value)
 
 
 def _none(schema: pa.Schema) -> pa.RecordBatchReader:

@@ -70,7 +70,7 @@ def as_text(value: Any) -> str:
 
 
 def earlier(kind: str, value: str, lookback: str | int) -> str:
-    """``value`` less ``lookback``. Raises ``ValueError`` in plain words for a lookback that does not go with the type."""
+    """``value`` less ``lookback``. Raises ``ValueError`` in plain words where the type has no such lookback."""
     if not lookback:
         return value
     of = family(kind)

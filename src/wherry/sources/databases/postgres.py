@@ -224,7 +224,9 @@ class PostgresLook(Look):
         rows = self._connection.execute(
             "SELECT l.virtualtransaction FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
             "WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_backend_pid() "
-            "AND a.datname = current_database() AND coalesce(a.backend_type, '') <> 'autovacuum worker'"
+            "AND a.datname = current_database() AND coalesce(a.backend_type, '') <> 'autovacuum worker' "
+            # Our own never write.
+            "AND coalesce(a.application_name, '') <> 'wherry'"
         )
         return {str(row[0]) for row in rows.fetchall()}
 

@@ -70,7 +70,8 @@ def find_relation(connection: Any, table: str) -> Relation:
     if not exact and not rows:
         there = connection.execute(
             "SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-            "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
+            "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+            "AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' "
             "ORDER BY 1 LIMIT 2000"
         ).fetchall()
         hint = nearest(table if schema else f"public.{table}", [row[0] for row in there])

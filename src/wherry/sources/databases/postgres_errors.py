@@ -16,23 +16,29 @@ _KNOWN = (
     (r'database ".*" does not exist', "no-database", "Mend the database's name in `url`."),
     (r'role ".*" does not exist', "no-user", "Mend the user in `url`."),
     (r"permission denied", "no-permission", "Grant it: GRANT USAGE ON SCHEMA ..., GRANT SELECT ON ... TO the user."),
-    (r"could not translate host name|Name or service not known|failed to resolve", "unreachable", "Mend the host in `url`."),
+    (r"could not translate host|Name or service not known|failed to resolve", "unreachable", "Mend the host in `url`."),
     (
-        r"Connection refused|No route to host|timeout expired|connection timeout|Network is unreachable|No such file or directory",
+        r"Connection refused|No route to host|timeout expired|connection timeout|Network is unreachable|"
+        r"No such file or directory",
         "unreachable",
         "Is the server running, and do host and port in `url` lead to it from here?",
     ),
-    (r"too many (clients|connections)|remaining connection slots", "too-many-connections", "Set `parallel: 1`, or raise max_connections."),
     (
-        r"server closed the connection|terminating connection|connection (to server )?was lost|SSL connection has been closed|"
-        r"the connection is (lost|closed)|could not receive data|consuming input failed|no connection to the server|shutting down|starting up",
+        r"too many (clients|connections)|remaining connection slots",
+        "too-many-connections",
+        "Set `parallel: 1`, or raise the server's max_connections.",
+    ),
+    (
+        r"server closed the connection|terminating connection|connection (to server )?was lost|"
+        r"SSL connection has been closed|the connection is (lost|closed)|could not receive data|"
+        r"consuming input failed|no connection to the server|shutting down|starting up|"
+        r"snapshot .* does not exist|could not import the requested snapshot",
         "connection-lost",
         "Run again: it goes on from here.",
     ),
-    (r"snapshot .* does not exist|could not import the requested snapshot", "connection-lost", "Run again: it goes on from here."),
     (r"statement timeout|canceling statement", "timeout", "Raise the server's statement_timeout for this user."),
     (r"syntax error|does not exist|ambiguous|must appear in the GROUP BY", "bad-sql", "Look at `where:` and `query:`."),
-)  # fmt: skip
+)
 
 
 def explained(text: str, secrets: tuple[str, ...]) -> SourceError:

@@ -65,7 +65,7 @@ def decimal(modifier: int) -> tuple[int, int] | None:
 
 
 def arriving(column: str, of: Native, wanted: str = "") -> tuple[str, str]:
-    """The DuckDB type of a column and the SQL that reads it. Raises ``ValueError`` for a type that cannot be ``wanted``."""
+    """The DuckDB type of a column and the SQL that reads it. Raises ``ValueError`` where it cannot be ``wanted``."""
     quoted = name(column)
     if wanted:
         return _wanted(column, quoted, wanted)

@@ -37,10 +37,11 @@ def nearest(name: str, there: Iterable[str]) -> str:
 
 def standing(error: SourceError, where: str) -> SourceError:
     """The same error, also saying what was kept."""
-    error.findings = tuple(
-        finding
-        if " kept" in finding.message or " stands " in finding.message
-        else replace(finding, message=f"{finding.message.rstrip('.')}. {where}")
-        for finding in error.findings
-    )
+    error.findings = tuple(_standing(finding, where) for finding in error.findings)
     return error
+
+
+def _standing(finding: Finding, where: str) -> Finding:
+    if " kept" in finding.message or " stands " in finding.message:
+        return finding
+    return replace(finding, message=f"{finding.message.rstrip('.')}. {where}")

@@ -39,7 +39,9 @@ class Database(ABC):
         if cursor is None:
             return "never read"
         with self._looking(options, table, cursor) as look:
-            return (full if table.mode == "full" else incremental).changed(look, table, cursor)
+            if table.mode == "full":
+                return full.changed(look, table, cursor)
+            return incremental.changed(look, table, cursor)
 
     def columns(self, options: Any, table: TableRequest) -> Mapping[str, str] | None:
         """Not known offline."""
