@@ -13,6 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import mariadb_server
 import postgres_server
 
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
@@ -77,6 +78,10 @@ SERVICES = {
     "postgres": Service(
         ready=postgres_server.ready,
         hint="apt-get install postgresql; pip install 'wherry[postgres]'",
+    ),
+    "mariadb": Service(
+        ready=mariadb_server.ready,
+        hint="apt-get install mariadb-server; pip install 'wherry[mysql]'",
     ),
 }
 

@@ -16,6 +16,8 @@ from wherry.ports import Source
 BUILT_IN = {
     "files": "wherry.sources.files",
     "lake": "wherry.sources.lake",
+    "mariadb": "wherry.sources.databases.mysql",
+    "mysql": "wherry.sources.databases.mysql",
     "postgres": "wherry.sources.databases.postgres",
 }
 

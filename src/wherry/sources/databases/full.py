@@ -34,9 +34,10 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
     yield Batch(
         rows=rows.reader(),
         cursor=lambda: dict(look.mark(described, rows.count)),
-        rejects=rows.raise_own,
+        rejects=rows.rejects,
         size=lambda: rows.size,
         expected=described.rows,
+        findings=look.findings,
     )
 
 
@@ -53,10 +54,11 @@ class _Rows:
 
         return pa.RecordBatchReader.from_batches(self._streams[0].schema, self._told())
 
-    def raise_own(self) -> None:
-        """Raise what broke the rows off; DuckDB passes on only its text."""
+    def rejects(self) -> pa.Table | None:
+        """Rows set aside; or the error that broke the rows off, of which DuckDB passes on only the text."""
         if self._error is not None:
             raise self._error
+        return self._look.rejects()
 
     def _told(self) -> Iterator[Any]:
         try:

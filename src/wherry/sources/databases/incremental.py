@@ -156,10 +156,10 @@ class _Read:
                 cursor=reached,
                 replaces=replaces if number == 0 else None,
                 upsert=upsert,
-                rejects=rows.raise_own,
+                rejects=rows.rejects,
                 size=lambda size_before=size_before: cuts.size - size_before,  # type: ignore[misc]
                 expected=self.described.rows if first and number == 0 else None,
-                findings=lambda: tuple(self.findings),
+                findings=lambda: (*self.findings, *look.findings()),
             )
             number += 1
         if compare:
@@ -313,10 +313,11 @@ class _Rows:
             self._error = standing(known, stands(self._read.done, self._read.stands))
             raise self._error from None
 
-    def raise_own(self) -> None:
-        """Raise what broke the rows off; DuckDB passes on only its text."""
+    def rejects(self) -> pa.Table | None:
+        """Rows set aside; or the error that broke the rows off, of which DuckDB passes on only the text."""
         if self._error is not None:
             raise self._error
+        return self._read.look.rejects()
 
 
 def stands(batches: int, position: Position | None) -> str:
