@@ -19,6 +19,8 @@ BUILT_IN = {
     "mariadb": "wherry.sources.databases.mysql",
     "mysql": "wherry.sources.databases.mysql",
     "postgres": "wherry.sources.databases.postgres",
+    "sql": "wherry.sources.databases.sql",
+    "sqlite": "wherry.sources.databases.sqlite",
 }
 
 

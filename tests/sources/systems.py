@@ -48,6 +48,16 @@ class System:
         load(self.source, self.options(**options), table, loaded)
         return loaded
 
+    def batch(self, table: TableRequest, **options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+        """Rows, rejects and what is told of a table's first batch."""
+        batches = self.source.read(self.options(**options), table, None)
+        batch = next(iter(batches))
+        rows = batch.rows.read_all().to_pylist()
+        rejects = batch.rejects()
+        told = " ".join(finding.message for finding in batch.findings())
+        batches.close()
+        return rows, rejects.to_pylist() if rejects is not None else [], told
+
     def rows(self, name: str, **options: Any) -> list[dict[str, Any]]:
         """All rows of a table."""
         given = {key: options.pop(key) for key in list(options) if key in self.source.Options.__dataclass_fields__}

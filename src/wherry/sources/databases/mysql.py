@@ -130,7 +130,7 @@ def _socket(words: dict[str, Any]) -> Any:
     return opened
 
 
-def _unreachable(error: OSError) -> Exception:
+def _unreachable(error: OSError) -> Any:
     import pymysql
 
     return pymysql.err.OperationalError(2002, f"Can't connect: {error.strerror}")

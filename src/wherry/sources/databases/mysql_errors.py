@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from wherry.errors import SourceError
-from wherry.sources.databases.problems import nearest, problem
+from wherry.sources.databases.problems import problem
 
 #: By error number: what it is called here, and what to do next.
 _KNOWN = {
@@ -50,12 +49,6 @@ def explain(options: Any, error: BaseException) -> SourceError | None:
     if number == 0 and "cryptography" in said:
         hint = "pip install 'wherry[mysql]'"
     return problem(code, f"The server at {place(options)} says: {_without(options, str(said)).rstrip('.')}.", hint)
-
-
-def no_table(wanted: str, database: str, there: Iterable[str]) -> SourceError:
-    """The table is not there, or may not be seen."""
-    message = f"There is no table `{wanted}` in the database `{database}` that this user may read."
-    return problem("no-table", message, nearest(wanted.rpartition(".")[2], there) or "Check its name and GRANT SELECT.")
 
 
 def place(options: Any) -> str:

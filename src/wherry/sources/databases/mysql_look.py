@@ -16,7 +16,8 @@ from wherry.sources.databases.look import Described, Field, Look, conditions, si
 from wherry.sources.databases.misfits import Misfits
 from wherry.sources.databases.mysql_types import DATES, Native, described_by_result, field_of, quoted
 from wherry.sources.databases.mysql_wire import columns_of, pieces
-from wherry.sources.databases.problems import no_column, problem
+from wherry.sources.databases.problems import no_table, problem
+from wherry.sources.databases.wanted import named_columns, wanted_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,18 +85,16 @@ class MySQLLook(Look):
             unique = self._unique(schema, name)
             if updated is not None and (self._began - updated).total_seconds() > _SECONDS:
                 more["updated"] = str(updated)
+        by_name = {each.name: each for each in natives}
         fields = tuple(
             field_of(
                 each,
-                wanted=_wanted(options.types, each.name),
+                wanted=wanted_type(options.types, each.name),
                 tinyint1=self._options.tinyint1,
                 zero_dates=self._options.zero_dates,
             )
-            for each in _picked(natives, table)
+            for each in (by_name[column] for column in named_columns(table, list(by_name)))
         )
-        for column in options.types:
-            if not any(each.name.lower() == column.lower() for each in natives):
-                raise no_column(label, column, "types", [each.name for each in natives])
         more["dates"] = frozenset(each.name for each in natives if each.base in DATES)
         self._misfits = Misfits(label)
         return Described(
@@ -188,8 +187,8 @@ class MySQLLook(Look):
         return f"{text}e0" if field.type in ("FLOAT", "DOUBLE") and "e" not in text.lower() else text
 
     def fingerprint(self, described: Described, condition: str) -> str:
-        # QUOTE tells null from text, and one value from the next.
-        values = ", ".join(f"QUOTE({field.read})" for field in described.fields)
+        # QUOTE tells null from text, and one value from the next; as bytes, since collations do not mix.
+        values = ", ".join(f"CAST(QUOTE({field.read}) AS BINARY)" for field in described.fields)
         part = "CAST(CONV(SUBSTRING(MD5({}), {}, 16), 16, 10) AS UNSIGNED)"
         row = f"CONCAT_WS(',', {values})"
         hashes = ", ".join(f"BIT_XOR({part.format(row, start)})" for start in (1, 17))
@@ -227,7 +226,7 @@ class MySQLLook(Look):
                 (schema if rest and schema != self._database else self._database,),
             )
         ]
-        raise errors.no_table(wanted, self._database, there)
+        raise no_table(wanted, f"the database `{self._database}`", there)
 
     def _unique(self, schema: str, name: str) -> tuple[frozenset[str], ...]:
         keys: dict[str, set[str]] = {}
@@ -265,17 +264,3 @@ def _native(row: tuple[Any, ...]) -> Native:
         scale=scale,
         nullable=nullable == "YES",
     )
-
-
-def _wanted(types: Mapping[str, str], column: str) -> str:
-    return next((kind for name, kind in types.items() if name.lower() == column.lower()), "")
-
-
-def _picked(natives: list[Native], table: TableRequest) -> list[Native]:
-    if not table.columns:
-        return natives
-    by_name = {each.name.lower(): each for each in natives}
-    for column in table.columns:
-        if column.lower() not in by_name:
-            raise no_column(table.name, column, "columns", [each.name for each in natives])
-    return [by_name[column.lower()] for column in table.columns]

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from wherry.sources.databases.look import Field
+from wherry.sources.databases.wanted import spelled
 
 #: The DuckDB type that each integer type arrives as: signed, unsigned.
 _INTEGERS = {
@@ -60,7 +61,7 @@ def field_of(native: Native, *, wanted: str, tinyint1: str, zero_dates: str) -> 
         read = read if native.base not in _BYTES else f"HEX({column})"
         kind, order = "VARCHAR", _in_byte_order(read)
     elif wanted:
-        kind = _spelled(wanted)
+        kind = spelled(wanted)
     return Field(name=native.name, native=native.full, type=kind, read=read, order=order, nullable=native.nullable)
 
 
@@ -106,16 +107,7 @@ def _in_byte_order(read: str) -> str:
     return f"CAST(CONVERT({read} USING utf8mb4) AS BINARY)"
 
 
-def _spelled(wanted: str) -> str:
-    kind = re.sub(r"\s+", " ", wanted.strip().upper())
-    if found := re.fullmatch(r"(?:DECIMAL|NUMERIC) ?\( ?(\d+) ?(?:, ?(\d+) ?)?\)", kind):
-        return f"DECIMAL({found[1]},{found[2] or 0})"
-    return {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "BOOL": "BOOLEAN", "INT": "INTEGER", "TEXT": "VARCHAR"}.get(
-        kind, kind
-    )
-
-
-_UNSIGNED, _ENUM, _SET, _NOT_NULL = 32, 256, 2048, 1
+_UNSIGNED, _NOT_NULL = 32, 1
 _BINARY = 63
 _CODES = {
     1: "tinyint", 2: "smallint", 9: "mediumint", 3: "int", 8: "bigint", 0: "decimal", 246: "decimal", 4: "float",

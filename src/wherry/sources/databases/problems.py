@@ -28,6 +28,12 @@ def no_column(table: str, column: str, named_by: str, there: Iterable[str]) -> S
     return problem("unknown-column", message, nearest(column, there))
 
 
+def no_table(wanted: str, place: str, there: Iterable[str]) -> SourceError:
+    """The table is not in ``place``, or may not be seen."""
+    message = f"There is no table `{wanted}` in {place} that this user may read."
+    return problem("no-table", message, nearest(wanted.rpartition(".")[2], there))
+
+
 def nearest(name: str, there: Iterable[str]) -> str:
     """The nearest of the names there are, or all of them."""
     names = list(there)
