@@ -182,7 +182,10 @@ class SqlLook(Look):
         return batch.filter(pa.array([row not in reasons for row in range(len(rows))]))
 
     def name(self, name: str) -> str:
-        return str(self.dialect.identifier_preparer.quote_identifier(name))
+        # Not the dialect's own `quote_identifier`, which also doubles what would begin a parameter.
+        preparer = self.dialect.identifier_preparer
+        end = preparer.final_quote
+        return f"{preparer.initial_quote}{name.replace(end, end * 2)}{end}"
 
     def text(self, sql: str) -> str:
         return sql  # `ask` makes text of it
