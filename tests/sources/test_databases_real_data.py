@@ -55,11 +55,17 @@ def printed_by_mariadb(server: MariaDB) -> Callable[[str, list[str]], list[tuple
                 f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{table}'"
             )
         )
-        binary = {name for name, kind in kinds.items() if kind.endswith(("blob", "binary"))}
-        shown = ", ".join(
-            f"HEX(`{each}`)" if each in binary else f"CONVERT(`{each}` USING utf8mb4)" for each in columns
-        )
-        return server.run("SET time_zone = '+00:00'", f"SELECT {shown} FROM `{table}`")
+
+        def shown(column: str) -> str:
+            kind = kinds[column]
+            if kind.endswith(("blob", "binary")):
+                return f"HEX(`{column}`)"
+            # A FLOAT is printed with six digits, and a fraction of seconds with all of its zeros.
+            text = f"CONVERT(`{column}`{' + 0e0' if kind == 'float' else ''} USING utf8mb4)"
+            return f"TRIM(TRAILING '.000000' FROM {text})" if kind in ("datetime", "timestamp") else text
+
+        listed = ", ".join(shown(column) for column in columns)
+        return server.run("SET time_zone = '+00:00'", f"SELECT {listed} FROM `{table}`")
 
     return printed
 
@@ -143,7 +149,7 @@ def copy_to_mariadb(postgres: str, server: MariaDB, script: Path) -> list[str]:
             ]
             names = ", ".join(f"`{each[0]}`" for each in columns)
             read = ", ".join(
-                f'"{each[0]}"' if kind != "longtext" else f'"{each[0]}"::text'
+                f'"{each[0]}"{"::text" if kind == "longtext" else ""}'
                 for each, kind in zip(columns, kinds, strict=True)
             )
             rows = source.execute(f'SELECT {read} FROM public."{table}"'.encode()).fetchall()
