@@ -47,6 +47,10 @@ def open_database() -> duckdb.DuckDBPyConnection:
                 connection.execute(f"LOAD {text(str(link))}")
             connection.execute("SET allow_unsigned_extensions = false")
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            # A lane is read by the thread that asks for its rows; further ones would only spin while the server works.
+            connection.execute("SET GLOBAL threads = 1")
+            # Else a UUID would arrive as text.
+            connection.execute("SET GLOBAL arrow_lossless_conversion = true")
             return connection
     raise problem("missing-extra", "Reading PostgreSQL needs more packages.", "pip install 'wherry[postgres]'")
 
