@@ -74,11 +74,24 @@ class Lane:
         import pyarrow as pa
 
         query = f"FROM postgres_query({text(self._alias)}, {text(sql)})"
-        reader = self._cursor.execute(query).to_arrow_reader(piece_rows(described))
+        rows = self._cursor.execute(query)
+        _expect_types(described, rows.description)
+        reader = rows.to_arrow_reader(piece_rows(described))
         return pa.RecordBatchReader.from_batches(reader.schema, _checked(reader))
 
     def close(self) -> None:
         self._cursor.close()
+
+
+def _expect_types(described: Described, given: Any) -> None:
+    """Raises ``SourceError`` when a column does not arrive as the type that keeps its values, a float for a decimal say."""
+    for column, kind, *_ in given:
+        field = described.field(column)
+        if field is not None and str(kind) != field.type:
+            message = (
+                f"The column `{column}` ({field.native}) of `{described.name}` arrives as {kind}, not {field.type}."
+            )
+            raise problem("type-not-kept", message, f"Load it as it is printed: `types: {{{column}: text}}`.")
 
 
 def piece_rows(described: Described) -> int:
