@@ -89,10 +89,15 @@ class PostgresLook(Look):
         shown = self._connection.execute(f"SELECT {wanted} FROM {of} LIMIT 0".encode())
         assert shown.description is not None and shown.pgresult is not None
         columns = [(shown.pgresult.ftype(n), shown.pgresult.fmod(n)) for n in range(len(shown.description))]
-        if len(titles := [column.name for column in shown.description]) != len(set(titles)):
-            raise problem(
-                "same-column-twice", f"`{called}` has two columns of one name.", "Name them apart: `a.id AS a_id`."
-            )
+        seen: dict[str, str] = {}
+        for column in shown.description:
+            if other := seen.get(column.name.lower()):
+                message = (
+                    f"`{called}` has columns `{other}` and `{column.name}`, and the lake can have only one of them."
+                )
+                hint = "Choose with `columns: [...]`, or name them apart in a `query:` (`a.id AS a_id`)."
+                raise problem("same-column-twice", message, hint)
+            seen[column.name.lower()] = column.name
         types = dict(options.types)
         fields = []
         for column, native in zip(shown.description, catalog.natives(self._connection, columns), strict=True):

@@ -47,6 +47,10 @@ def open_database() -> duckdb.DuckDBPyConnection:
                 connection.execute(f"LOAD {text(str(link))}")
             connection.execute("SET allow_unsigned_extensions = false")
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            # A lane is read by the thread that asks for its rows; further ones would only spin while the server works.
+            connection.execute("SET GLOBAL threads = 1")
+            # Else a UUID would arrive as text.
+            connection.execute("SET GLOBAL arrow_lossless_conversion = true")
             return connection
     raise problem("missing-extra", "Reading PostgreSQL needs more packages.", "pip install 'wherry[postgres]'")
 
@@ -70,11 +74,24 @@ class Lane:
         import pyarrow as pa
 
         query = f"FROM postgres_query({text(self._alias)}, {text(sql)})"
-        reader = self._cursor.execute(query).to_arrow_reader(piece_rows(described))
+        rows = self._cursor.execute(query)
+        _expect_types(described, rows.description)
+        reader = rows.to_arrow_reader(piece_rows(described))
         return pa.RecordBatchReader.from_batches(reader.schema, _checked(reader))
 
     def close(self) -> None:
         self._cursor.close()
+
+
+def _expect_types(described: Described, given: Any) -> None:
+    """Raises ``SourceError`` when a column does not arrive as the type that keeps its values, a float for a decimal say."""
+    for column, kind, *_ in given:
+        field = described.field(column)
+        if field is not None and str(kind) != field.type:
+            message = (
+                f"The column `{column}` ({field.native}) of `{described.name}` arrives as {kind}, not {field.type}."
+            )
+            raise problem("type-not-kept", message, f"Load it as it is printed: `types: {{{column}: text}}`.")
 
 
 def piece_rows(described: Described) -> int:

@@ -97,7 +97,8 @@ def _not_a_list(quoted: str) -> str:
 
 def _guarded(column: str, value: str, odd: str, kind: str) -> str:
     """The value, but an error of the database that names the column where it is odd."""
-    return f"CASE WHEN {odd} THEN {refuse(column, value)}::{kind} ELSE {value} END"
+    # Both branches have the modifier, which the whole then has; for a column that has it itself that costs nothing.
+    return f"CASE WHEN {odd} THEN {refuse(column, value)}::{kind} ELSE {value}::{kind} END"
 
 
 def refuse(column: str, value: str) -> str:
