@@ -112,8 +112,9 @@ def test_copied_from_postgres_to_mariadb(mariadb: str, postgres: str, reference:
 
 #: How a type of PostgreSQL is declared in MariaDB; a type that MariaDB lacks is text there.
 _DECLARED = {
-    "smallint": "smallint", "integer": "int", "bigint": "bigint", "real": "float", "boolean": "tinyint(1)", "date": "date",
-    "timestamp without time zone": "datetime(6)", "timestamp with time zone": "timestamp(6) NULL", "bytea": "longblob",
+    "smallint": "smallint", "integer": "int", "bigint": "bigint", "real": "float", "boolean": "tinyint(1)",
+    "date": "date", "timestamp without time zone": "datetime(6)", "bytea": "longblob",
+    "timestamp with time zone": "timestamp(6) NULL",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import SourceError
 from wherry.ports import Batch, TableRequest
 from wherry.sources.databases.look import Look
-from wherry.sources.databases.problems import standing
+from wherry.sources.databases.problems import standing, telling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,9 +31,14 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
     if cursor is not None and look.changed_since(described, cursor) is None:
         return
     rows = _Rows(look, look.streams(described))
+
+    def reached() -> Mapping[str, Any]:
+        with telling(look, KEPT):
+            return dict(look.mark(described, rows.count))
+
     yield Batch(
         rows=rows.reader(),
-        cursor=lambda: dict(look.mark(described, rows.count)),
+        cursor=reached,
         rejects=rows.rejects,
         size=lambda: rows.size,
         expected=described.rows,

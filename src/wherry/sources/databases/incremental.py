@@ -20,7 +20,7 @@ from wherry.sources.databases.cutting import Cuts
 from wherry.sources.databases.look import Described, Field, Look, conditions, select
 from wherry.sources.databases.options import TableOptions
 from wherry.sources.databases.position import Position, as_text, earlier, family
-from wherry.sources.databases.problems import no_column, problem, standing, warning
+from wherry.sources.databases.problems import no_column, problem, standing, telling, warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,9 +145,11 @@ class _Read:
             def reached() -> dict[str, Any]:
                 value = as_text(cuts.last) if cuts.last is not None else opened.value
                 partial = cuts.more or compare
+                with telling(look, stands(self.done, self.stands)):
+                    now = replace(opened, value=value) if partial else self._whole(value, flight)
                 self.done += 1
-                self.stands = replace(opened, value=value) if partial else self._whole(value, flight)
-                return self.stands.write()
+                self.stands = now
+                return now.write()
 
             size_before = cuts.size
             rows = _Rows(self, cuts)

@@ -100,7 +100,8 @@ def connect(options: Options) -> Any:
         hint = "pip install 'wherry[mysql]'"
         raise problem("missing-extra", "Reading MySQL and MariaDB needs more packages.", hint) from None
     at = address(options)
-    words = at.words | {"password": at.password, "connect_timeout": options.connect_timeout}
+    # As bytes: the driver would write a text in latin1, and servers keep hashes of UTF-8.
+    words = at.words | {"password": at.password.encode(), "connect_timeout": options.connect_timeout}
     connection = pymysql.connect(charset="utf8mb4", autocommit=True, program_name="wherry", defer_connect=True, **words)
     connection.connect(_socket(words))
     with connection.cursor() as cursor:

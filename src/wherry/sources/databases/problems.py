@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from wherry.errors import SourceError
 from wherry.model.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from wherry.sources.databases.look import Look
 
 
 def problem(code: str, message: str, hint: str = "") -> SourceError:
@@ -45,6 +50,18 @@ def standing(error: SourceError, where: str) -> SourceError:
     """The same error, also saying what was kept."""
     error.findings = tuple(_standing(finding, where) for finding in error.findings)
     return error
+
+
+@contextmanager
+def telling(look: Look, where: str) -> Iterator[None]:
+    """Errors of the driver in plain words, also saying what was kept."""
+    try:
+        yield
+    except Exception as error:
+        known = error if isinstance(error, SourceError) else look.explain(error)
+        if known is None:
+            raise
+        raise standing(known, where) from None
 
 
 def _standing(finding: Finding, where: str) -> Finding:
