@@ -70,6 +70,7 @@ REFUSED = {
     "text[]": "'[0:1]={a,b}'",
     "numeric(5,2)[]": "'{NaN}'",
     "date[]": "'{infinity}'",
+    "time": "'24:00'",
 }
 
 

@@ -243,20 +243,7 @@ class PostgresLook(Look):
 
 #: Types whose order DuckDB shares.
 _ORDERED = frozenset(
-    (
-        "int2",
-        "int4",
-        "int8",
-        "float4",
-        "float8",
-        "numeric",
-        "date",
-        "timestamp",
-        "timestamptz",
-        "text",
-        "varchar",
-        "uuid",
-    )
+    ["int2", "int4", "int8", "float4", "float8", "numeric", "date", "timestamp", "timestamptz", "text", "varchar"]
 )
 
 

@@ -8,7 +8,7 @@ from wherry.errors import SourceError
 from wherry.sources.databases.postgres_types import REFUSED
 from wherry.sources.databases.problems import problem
 
-_REFUSED = re.compile(rf"{REFUSED} <(.*?)> (.*)", re.DOTALL)
+_REFUSED = re.compile(rf'"{REFUSED} <(.*?)> (.*)', re.DOTALL)
 #: What an error's text contains (a regular expression), its code, what to do next.
 _KNOWN = (
     (r"password authentication failed|no password supplied", "wrong-password", "Mend user and password in `url`."),
@@ -35,6 +35,11 @@ _KNOWN = (
         r"snapshot .* does not exist|could not import the requested snapshot",
         "connection-lost",
         "Run again: it goes on from here.",
+    ),
+    (
+        r"invalid input syntax|out of range|malformed",
+        "value-not-kept",
+        "Look at `types:`; `text` loads a column as it is printed.",
     ),
     (r"statement timeout|canceling statement", "timeout", "Raise the server's statement_timeout for this user."),
     (r"syntax error|does not exist|ambiguous|must appear in the GROUP BY", "bad-sql", "Look at `where:` and `query:`."),

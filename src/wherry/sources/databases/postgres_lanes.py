@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.errors import SourceError
 from wherry.quoting import text
 from wherry.sources.databases.look import Described
 from wherry.sources.databases.postgres_errors import explained, without
@@ -77,14 +79,30 @@ class Lane:
         rows = self._cursor.execute(query)
         _expect_types(described, rows.description)
         reader = rows.to_arrow_reader(piece_rows(described))
-        return pa.RecordBatchReader.from_batches(reader.schema, _checked(reader))
+        return pa.RecordBatchReader.from_batches(reader.schema, self._pieces(reader))
+
+    def _pieces(self, reader: Any) -> Iterator[Any]:
+        pieces = _checked(reader)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except SourceError:
+                raise
+            except Exception as error:  # DuckDB's, by way of Arrow
+                raise explained(without(str(error), self._secrets), self._secrets) from None
+            if piece is None:
+                return
+            yield piece
 
     def close(self) -> None:
+        # Left to the destructor, a rollback over a lost connection would end the process.
+        with suppress(Exception):
+            self._cursor.execute("ROLLBACK")
         self._cursor.close()
 
 
 def _expect_types(described: Described, given: Any) -> None:
-    """Raises ``SourceError`` when a column does not arrive as the type that keeps its values, a float for a decimal say."""
+    """Raises ``SourceError`` when a column does not arrive as the type that keeps its values: as a float, say."""
     for column, kind, *_ in given:
         field = described.field(column)
         if field is not None and str(kind) != field.type:

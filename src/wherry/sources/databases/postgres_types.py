@@ -82,7 +82,9 @@ def arriving(column: str, of: Native, wanted: str = "") -> tuple[str, str]:
             odd = f"'NaN' = ANY ({quoted}) OR {_not_a_list(quoted)}"
             return f"DECIMAL({parts[0]},{parts[1]})[]", _guarded(column, quoted, odd, f"{kind}[]")
         return f"DECIMAL({parts[0]},{parts[1]})", _guarded(column, quoted, f"{quoted} = 'NaN'", kind)
-    if base in NATIVE:
+    if of.name == "time":
+        return "TIME", _guarded(column, quoted, f"{quoted} = '24:00'", "time")
+    if base in NATIVE and base != "time":
         if array:
             return f"{NATIVE[base]}[]", _guarded(column, quoted, _not_a_list(quoted), of.name)
         return NATIVE[base], quoted
