@@ -14,6 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import mariadb_server
 import postgres_server
 from fixtures.cloud_servers import azurite, fake_gcs
 from fixtures.file_servers import sshd
@@ -113,6 +114,10 @@ SERVICES = {
     "postgres": Service(
         ready=postgres_server.ready,
         hint="apt-get install postgresql; pip install 'wherry[postgres]'",
+    ),
+    "mariadb": Service(
+        ready=mariadb_server.ready,
+        hint="apt-get install mariadb-server; pip install 'wherry[mysql]'",
     ),
 }
 

@@ -16,7 +16,15 @@ from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import Secrets, Source
 
-BUILT_IN = {"files": "wherry.sources.files", "lake": "wherry.sources.lake"}
+BUILT_IN = {
+    "files": "wherry.sources.files",
+    "lake": "wherry.sources.lake",
+    "mariadb": "wherry.sources.databases.mysql",
+    "mysql": "wherry.sources.databases.mysql",
+    "postgres": "wherry.sources.databases.postgres",
+    "sql": "wherry.sources.databases.sql",
+    "sqlite": "wherry.sources.databases.sqlite",
+}
 
 #: Scheme of an address -> the connector for it, and the option that takes the address.
 SCHEMES = {

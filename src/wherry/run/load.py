@@ -76,7 +76,7 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
     try:
         for batch in batches:
-            done.built = replace(done.built, cursor=dict(batch.cursor), partial=True)
+            done.built = replace(done.built, partial=True)
             counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, batch.expected))  # noqa: B023
             _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
@@ -173,13 +173,14 @@ def _commit_batch(
         else:
             rows.make_room(cursor)
         built = replace(done.built, unlike=rows.unlike)
-        session.lake.carry(session.branch, written.rows, to_state(built))
         try:
             with cursor.transaction():
                 if not create:
                     done.gone += rows.clear(cursor)
                 rows.insert(cursor)
                 done.rejected += _reject(session, cursor, written.rejects, batch, rows.refused)
+                built = replace(built, cursor=batch.reached())
+                session.lake.carry(session.branch, written.rows, to_state(built))
         except BaseException:
             session.lake.uncarry(session.branch, written.rows)
             raise

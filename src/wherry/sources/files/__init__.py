@@ -102,7 +102,8 @@ class Files:
                     kept=kept_before(table, group, done),
                 )  # fmt: skip
                 batch = reading.batch(done, replaces)
-                done, columns = dict(batch.cursor["files"]), dict(batch.cursor["columns"])
+                reached = batch.reached()
+                done, columns = dict(reached["files"]), dict(reached["columns"])
                 yield batch
                 shutil.rmtree(here)
 
