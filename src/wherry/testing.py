@@ -46,6 +46,9 @@ class Loaded:
             keys = [tuple(row[column] for column in batch.upsert) for row in rows]
             assert len(set(keys)) == len(keys), "two rows of a batch have the same key"
             self.rows = [row for row in self.rows if tuple(row[column] for column in batch.upsert) not in set(keys)]
+        if batch.gone is not None:
+            left = {tuple(row.values()) for row in batch.gone.to_pylist()}
+            self.rows = [row for row in self.rows if tuple(row[name] for name in batch.gone.schema.names) not in left]
         if batch.present is not None:
             held = {tuple(row.values()) for row in batch.present.read_all().to_pylist()}
             names = batch.present.schema.names

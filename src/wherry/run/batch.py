@@ -84,6 +84,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             refused=refused,
             staged=relation,
             present=keep(f"SELECT * FROM {register(batch.present)}") if batch.present is not None else "",
+            gone=register(batch.gone) if batch.gone is not None and batch.gone.num_rows and target.columns else "",
         )
     finally:
         for kind, relation in made:
@@ -113,6 +114,8 @@ class Ready:
     staged: str
     #: The keys that the source holds, by name; empty when they were not asked for.
     present: str
+    #: Values whose rows go, by name; empty for none.
+    gone: str
 
     def make_room(self, cursor: DuckDB) -> None:
         """Fit the table's columns to the rows, where it may be."""
@@ -130,6 +133,10 @@ class Ready:
         if self.batch.upsert:
             key = names(self.batch.upsert)
             cursor.execute(f"DELETE FROM {place} WHERE ({key}) IN (SELECT ({key}) FROM {self.staged})")
+        if self.gone:
+            columns = [column for column, _ in cursor.schema(f"FROM {self.gone}") if column.lower() in kinds]
+            same = ", ".join(f"CAST({name(column)} AS {kinds[column.lower()]})" for column in columns)
+            cursor.execute(f"DELETE FROM {place} WHERE ({names(columns)}) IN (SELECT ({same}) FROM {self.gone})")
         if self.present:
             columns = [column for column, _ in cursor.schema(f"FROM {self.present}")]
             same = " AND ".join(f"k.{name(column)} = t.{name(column)}" for column in columns)
