@@ -32,6 +32,12 @@ SLOWEST, SLOW_AFTER = 50, 30.0
 LONGEST_WAIT = 60.0
 REDIRECTS = 5
 
+#: What to do next, by code, when trying again did not help.
+_AFTER = {
+    "loop": "The list goes round in a circle: look at `pages:`.",
+    "bad-answer": "Ask for the address with a browser or curl to see what it answers; run again later if it is passing.",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -124,7 +130,7 @@ class Client:
     def ask(self, call: Call, consume: Callable[[Answer], T], errors: Mapping[int, str] | None = None) -> T | None:
         """What ``consume`` makes of the answer; None where its status is to be ignored. Raises ``Failed``."""
         rules = {**self.errors, **(errors or {})}
-        tried, broken, waited, renewed, told = 0, 0, 0.0, False, ""
+        tried, broken, waited, renewed, told, code = 0, 0, 0.0, False, "", "no-answer"
         while True:
             self._turn(call)
             tried += 1
@@ -137,19 +143,19 @@ class Client:
                         return consume(answer)
                     if said == "ignore":
                         return None
-                    told = f"answered {answer.status}{self._words(answer)}"
+                    told, code = f"answered {answer.status}{self._words(answer)}", "no-answer"
                     if said == "renew" and not renewed and self.credentials is not None and self.credentials.renew():
                         renewed = True
                         continue
                     if said in ("renew", "stop"):
                         raise self._stopped(call, answer.status, told)
             except Cut as cut:
-                told = f"was answered, but {self.veil.hide(str(cut))}"
+                told, code = f"was answered, but {self.veil.hide(str(cut))}", cut.code
             except self._errors() as error:
-                told = f"got no whole answer: {self.veil.hide(_plain(error))}"
+                told, code = f"got no whole answer: {self.veil.hide(_plain(error))}", "no-answer"
             broken += wait is None
             if broken >= self.attempts:
-                raise Failed(self.shown(call), f"{told}, {broken} times", hint="Run again later.")
+                raise Failed(self.shown(call), f"{told}, {broken} times", code=code, hint=_AFTER.get(code, "Run again later."))
             wait = self._backoff(tried) if not wait else wait
             if waited + wait > self.patience:
                 when = f"for {round(wait)} s" if wait > LONGEST_WAIT else f"again after {round(waited)} s"

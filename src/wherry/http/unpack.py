@@ -12,6 +12,10 @@ PIECE = 1 << 18
 class Cut(Exception):
     """An answer ended early or cannot be read; the same request may do better."""
 
+    def __init__(self, told: str, code: str = "bad-answer") -> None:
+        super().__init__(told)
+        self.code = code
+
 
 def unpacked(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """The content of an answer; ``encoding`` is its header Content-Encoding. Raises ``Cut``.

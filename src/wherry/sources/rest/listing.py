@@ -52,40 +52,46 @@ class Listing:
     pages: int = 0
     #: How many rows the API says there are.
     total: int | None = None
+    #: Keys that came at all, and with this pass; totals that were told with it.
     _keys: set[int] = field(default_factory=set)
+    _pass: set[int] = field(default_factory=set)
+    _totals: set[int] = field(default_factory=set)
     _page_keys: list[int] = field(default_factory=list)
     _rows: int = 0
     _repeats: bool = False
 
     def read(self, position: Position) -> Iterator[Position | None]:
-        """Read page after page; yields where the next one is, None after the last. Raises ``Failed``."""
+        """Read page after page; yields where the next one is, None after the last. Raises ``Failed``.
+
+        A list with a key that moved while it was gone through is gone through again, until that brings nothing new.
+        """
         resumed = bool(position)
         for number in range(PASSES):
             known = len(self._keys)
+            self._pass, self._totals, self._repeats, self._rows = set(), set(), False, 0
             for following in self._through(position, first=number == 0 and not resumed):
                 if following is not None:
                     yield following
-            if not self._doubtful(resumed) or (number and len(self._keys) == known):
+            if resumed or not self._moved() or (number and len(self._keys) == known):
                 break
-            if number == 0 and not self.declared.row_key:
-                break
-            position, resumed = {}, False
-        self._conclude(resumed)
+            position = {}
+        if not resumed:
+            self._conclude()
         yield None
 
-    def _doubtful(self, resumed: bool) -> bool:
-        """Whether the list moved, or rows are missing, so that it is to be gone through again."""
+    def _moved(self) -> bool:
+        """Whether rows may have slipped between pages, and going through the list again can tell."""
         paging = self.declared.paging
-        if not paging.counts or not self.declared.row_key or resumed:
+        if not paging.counts or not self.declared.row_key:
             return False
-        short = self.total is not None and self.total != len(self._keys)
-        return short or (self._repeats and paging.pages.by == "page")
+        return self._repeats or bool(self._totals) and self._totals != {len(self._pass)}
 
-    def _conclude(self, resumed: bool) -> None:
-        came = len(self._keys) if self.declared.row_key else self._rows
-        if resumed or self.total is None or self.total == came:
+    def _conclude(self) -> None:
+        came = len(self._pass) if self.declared.row_key else self._rows
+        if not self._totals or self._totals == {came}:
             return
-        told = f"the API says that there are {self.total:,} rows, and {came:,} came"
+        said = " or ".join(f"{total:,}" for total in sorted(self._totals))
+        told = f"the API says that there are {said} rows, and {came:,} came"
         if not self.declared.row_key:
             told += "; without `key:` rows cannot be told apart, so a list that changes while it is read may lose some"
         self.warnings.append(told)
@@ -95,40 +101,48 @@ class Listing:
         places: set[str] = {json.dumps(position)}
         digests: set[tuple[int, int]] | None = set() if first else None
         anchor: set[int] = set()
-        back = 0
+        backs, back = 0, False
+        start = paging.pages.start or 0
         while True:
-            page = self._fetch(position, digests if not back else None)
+            page = self._fetch(position, None if backs else digests)
             if page is None:
                 return
-            start = paging.pages.start or 0
             keys = set(self._page_keys)
             at = position.get("at", start)
-            if paging.overlap and paging.pages.by == "offset" and at > start and anchor and not keys & anchor:
-                back += 1
-                if back > STEPS_BACK:
-                    raise self._failed(position, "shrinks faster than it can be read", "unstable")
+            back = paging.overlap > 0 and paging.pages.by == "offset" and at > start and bool(anchor - keys == anchor)
+            if back and anchor:
+                backs += 1
+                if backs > STEPS_BACK:
+                    raise self._failed(position, "is a list that shrinks faster than it can be read", "unstable")
                 position = {"at": max(start, at - max(paging.pages.size, len(anchor), 1))}
                 continue
-            back = 0
             anchor = keys or anchor
-            if digests is not None and paging.overlap == 0 and keys & self._keys:
+            if paging.overlap == 0 and keys & self._pass:
                 self._repeats = True
             self._keys |= keys
-            try:
-                following = paging.after(position, page)
-                self.total = self._whole_number(paging.ask(paging.pages.total, page)) if paging.pages.total else None
-            except BadPages as bad:
-                raise self._failed(position, str(bad), "bad-page") from None
-            except ValueError as error:
-                raise self._failed(position, f"was answered, but {error}", "bad-page") from None
+            self._pass |= keys
+            following = self._after(position, page)
             yield following
             if following is None:
                 return
             place = json.dumps(following)
-            if place in places:
+            if place in places and not backs:
                 raise self._failed(following, "is where the list leads a second time: it goes round in a circle", "loop")
             places.add(place)
             position = following
+
+    def _after(self, position: Position, page: Page) -> Position | None:
+        paging = self.declared.paging
+        try:
+            following = paging.after(position, page)
+            if paging.pages.total and (total := self._whole_number(paging.ask(paging.pages.total, page))) is not None:
+                self.total = total
+                self._totals.add(total)
+            return following
+        except BadPages as bad:
+            raise self._failed(position, str(bad), "bad-page") from None
+        except ValueError as error:
+            raise self._failed(position, f"was answered, but {error}", "bad-page") from None
 
     @staticmethod
     def _whole_number(value: Any) -> int | None:
@@ -164,7 +178,7 @@ class Listing:
                 self.sink.take(held, self.pages)
             if page.rows and digests is not None:
                 if (digest, page.rows) in digests:
-                    raise Cut("with the same page as before")
+                    raise Cut("with the same page as before", "loop")
                 digests.add((digest, page.rows))
             return page
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Bytes of rows that are committed together at most, about.
 COMMIT_BYTES = 256 << 20
 
+#: Answers that are looked at to tell whether there is something new.
+LOOK = 5
+
 #: Where a reading stands: plain JSON, and enough to go on from there; None where it must begin again.
 Place = dict[str, Any]
 
@@ -36,7 +39,8 @@ class Sink:
     """Rows on their way to the stage: those that are new, with what their parents give them."""
 
     declared: Declared
-    stage: Stage
+    #: Who has the stage; another one after each batch.
+    reading: Reading
     progress: Progress | None
     #: Whether rows older than what was asked for are left out: they cannot be told from those that are loaded.
     strict: bool
@@ -44,6 +48,10 @@ class Sink:
     parent: Row = field(default_factory=dict)
     parents: list[Row] = field(default_factory=list)
     old: int = 0
+
+    @property
+    def stage(self) -> Stage:
+        return self.reading.stage
 
     def mark(self) -> tuple[Mark, Any, int, int]:
         told = self.progress.state() if self.progress is not None else None
@@ -60,7 +68,7 @@ class Sink:
         if self.progress is not None:
             found = self.progress.take(row, self.begin)
             self.old += found == "old"
-            if found == "old" and self.strict:
+            if found == "old" and (self.strict or not self.progress.since.param):
                 return
             if found == "none" and self.strict:
                 reason = f"no value in the cursor column `{self.progress.column}`"
@@ -179,7 +187,7 @@ class Reading:
         self.stage, self.parents = Stage(key=self.declared.key), []
 
     def look(self) -> str | None:
-        """Why there is something to read, from the first answer only."""
+        """Why there is something to read, from the first answers only."""
         driver = self.declared.driver if self.incremental else self.declared
         if self.declared.each is not None and (driver is None or driver is self.declared):
             return "it is asked for each row of another table"
@@ -187,19 +195,15 @@ class Reading:
             table = driver or self.declared
             sink: Any = self._sink() if table is self.declared else Rows()
             progress = self.progress if self.incremental else None
-            steps = 0
-            for step in self._stretches(table, sink, None, {}, progress=progress):
-                steps += 1
-                if step != {}:
-                    return "there is more than one answer to compare"
-                if steps == 2:
-                    return "there is more than one stretch of time to compare"
+            for number, step in enumerate(self._stretches(table, sink, None, {}, progress=progress), 1):
+                if number == LOOK and step != {}:
+                    return "it is more than a few answers tell"
             if isinstance(sink, Rows):
                 cursor = self._finished()
                 return None if cursor["edge"] is not None and self._nothing_new(cursor) else "there are new rows"
             if self._nothing_new(self._finished()):
                 return None
-            return f"other rows than before: {self.stage.rows:,} in one answer"
+            return f"other rows than before: {self.stage.rows:,} now"
         finally:
             self.stage.close()
 
@@ -227,7 +231,7 @@ class Reading:
         own = self.progress if driver is not None and (driver is declared or declared.unnest) else None
         if declared.unnest and own is None and declared.column:
             own = self.progress
-        return Sink(declared, self.stage, own, strict=bool(own) and not declared.key and not declared.unnest)
+        return Sink(declared, self, own, strict=bool(own) and not declared.key and not declared.unnest)
 
     def _parents(self, each: Any, place: Place) -> Iterator[tuple[list[Row], Place | None]]:
         """Rows to go through, a page of them at a time, each once."""
