@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -321,13 +322,21 @@ class Client:
             except ModuleNotFoundError:
                 raise SourceError("Web APIs are read with httpx.", hint="pip install 'wherry[rest]'") from None
             timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 15.0))
-            self._http = httpx.Client(timeout=timeout, follow_redirects=False)
+            self._http = httpx.Client(timeout=timeout, follow_redirects=False, verify=_trust())
         return self._http  # type: ignore[no-any-return]
 
     def _errors(self) -> tuple[type[Exception], ...]:
         import httpx
 
         return (httpx.TransportError, httpx.StreamError)
+
+
+@cache
+def _trust() -> Any:
+    """Whom to trust; reading it takes longer than a request."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def origin(url: str) -> tuple[str, str, int]:

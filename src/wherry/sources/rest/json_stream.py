@@ -139,9 +139,9 @@ def _descend(json_in: JsonStream, path: list[str], holder: dict[str, Any], name:
 
 def _items(json_in: JsonStream) -> Iterator[Any]:
     json_in.take("[")
-    while json_in.peek() != "]":
+    if json_in.peek() != "]":
         yield json_in.value()
-        if json_in.peek() != ",":
-            break
-        json_in.take(",")
+        while json_in.peek() == ",":
+            json_in.take(",")
+            yield json_in.value()
     json_in.take("]")

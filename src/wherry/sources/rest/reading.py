@@ -46,7 +46,6 @@ class Sink:
     strict: bool
     begin: Any = None
     parent: Row = field(default_factory=dict)
-    parents: list[Row] = field(default_factory=list)
     old: int = 0
 
     @property
@@ -55,13 +54,13 @@ class Sink:
 
     def mark(self) -> tuple[Mark, Any, int, int]:
         told = self.progress.state() if self.progress is not None else None
-        return self.stage.mark(), told, len(self.parents), self.old
+        return self.stage.mark(), told, len(self.reading.parents), self.old
 
     def back_to(self, mark: tuple[Mark, Any, int, int]) -> None:
         self.stage.back_to(mark[0])
         if self.progress is not None:
             self.progress.back_to(mark[1])
-        del self.parents[mark[2] :]
+        del self.reading.parents[mark[2] :]
         self.old = mark[3]
 
     def take(self, row: Row, page: int) -> None:
@@ -76,7 +75,8 @@ class Sink:
                 return
         declared = self.declared
         if declared.unnest:
-            self._unnest(row, page)
+            if self.progress is None or not self.progress.is_known(row):
+                self._unnest(row, page)
         else:
             self._store({**self.parent, **row} if self.parent else row, page)
 
@@ -84,7 +84,7 @@ class Sink:
         from wherry.sources.rest.ask import value_at
 
         carried = {name: row.get(of) for name, of in self.declared.carry.items()}
-        self.parents.append(carried)
+        self.reading.parents.append(carried)
         try:
             items = value_at(row, self.declared.unnest)
         except KeyError:
@@ -124,6 +124,8 @@ class Reading:
     batches_out: int = 0
     rows_out: int = 0
     total: int | None = None
+    #: Whether the place that was kept led nowhere.
+    restarted: bool = False
     _columns: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
@@ -144,7 +146,7 @@ class Reading:
                 low=begun.get("low"),
                 piece=begun.get("piece", ""),
                 end=begun.get("end", ""),
-                edge=held.get("edge"),
+                known=frozenset(held.get("parents", ())) if driver is not self.declared or self.declared.unnest else None,
             )
 
     @property
@@ -184,7 +186,7 @@ class Reading:
 
     def _begin_again(self) -> None:
         self.stage.close()
-        self.stage, self.parents = Stage(key=self.declared.key), []
+        self.stage, self.parents, self.restarted = Stage(key=self.declared.key), [], True
 
     def look(self) -> str | None:
         """Why there is something to read, from the first answers only."""
@@ -303,12 +305,14 @@ class Reading:
     def _unfinished(self, place: Place | None) -> dict[str, Any]:
         """The cursor in the middle of a reading."""
         held = self.cursor or {}
-        cursor: dict[str, Any] = {"since": held.get("since"), "edge": held.get("edge"), "reading": {"place": place}}
+        kept = {name: held[name] for name in ("edge", "parents") if name in held}
+        cursor: dict[str, Any] = {"since": held.get("since"), **kept, "reading": {"place": place}}
         if place is not None and self.client.veil.covers(kinds.as_json(place)):
             cursor["reading"]["place"] = None
         if (progress := self.progress) is not None:
-            if progress.since.order == "ascending" and progress.high is not None and not self.parents:
+            if place is None and progress.since.order == "ascending" and progress.high is not None:
                 cursor["since"], cursor["edge"] = progress.reached, None
+                cursor.pop("parents", None)
             cursor["reading"] |= {
                 "high": progress.high,
                 "low": progress.low,
@@ -323,7 +327,10 @@ class Reading:
         if self.progress is None:
             return {"digest": f"{self.stage.digest:032x}", "rows": self.stage.rows + self.rows_out}
         reached = self.progress.reached
-        return {"since": reached, "edge": self.progress.edge_of(reached)}
+        cursor = {"since": reached, "edge": self.progress.edge_of(reached)}
+        if (parents := self.progress.edge_rows(reached)) is not None:
+            cursor["parents"] = parents
+        return cursor
 
     def _nothing_new(self, cursor: Mapping[str, Any]) -> bool:
         """Whether all that was read is what was read before."""
@@ -334,7 +341,7 @@ class Reading:
             return held.get("digest") == cursor["digest"] and held.get("rows") == cursor["rows"]
         if cursor["edge"] is None:
             return self.stage.rows == 0 and not self.parents and cursor["since"] == held.get("since")
-        return cursor == {"since": held.get("since"), "edge": held.get("edge")}
+        return cursor["since"] == held.get("since") and cursor["edge"] == held.get("edge")
 
     # ---- rows out
 
@@ -440,7 +447,7 @@ class Reading:
         progress, held = self.progress, self.cursor
         if self.declared.key or progress is None or self.batches_out or held is None or self.declared.unnest:
             return None
-        if (held.get("reading") or {}).get("place"):
+        if (held.get("reading") or {}).get("place") and not self.restarted:
             return None
         begin = progress.begin() if held.get("since") is not None else None
         if begin is None:
@@ -526,7 +533,8 @@ class _Noting:
 
     def take(self, row: Row, page: int) -> None:
         self._progress.take(row, self._begin)
-        self._rows.take(row, page)
+        if not self._progress.is_known(row):
+            self._rows.take(row, page)
 
     def bad(self, row: BadRow, place: str) -> None:
         self._rows.bad(row, place)

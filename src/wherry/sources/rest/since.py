@@ -107,12 +107,13 @@ class Progress:
     piece: str = ""
     #: The present, as the reading had it when it began.
     end: str = ""
-    #: The rows at the end of what is settled, as count and digest; to see that they are still the same.
-    edge: list[Any] | None = None
+    #: Where rows lead to others: digests of those at the end of what is settled, which lead to nothing new.
+    known: frozenset[str] | None = None
     #: Rows without a value, and rows older than what was asked for.
     without: int = 0
     older: int = 0
     _tail: dict[Comparable, list[int]] = field(default_factory=dict)
+    _rows: dict[Comparable, list[str]] = field(default_factory=dict)
     #: Count and digest of the rows that are without a value or older than was asked for.
     _others: list[int] = field(default_factory=lambda: [0, 0])
 
@@ -170,12 +171,14 @@ class Progress:
     def state(self) -> Any:
         """What it learned so far, to come back to."""
         tail = {value: list(counted) for value, counted in self._tail.items()}
-        return self.high, self.low, self.without, self.older, tail, list(self._others)
+        rows = {value: list(digests) for value, digests in self._rows.items()}
+        return self.high, self.low, self.without, self.older, tail, list(self._others), rows
 
     def back_to(self, state: Any) -> None:
         self.high, self.low, self.without, self.older = state[:4]
         self._tail = {value: list(counted) for value, counted in state[4].items()}
         self._others = list(state[5])
+        self._rows = {value: list(digests) for value, digests in state[6].items()}
 
     def take(self, row: dict[str, Any], begin: Comparable | None) -> str:
         """Note a row; ``new``, ``old`` (below what was asked for) or ``none`` (without a value)."""
@@ -197,6 +200,8 @@ class Progress:
         if low is None or _below(value, low):
             self.low = kept
         _count(self._tail.setdefault(value, [0, 0]), row)
+        if self.known is not None:
+            self._rows.setdefault(value, []).append(_short(row))
         if len(self._tail) > 2 * EDGE:
             self._trim()
         return "new"
@@ -204,6 +209,11 @@ class Progress:
     def _trim(self) -> None:
         for value in sorted(self._tail, key=lambda v: (str(type(v)), v))[:-EDGE]:  # type: ignore[arg-type,return-value]
             del self._tail[value]
+            self._rows.pop(value, None)
+
+    def is_known(self, row: dict[str, Any]) -> bool:
+        """Whether a row that leads to others is the same as before."""
+        return bool(self.known) and _short(row) in (self.known or ())
 
     @property
     def reached(self) -> Any:
@@ -223,6 +233,19 @@ class Progress:
         kept.append(self._others)
         digest = sum(each[1] for each in kept) % (1 << 128)
         return [sum(each[0] for each in kept), f"{digest:032x}"]
+
+    def edge_rows(self, value: Any) -> list[str] | None:
+        """Digests of the rows that the next reading will see again, where they lead to others."""
+        at = comparable(value, self.since.format)
+        if self.known is None or at is None:
+            return None
+        begin = self.reached_back(at)
+        found = [row for each, rows in self._rows.items() if not _below(each, begin) for row in rows]
+        return sorted(set(found)) if len(found) <= EDGE else []
+
+
+def _short(row: dict[str, Any]) -> str:
+    return f"{digest_of(row) % (1 << 64):016x}"
 
 
 def _count(counted: list[int], row: dict[str, Any]) -> None:
