@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from wherry.errors import ProjectError
 from wherry.http.client import Answer, Call, Client, Credentials, Failed
 from wherry.http.unpack import Cut
+from wherry.model.finding import Finding
 from wherry.sources.rest.ask import ask_json
 from wherry.sources.rest.options import Auth, Basic, Key, Login, OAuth2, Options
 
@@ -26,12 +26,20 @@ EARLY = 60.0
 _LOCK = threading.RLock()
 
 
+def auth_findings(auth: Auth | None) -> Iterator[Finding]:
+    """What is wrong with how requests are to be let in."""
+    given = [name for name in ("bearer", "basic", "key", "oauth2", "login") if auth is not None and getattr(auth, name)]
+    if auth is not None and len(given) != 1:
+        told = f"one of {' and '.join(given)}, not both" if given else "empty"
+        yield Finding(code="bad-option", message=f"`auth` is {told}.", hint="Give bearer, basic, key, oauth2 or login.")
+    if auth is not None and auth.key and bool(auth.key.header) + bool(auth.key.query) + bool(auth.key.cookie) != 1:
+        message = "`auth: key` needs one of `header`, `query` and `cookie`."
+        yield Finding(code="bad-option", message=message, hint="For example `header: X-Api-Key`.")
+
+
 def credentials_of(options: Options, client: Client) -> Credentials | None:
-    """What signs the requests of a source; its secrets are put under the client's veil. Raises ``ProjectError``."""
+    """What signs the requests of a source; its secrets are put under the client's veil."""
     auth = options.auth or Auth()
-    given = [name for name in ("bearer", "basic", "key", "oauth2", "login") if getattr(auth, name)]
-    if len(given) > 1:
-        raise ProjectError(f"`auth` is one of {' and '.join(given)}, not both.", hint="Leave one.")
     for secret in secrets_in(auth):
         client.veil.add(secret)
     if auth.bearer:
@@ -81,8 +89,6 @@ class Fixed:
 
 
 def fixed_key(key: Key) -> Fixed:
-    if bool(key.header) + bool(key.query) + bool(key.cookie) != 1:
-        raise ProjectError("`auth: key` needs one of `header`, `query` and `cookie`.", hint="For example header: X-Key.")
     if key.query:
         return Fixed(params=((key.query, key.value),))
     return Fixed(headers={key.header: key.value} if key.header else {"cookie": f"{key.cookie}={key.value}"})

@@ -15,7 +15,7 @@ from wherry.http.clock import rate, seconds
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 from wherry.sources.rest.ask import compiled, fill, looks_at_rows, places_in
-from wherry.sources.rest.auth import joined
+from wherry.sources.rest.auth import auth_findings, joined
 from wherry.sources.rest.formats import Shape
 from wherry.sources.rest.kinds import arrow_type
 from wherry.sources.rest.options import Each, Options, Pages, Since, TableOptions
@@ -237,6 +237,7 @@ def _findings(options: Options, request: TableRequest, said: TableOptions) -> It
     def bad(message: str, hint: str = "") -> Finding:
         return Finding(code="bad-option", message=message, hint=hint)
 
+    yield from auth_findings(options.auth)
     address = urlsplit(joined(options.url, said.path))
     if address.scheme not in ("http", "https") or not address.hostname:
         yield bad("`url` must be the API's address.", "For example `url: https://api.example.com/v1`.")
