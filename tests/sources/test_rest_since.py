@@ -270,6 +270,27 @@ def test_rows_of_rows(kind: str, mode: str) -> None:
             assert len(made.web.asked("/orders/")) - asked == 3
 
 
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("kind", ["each", "unnest"])
+def test_an_order_that_changes_while_the_orders_are_read(kind: str, mode: str) -> None:
+    shop = Shop()
+
+    def answer(r: Request) -> Reply:
+        reply = shop(r)
+        if r.path == "/orders" and r.params.get("after") == "6" and shop.orders[3]["touched"] < stamp(50):
+            shop.lines[3] = [{"no": 0, "sku": "3-x"}]  # it had three; it comes again, at the end
+            shop.orders[3]["touched"] = stamp(50)
+            reply.body["d"].append({**shop.orders[3], "lines": shop.lines[3]})
+        return reply
+
+    with api(answer) as made:
+        request = shop_table(made, kind, mode)
+        loaded = made.load(request)
+        assert pairs(loaded) == shop.expected
+        made.load(request, loaded)
+        assert pairs(loaded) == shop.expected
+
+
 @pytest.mark.parametrize("kind", ["each", "unnest"])
 def test_rows_of_rows_can_be_cut_anywhere(kind: str) -> None:
     shop = Shop()

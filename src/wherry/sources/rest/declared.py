@@ -185,7 +185,9 @@ def _parents(options: Options, request: TableRequest, said: TableOptions, above:
     if bool(each.table) == bool(each.values):
         raise ProjectError("`each` needs a `table` of this file, or `values`.", hint="For example `each: issues`.")
     if each.values:
-        carry = {each.name: each.name} if each.carry is None else dict(each.carry)
+        rows = [value for value in each.values if isinstance(value, Mapping)]
+        names = list(dict.fromkeys(name for row in rows for name in row)) if rows else [each.name]
+        carry = {name: name for name in names} if each.carry is None else dict(each.carry)
         return Parents(values=each.values, name=each.name, carry=carry, key=tuple(carry))
     parent = _sibling(options, each.table, request)
     declared = declare(options, parent, (*above, request.name))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -158,6 +159,16 @@ def arrow_type(kind: str) -> Any:
 
 class Misfit(Exception):
     """A value that a type does not keep."""
+
+
+def converter(kind: Any) -> Callable[[Any], Any]:
+    """``as_type`` for one type, quick for the values that are as they should be."""
+    import pyarrow as pa
+
+    plain: type = str if pa.types.is_string(kind) else bool if pa.types.is_boolean(kind) else type(None)
+    if pa.types.is_int64(kind):
+        return lambda value: value if type(value) is int and -(2**63) <= value < 2**63 else as_type(value, kind)
+    return lambda value: value if type(value) is plain else as_type(value, kind)
 
 
 def as_type(value: Any, kind: Any) -> Any:

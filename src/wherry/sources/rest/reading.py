@@ -19,7 +19,7 @@ from wherry.sources.rest.formats import BadRow
 from wherry.sources.rest.listing import Listing, Rows
 from wherry.sources.rest.options import Since
 from wherry.sources.rest.since import Progress, comparable
-from wherry.sources.rest.stage import Mark, Reject, Stage, key_digest
+from wherry.sources.rest.stage import Mark, Reject, Stage, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +85,8 @@ class Sink:
 
         carried = {name: row.get(of) for name, of in self.declared.carry.items()}
         self.reading.parents.append(carried)
+        if carried:
+            self.stage.begin_group(digest_of(carried))
         try:
             items = value_at(row, self.declared.unnest)
         except KeyError:
@@ -223,7 +225,9 @@ class Reading:
                 sink = self._sink()
                 sink.parent = {name: _of(parent, of) for name, of in declared.each.carry.items()}
                 if declared.each.key:
-                    self.parents.append({name: sink.parent[name] for name in declared.each.key})
+                    owner = {name: sink.parent[name] for name in declared.each.key}
+                    self.parents.append(owner)
+                    self.stage.begin_group(digest_of(owner))
                 for _ in self._stretches(declared, sink, parent, {}):
                     pass
             yield step
@@ -240,7 +244,7 @@ class Reading:
         if each.table is None:
             for index, value in enumerate(each.values):
                 if index >= place.get("index", 0):
-                    yield [{each.name: value}], {"index": index + 1}
+                    yield [dict(value) if isinstance(value, Mapping) else {each.name: value}], {"index": index + 1}
             return
         table: Declared = each.table
         visited: set[int] = set()
@@ -261,6 +265,8 @@ class Reading:
     ) -> Iterator[Place | None]:
         """The lists of one table, one for each stretch of time."""
         progress = progress or getattr(sink, "progress", None)
+        if progress is not None and parent is not None:
+            progress.piece = ""  # each parent from the same moment on
         stretches = progress.pieces() if progress is not None else iter([(None, None)])
         position = dict(place.get("position") or {})
         for begin, end in stretches:
@@ -550,12 +556,12 @@ def _of(row: Row, name: str) -> Any:
 
 
 def _unseen(rows: list[Row], key: tuple[str, ...], visited: set[int]) -> list[Row]:
-    """Rows whose key did not come before."""
+    """Rows that did not come before as they are now; one that changed meanwhile is gone through again."""
     if not key:
         return rows
     fresh = []
     for row in rows:
-        digest = key_digest(row, key)
+        digest = digest_of(row)
         if digest not in visited:
             visited.add(digest)
             fresh.append(row)

@@ -49,6 +49,7 @@ class Mark:
     seen: dict[str, kinds.Seen]
     digest: int
     rejects: int
+    groups: int
 
 
 @dataclass(slots=True)
@@ -65,11 +66,24 @@ class Stage:
     #: A digest of each row's key, where there is one; and of the answer that it came with.
     _keys: array[int] = field(default_factory=lambda: array("Q"))
     _pages: array[int] = field(default_factory=lambda: array("Q"))
+    #: The group of each row, where rows come in groups; which group is void; and the last one of each owner.
+    _group: array[int] = field(default_factory=lambda: array("I"))
+    _void: set[int] = field(default_factory=set)
+    _owners: dict[int, int] = field(default_factory=dict)
+    _begun: list[tuple[int, int]] = field(default_factory=list)
     _file: Any = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
 
     @property
     def size(self) -> int:
         return int(self._file.tell())
+
+    def begin_group(self, owner: int) -> None:
+        """The rows that follow are all that belong to ``owner``: those that came before are void."""
+        before = self._owners.get(owner, 0)
+        if before:
+            self._void.add(before)
+        self._begun.append((owner, before))
+        self._owners[owner] = len(self._begun)
 
     def add(self, row: Row, page: int = 0) -> None:
         packed = _packed(row)
@@ -84,10 +98,12 @@ class Stage:
         if self.key:
             self._keys.append(key_digest(row, self.key))
             self._pages.append(page)
+        if self._begun:
+            self._group.append(len(self._begun))
 
     def mark(self) -> Mark:
         seen = {name: each.copy() for name, each in self.seen.items()}
-        return Mark(self.size, self.rows, seen, self.digest, len(self.rejects))
+        return Mark(self.size, self.rows, seen, self.digest, len(self.rejects), len(self._begun))
 
     def back_to(self, mark: Mark) -> None:
         """Forget what came after the mark."""
@@ -98,6 +114,12 @@ class Stage:
         if self.key:
             del self._keys[mark.rows :]
             del self._pages[mark.rows :]
+        while len(self._begun) > mark.groups:
+            owner, before = self._begun.pop()
+            self._void.discard(before)
+            self._owners[owner] = before
+        if self._group:
+            del self._group[mark.rows :]
 
     def repeats(self) -> tuple[set[int], Row | None]:
         """Numbers of the rows that a later one with the same key takes the place of; and one of two that differ
@@ -105,18 +127,19 @@ class Stage:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        void = {number for number, group in enumerate(self._group) if group in self._void} if self._void else set()
         if not self.key or self.rows < 2:
-            return set(), None
+            return void, None
         counted = pc.value_counts(pa.array(self._keys, type=pa.uint64()))
         many = pc.filter(counted.field("values"), pc.greater(counted.field("counts"), 1))
         if not len(many):
-            return set(), None
+            return void, None
         twice = set(many.to_pylist())
         last: dict[tuple[Any, ...], tuple[int, int, int]] = {}
         replaced: set[int] = set()
         odd: Row | None = None
         for number, row in enumerate(self._all()):
-            if self._keys[number] not in twice:
+            if self._keys[number] not in twice or number in void:
                 continue
             key = tuple(kinds.as_text(row.get(name)) for name in self.key)
             before = last.get(key)
@@ -126,7 +149,7 @@ class Stage:
                 if before[1] == self._pages[number] and before[2] != digest and odd is None:
                     odd = row
             last[key] = (number, self._pages[number], digest)
-        return replaced, odd
+        return replaced | void, odd
 
     def distinct(self) -> int:
         """How many different keys there are, as far as digests tell."""
@@ -143,14 +166,14 @@ class Stage:
         import pyarrow as pa
 
         keys = [key for key, _, _ in columns]
-        types = [field.type for field in schema]
+        convert = [kinds.converter(field.type) for field in schema]
         held: list[list[Any]] = [[] for _ in keys]
         size = 0
         for number, (packed, row) in enumerate(self._packed_rows()):
             if number in without:
                 continue
             try:
-                values = [kinds.as_type(row.get(key), kind) for key, kind in zip(keys, types, strict=True)]
+                values = [to(row.get(key)) for key, to in zip(keys, convert, strict=True)]
             except kinds.Misfit as misfit:
                 self.rejects.append(Reject("", number + 1, str(misfit), kinds.as_json(row)[:10_000]))
                 continue
