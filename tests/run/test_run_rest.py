@@ -104,7 +104,10 @@ def test_loads_only_what_is_new(folder: Folder) -> None:
         assert set(states(folder.done()).values()) == {"built"}
         shop.expect_in(folder)
         assert folder.schema("raw.lines")["price"] == "DECIMAL(38,9)"
-        assert folder.rows("raw.rates", columns="code, rate::VARCHAR") == [("EUR", "1.000000000"), ("USD", "1.081200000")]
+        assert folder.rows("raw.rates", columns="code, rate::VARCHAR") == [
+            ("EUR", "1.000000000"),
+            ("USD", "1.081200000"),
+        ]
         again = folder.run()
         assert set(states(again).values()) <= {"skipped"} | {"built"} and states(again)["orders"] == "skipped"
         assert states(again)["notes"] == "skipped" and states(again)["rates"] == "skipped"

@@ -96,9 +96,7 @@ def test_waits_as_long_as_it_is_asked_to() -> None:
             lambda r: Reply(status=429, headers={"Retry-After": "Sat, 10 Jan 2026 12:00:30 GMT"}),
             TROUBLE["429"],
             TROUBLE["429"],
-            lambda r: Reply(
-                status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1768046520"}
-            ),
+            lambda r: Reply(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1768046520"}),
         ]
     )
 
@@ -274,5 +272,3 @@ def test_a_key_that_is_not_one() -> None:
         (batch,) = made.batches(made.table(key="id"))
         assert [row["id"] for row in batch["rows"]] == [1]
         assert batch["rejects"][0]["reason"] == "no value in the key `id`"
-
-

@@ -157,9 +157,7 @@ def delete_much(rows: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("change", [insert_front, delete_front, delete_much])
 @pytest.mark.parametrize("when", [2, 3, 4])
 @pytest.mark.parametrize("by", ["offset", "page"])
-def test_a_list_that_moves_loses_no_row(
-    change: Callable[[list[dict[str, Any]]], None], when: int, by: str
-) -> None:
+def test_a_list_that_moves_loses_no_row(change: Callable[[list[dict[str, Any]]], None], when: int, by: str) -> None:
     moving = Moving(40, {when: change})
     pages = {"by": by, "size": 10, "total": "total"}
     with api(moving) as made:
@@ -220,7 +218,11 @@ def test_short_pages_are_not_the_end() -> None:
             {"by": "cursor", "at": "next", "more": "more"},
             "bad-page",
         ),
-        (lambda r: Reply(body={"d": [], "next": "http://elsewhere.test/x"}), {"by": "next", "at": "next"}, "other-host"),
+        (
+            lambda r: Reply(body={"d": [], "next": "http://elsewhere.test/x"}),
+            {"by": "next", "at": "next"},
+            "other-host",
+        ),
     ],
 )
 def test_what_leads_nowhere_is_told(answer: Callable[[Request], Reply], pages: dict[str, Any], code: str) -> None:
@@ -265,5 +267,3 @@ def test_a_next_page_elsewhere_is_read_without_credentials() -> None:
             request = made.table(records="d || @", pages={"by": "next", "at": "next || ''"})
             assert ids(made.load(request)) == [1, 2]
         assert "authorization" not in there.web.requests[0].headers
-
-

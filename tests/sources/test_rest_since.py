@@ -154,7 +154,14 @@ def test_pieces_of_time() -> None:
         return Reply(body=rows)
 
     feed.rows = [{"id": n, "at": stamp(1440 * n)} for n in range(9)]
-    since = {"param": "from", "until": "to", "start": "2026-01-01", "step": "3 days", "format": "date", "granularity": "day"}
+    since = {
+        "param": "from",
+        "until": "to",
+        "start": "2026-01-01",
+        "step": "3 days",
+        "format": "date",
+        "granularity": "day",
+    }
     with api(answer, commit_every=2) as made:
         request = made.table(mode="incremental", cursor="at", since=since, key="id")
         check_source(made.source, made.options, request, 9)
@@ -185,7 +192,9 @@ def test_pieces_of_time() -> None:
 )
 def test_how_a_moment_is_said(form: str, value: Any, sent: str) -> None:
     with api(lambda r: Reply(body=[{"id": 1, "at": value}])) as made:
-        request = made.table(mode="incremental", key="id", cursor="at", since={"param": "s", "format": form, "form": "ge:{}"})
+        request = made.table(
+            mode="incremental", key="id", cursor="at", since={"param": "s", "format": form, "form": "ge:{}"}
+        )
         made.load(request, made.load(request))
         assert made.web.requests[-1].params == {"s": f"ge:{sent}"}
 

@@ -78,7 +78,11 @@ def test_types_are_found_over_all_pages() -> None:
         ("varchar", '1.50|"a"', ["1.50", "a"]),
         ("integer", '1|"2"|3.0', [1, 2, 3]),
         ("timestamp", '"2026-01-01"', [datetime(2026, 1, 1)]),
-        ("struct(a bigint, b varchar[])", '{"a": 1, "b": ["x"], "c": 3}|{}', [{"a": 1, "b": ["x"]}, {"a": None, "b": None}]),
+        (
+            "struct(a bigint, b varchar[])",
+            '{"a": 1, "b": ["x"], "c": 3}|{}',
+            [{"a": 1, "b": ["x"]}, {"a": None, "b": None}],
+        ),
         ("map(varchar, double)", '{"k": 1.5}', [[("k", 1.5)]]),
         ("json", '{"a": 1}', ['{"a": 1}']),
     ],
@@ -133,7 +137,9 @@ def test_objects_become_columns_when_asked() -> None:
     assert loaded_from([row], nested="unnest").rows == [
         {"id": 1, "user_name": "ada", "user_at_city": "x", "tags": '[{"t": 1}]', "none": "{}"}
     ]
-    assert loaded_from([row], columns=["id", "USER"]).rows == [{"id": 1, "user": '{"name": "ada", "at": {"city": "x"}}'}]
+    assert loaded_from([row], columns=["id", "USER"]).rows == [
+        {"id": 1, "user": '{"name": "ada", "at": {"city": "x"}}'}
+    ]
 
 
 def test_records_by_any_jmespath() -> None:
@@ -143,7 +149,10 @@ def test_records_by_any_jmespath() -> None:
     assert loaded_from({"a": {"b": {"id": 1}}}, records="a.b").rows == [{"id": 1}]
     assert loaded_from(["x", "y"]).rows == [{"value": "x"}, {"value": "y"}]
     columns = {"hourly": {"time": ["2026-01-01T00:00", "2026-01-01T01:00"], "t": [1.5, None]}, "x": 1}
-    assert loaded_from(columns, records="hourly", layout="columns").rows[1] == {"time": datetime(2026, 1, 1, 1), "t": None}
+    assert loaded_from(columns, records="hourly", layout="columns").rows[1] == {
+        "time": datetime(2026, 1, 1, 1),
+        "t": None,
+    }
 
 
 CSV = 'day,rate,note,code\n2026-01-01,1.10,"a, ""b""\nc",007\n2026-01-02,,,1\n'

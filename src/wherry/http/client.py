@@ -156,12 +156,16 @@ class Client:
                 told, code = f"got no whole answer: {self.veil.hide(_plain(error))}", "no-answer"
             broken += wait is None
             if broken >= self.attempts:
-                raise Failed(self.shown(call), f"{told}, {broken} times", code=code, hint=_AFTER.get(code, "Run again later."))
+                raise Failed(
+                    self.shown(call), f"{told}, {broken} times", code=code, hint=_AFTER.get(code, "Run again later.")
+                )
             wait = self._backoff(tried) if not wait else wait
             if waited + wait > self.patience:
                 when = f"for {round(wait)} s" if wait > LONGEST_WAIT else f"again after {round(waited)} s"
                 hint = f"Run again later, or set `patience:` to more than {round(self.patience)} seconds."
-                raise Failed(self.shown(call), f"{told}: it asks to be left alone {when}", code="rate-limited", hint=hint)
+                raise Failed(
+                    self.shown(call), f"{told}: it asks to be left alone {when}", code="rate-limited", hint=hint
+                )
             waited += wait
             self.clock.wait(wait)
 
@@ -234,7 +238,7 @@ class Client:
                 head += piece
                 if len(head) > 20_000:
                     break
-        except (Cut, *self._errors()):
+        except (Cut, self._errors()[0], self._errors()[1]):
             head = b""  # what it says is lost; its status is not
         text = head.decode("utf-8", "replace")
         try:
@@ -325,7 +329,7 @@ class Client:
             self._http = httpx.Client(timeout=timeout, follow_redirects=False, verify=_trust())
         return self._http  # type: ignore[no-any-return]
 
-    def _errors(self) -> tuple[type[Exception], ...]:
+    def _errors(self) -> tuple[type[Exception], type[Exception]]:
         import httpx
 
         return (httpx.TransportError, httpx.StreamError)

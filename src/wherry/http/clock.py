@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week|[smhdw])s?\s*\Z", re.IGNORECASE)
-_RATE = re.compile(r"\s*(\d+)\s*(?:requests?\s+)?(?:per|/|a|an)\s*(\d+\s*)?(second|minute|hour|day|[smhd])s?\s*\Z", re.I)
+_RATE = re.compile(
+    r"\s*(\d+)\s*(?:requests?\s+)?(?:per|/|a|an)\s*(\d+\s*)?(second|minute|hour|day|[smhd])s?\s*\Z", re.I
+)
 
 
 class Clock:

@@ -66,7 +66,9 @@ def secrets_in(auth: Auth) -> Iterator[str]:
         yield from (auth.oauth2.client_secret, auth.oauth2.refresh_token)
     if auth.login:
         values = [*auth.login.body.items(), *auth.login.form.items()]
-        yield from (str(value) for name, value in values if name.lower() not in ("user", "username", "email", "grant_type"))
+        yield from (
+            str(value) for name, value in values if name.lower() not in ("user", "username", "email", "grant_type")
+        )
 
 
 def basic(given: Basic) -> str:
@@ -177,7 +179,9 @@ class Tokens:
             headers["authorization"] = basic(Basic(user=given.client_id, password=given.client_secret))
             self._client.veil.add(headers["authorization"].removeprefix("Basic "))
         else:
-            form |= {"client_id": given.client_id} | ({"client_secret": given.client_secret} if given.client_secret else {})
+            form |= {"client_id": given.client_id} | (
+                {"client_secret": given.client_secret} if given.client_secret else {}
+            )
         call = Call(url=self._url, method="POST", headers=headers, body=urlencode(form).encode())
         try:
             return self._client.apart(self._url).ask(call, _document) or {}

@@ -252,7 +252,12 @@ def _findings(options: Options, request: TableRequest, said: TableOptions) -> It
         yield bad("`attempts`, `commit_every` and `longest` are 1 or more.")
     pages = Pages(by=said.pages) if isinstance(said.pages, str) else said.pages
     since = Since(param=said.since) if isinstance(said.since, str) else said.since
-    for text in (said.records if said.format != "xml" else "", pages.total, pages.more, "" if pages.by == "header" else pages.at):
+    for text in (
+        said.records if said.format != "xml" else "",
+        pages.total,
+        pages.more,
+        "" if pages.by == "header" else pages.at,
+    ):
         try:
             if text:
                 compiled(text)
@@ -267,7 +272,9 @@ def _findings(options: Options, request: TableRequest, said: TableOptions) -> It
     if said.layout == "columns" and looks_at_rows(pages.at):
         yield bad("`layout: columns` goes with a simple `pages`.")
     if request.mode == "incremental" and not request.key and not request.cursor_column and said.each is None:
-        yield bad("`mode: incremental` needs `key`, or `cursor` with `since`.", "Say what tells two rows apart: `key: id`.")
+        yield bad(
+            "`mode: incremental` needs `key`, or `cursor` with `since`.", "Say what tells two rows apart: `key: id`."
+        )
     if since is not None and not request.cursor_column:
         yield bad("`since` needs `cursor`: the column that grows.", "For example `cursor: updated_at`.")
     if since is not None:
@@ -289,7 +296,9 @@ def _findings(options: Options, request: TableRequest, said: TableOptions) -> It
         try:
             arrow_type(kind.upper() if "(" not in kind else kind)
         except ValueError as error:
-            yield bad(f"`{column}: {kind}`: {error}", "Types are DuckDB's: bigint, decimal(12,2), timestamp, varchar...")
+            yield bad(
+                f"`{column}: {kind}`: {error}", "Types are DuckDB's: bigint, decimal(12,2), timestamp, varchar..."
+            )
     if said.each is None and (names := places_in([said.path, said.params, said.headers, said.body])):
         word = sorted(names)[0]
         yield bad(f"`{{{word}}}` is a column of another table's row, and there is no `each`.", "Add `each: <table>`.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
@@ -44,8 +44,8 @@ class Shape:
     longest: int = 64_000_000
     #: Whether the paging looks at more than single values around the rows, so that they are kept together.
     whole: bool = False
-    #: Rows made from a row, before anything else looks at it; from a manifest.
-    transform: Callable[[Any], Any] | None = None
+    #: Whether an answer that lacks the list is one without rows; so it is for a manifest.
+    lenient: bool = False
 
 
 def rows_of(answer: Answer, shape: Shape, page: Page) -> Iterator[Any]:
@@ -105,7 +105,7 @@ def _json(pieces: Iterator[bytes], shape: Shape, page: Page) -> Iterator[Any]:
     if json_in.peek():
         raise Cut("it is not JSON: there is more behind its end")
     found = ask_json(shape.records, page.body) if shape.records else page.body
-    if found is None and path and not _held(page.body, path):
+    if found is None and path and not shape.lenient and not _held(page.body, path):
         raise NoRecords(shape.records, page.body)
     if shape.layout == "columns":
         yield from _across(found)
@@ -208,7 +208,7 @@ def as_number(text: str) -> Any:
 def _xml(pieces: Iterator[bytes], shape: Shape, page: Page) -> Iterator[Any]:
     """Elements at the path of tags below the root; attributes are ``@name`` inside, plain names in a row itself."""
     path = shape.records.split(".") if shape.records else []
-    parser = ElementTree.XMLPullParser(events=("start", "end"))
+    parser: Any = ElementTree.XMLPullParser(events=("start", "end"))
     stack: list[Any] = []
     try:
         for piece in pieces:
@@ -229,7 +229,7 @@ def _ended(parser: Any, stack: list[Any], path: list[str]) -> Iterator[Any]:
             continue
         stack.pop()
         tags = [_tag(each) for each in stack[1:]]
-        if stack and [*tags, _tag(element)] == path or (not path and len(stack) == 1):
+        if (stack and [*tags, _tag(element)] == path) or (not path and len(stack) == 1):
             plain = _plain(element)
             row = plain if isinstance(plain, dict) else {"value": plain}
             yield {name.removeprefix("@"): value for name, value in row.items()}

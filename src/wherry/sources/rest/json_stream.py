@@ -104,7 +104,9 @@ def stream_rows(json_in: JsonStream, path: list[str], envelope: dict[str, Any]) 
         raise Cut(f"it is not JSON: there is more behind its end, `{json_in.peek()}`")
 
 
-def _descend(json_in: JsonStream, path: list[str], holder: dict[str, Any], name: str, found: list[bool]) -> Iterator[Any]:
+def _descend(
+    json_in: JsonStream, path: list[str], holder: dict[str, Any], name: str, found: list[bool]
+) -> Iterator[Any]:
     if not path:
         found.append(True)
         if json_in.peek() != "[":

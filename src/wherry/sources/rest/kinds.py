@@ -100,7 +100,7 @@ def fitting(seen: Seen, known: str) -> str:
     if mask == BOOL:
         return "BOOLEAN"
     if mask == INT:
-        return "BIGINT" if -(2**63) <= seen.low and seen.high < 2**63 else _decimals(seen, (0,))
+        return "BIGINT" if seen.low >= -(2**63) and seen.high < 2**63 else _decimals(seen, (0,))
     if mask & ~NUMBERS == 0:
         return _decimals(seen, SCALES)
     if mask == DATE:
@@ -124,7 +124,7 @@ def fits(seen: Seen, kind: str) -> bool:
     if kind == "VARCHAR" or not mask:
         return True
     if kind == "BIGINT":
-        return mask == INT and -(2**63) <= seen.low and seen.high < 2**63
+        return mask == INT and seen.low >= -(2**63) and seen.high < 2**63
     if sized := _SIZED.match(kind):
         whole = int(sized[1]) - int(sized[2])
         return not mask & ~NUMBERS and seen.scale <= int(sized[2]) and seen.digits <= whole
@@ -204,7 +204,9 @@ def _scalar(value: Any, kind: Any) -> Any:
     if types.is_boolean(kind):
         if isinstance(value, bool):
             return value
-        return {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower()) if _boolish(value) else _no()
+        return (
+            {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower()) if _boolish(value) else _no()
+        )
     if isinstance(value, bool | dict | list):
         return _no()
     if types.is_integer(kind):
@@ -259,7 +261,9 @@ def as_text(value: Any) -> str:
 def as_json(value: Any) -> str:
     """JSON text, numbers with the digits they have."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(k), ensure_ascii=False)}: {as_json(v)}" for k, v in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{json.dumps(str(k), ensure_ascii=False)}: {as_json(v)}" for k, v in value.items()) + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(as_json, value)) + "]"
     return as_text(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

@@ -84,7 +84,7 @@ class Listing:
         paging = self.declared.paging
         if not paging.counts or not self.declared.row_key:
             return False
-        return self._repeats or bool(self._totals) and self._totals != {len(self._pass)}
+        return self._repeats or (bool(self._totals) and self._totals != {len(self._pass)})
 
     def _conclude(self) -> None:
         came = len(self._pass) if self.declared.row_key else self._rows
@@ -127,7 +127,9 @@ class Listing:
                 return
             place = json.dumps(following)
             if place in places and not backs:
-                raise self._failed(following, "is where the list leads a second time: it goes round in a circle", "loop")
+                raise self._failed(
+                    following, "is where the list leads a second time: it goes round in a circle", "loop"
+                )
             places.add(place)
             position = following
 

@@ -126,6 +126,8 @@ class Reading:
     batches_out: int = 0
     rows_out: int = 0
     total: int | None = None
+    #: Answers that were read.
+    pages: int = 0
     #: Whether the place that was kept led nowhere.
     restarted: bool = False
     _columns: dict[str, str] = field(default_factory=dict)
@@ -148,7 +150,9 @@ class Reading:
                 low=begun.get("low"),
                 piece=begun.get("piece", ""),
                 end=begun.get("end", ""),
-                known=frozenset(held.get("parents", ())) if driver is not self.declared or self.declared.unnest else None,
+                known=frozenset(held.get("parents", ()))
+                if driver is not self.declared or self.declared.unnest
+                else None,
             )
 
     @property
@@ -267,7 +271,10 @@ class Reading:
         progress = progress or getattr(sink, "progress", None)
         if progress is not None and parent is not None:
             progress.piece = ""  # each parent from the same moment on
-        stretches = progress.pieces() if progress is not None else iter([(None, None)])
+        span = progress
+        if span is None and declared.since is not None:
+            span = Progress(since=declared.since, clock=self.client.clock)  # a whole table begins at `start` too
+        stretches = span.pieces() if span is not None else iter([(None, None)])
         position = dict(place.get("position") or {})
         for begin, end in stretches:
             listing = Listing(
@@ -277,6 +284,7 @@ class Reading:
                 sink=_Noting(sink, progress, begin) if isinstance(sink, Rows) and progress is not None else sink,
                 parent=parent,
                 hosts=self.hosts,
+                pages=self.pages,
             )
             if isinstance(sink, Sink):
                 sink.begin = begin
@@ -302,6 +310,7 @@ class Reading:
                 following = next(pages)
             except StopIteration:
                 return
+            self.pages = listing.pages
             yield following
             if newest_first and sink.old > before[1] and sink.begin is not None:
                 return
@@ -344,10 +353,10 @@ class Reading:
         if held is None:
             return self.stage.rows == 0 and not self.declared.types
         if not self.incremental or self.progress is None:
-            return held.get("digest") == cursor["digest"] and held.get("rows") == cursor["rows"]
+            return (held.get("digest"), held.get("rows")) == (cursor["digest"], cursor["rows"])
         if cursor["edge"] is None:
             return self.stage.rows == 0 and not self.parents and cursor["since"] == held.get("since")
-        return cursor["since"] == held.get("since") and cursor["edge"] == held.get("edge")
+        return (cursor["since"], cursor["edge"]) == (held.get("since"), held.get("edge"))
 
     # ---- rows out
 
@@ -477,7 +486,7 @@ class Reading:
 
     def _bad_key(self, row: Row) -> SourceError:
         example = ", ".join(f"{name} = {kinds.as_text(row.get(name))}" for name in self.declared.key)
-        message = f"the key is not unique: one answer has two different rows with {example}"
+        message = f"the key is not unique: two different rows have {example}"
         return self._problem("bad-key", message, "Name all columns of the key (`key: [a, b]`).")
 
     # ---- what a person is told

@@ -57,7 +57,9 @@ def duration(text: str) -> timedelta:
     """A length of time; empty is none, a leading minus turns it. Raises ValueError with a sentence."""
     if not text:
         return timedelta()
-    if iso := re.fullmatch(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text):
+    if iso := re.fullmatch(
+        r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text
+    ):
         years, months, weeks, days, hours, minutes, secs = (int(part or 0) for part in iso.groups())
         whole = 365 * years + 30 * months + 7 * weeks + days
         return timedelta(days=whole, hours=hours, minutes=minutes, seconds=secs)
@@ -207,7 +209,7 @@ class Progress:
         return "new"
 
     def _trim(self) -> None:
-        for value in sorted(self._tail, key=lambda v: (str(type(v)), v))[:-EDGE]:  # type: ignore[arg-type,return-value]
+        for value in sorted(self._tail, key=lambda v: (str(type(v)), v))[:-EDGE]:
             del self._tail[value]
             self._rows.pop(value, None)
 

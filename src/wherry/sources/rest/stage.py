@@ -123,7 +123,7 @@ class Stage:
 
     def repeats(self) -> tuple[set[int], Row | None]:
         """Numbers of the rows that a later one with the same key takes the place of; and one of two that differ
-        although they came with one answer."""
+        although they came with one answer, or belong to different owners."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -146,7 +146,9 @@ class Stage:
             digest = digest_of(row)
             if before is not None:
                 replaced.add(before[0])
-                if before[1] == self._pages[number] and before[2] != digest and odd is None:
+                same_answer = before[1] == self._pages[number]
+                other_owner = bool(self._group) and self._group[before[0]] != self._group[number]
+                if (same_answer or other_owner) and before[2] != digest and odd is None:
                     odd = row
             last[key] = (number, self._pages[number], digest)
         return replaced | void, odd
@@ -206,7 +208,9 @@ class Stage:
 
             if not self.rejects:
                 return None
-            columns = zip(*((each.place or place, each.line, each.reason, each.row) for each in self.rejects), strict=True)
+            columns = zip(
+                *((each.place or place, each.line, each.reason, each.row) for each in self.rejects), strict=True
+            )
             types = (pa.string(), pa.int64(), pa.string(), pa.string())
             arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
             return pa.table(dict(zip(REJECT_COLUMNS, arrays, strict=True)))
