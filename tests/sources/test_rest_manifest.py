@@ -15,7 +15,8 @@ import pytest
 from fixtures.api import Api, api
 from fixtures.web import Reply, Request, StillClock
 from wherry.errors import ProjectError
-from wherry.sources.rest.template import BadTemplate, evaluate
+from wherry.sources.rest.template import evaluate
+from wherry.sources.rest.vocabulary import BadTemplate
 from wherry.testing import check_source
 
 MANIFESTS = Path(__file__).parents[1] / "fixtures" / "manifests"
@@ -152,9 +153,9 @@ def test_what_is_not_read_is_told_with_its_line(tmp_path: Path) -> None:
         }  # fmt: skip
         for message, line in found.items():
             assert message.partition("`")[2].partition("`")[0] in line
-        assert "Did you mean `tasks`?" in str(
-            pytest.raises(ProjectError, made.source.columns, made.options, bare(made, "task", "full")).value.findings
-        )
+        with pytest.raises(ProjectError) as told:
+            made.source.columns(made.options, bare(made, "task", "full"))
+        assert "Did you mean `tasks`?" in told.value.findings[0].hint
         tables = list(made.source.tables(made.options))
         assert [found.name for found in tables] == ["members", "odd", "projects", "tasks"]
         assert tables[3].key == ("id",) and tables[3].cursors == ("updated_at",)
@@ -200,7 +201,8 @@ def test_expressions_see_no_objects(text: str) -> None:
     ("text", "words"),
     [
         ("{{ open('/etc/passwd') }}", "no function `open`"), ("{{ config.format('x') }}", "no method `format`"),
-        ("{{ config | attr('x') }}", "no filter `attr`"), ("{% for x in y %}", "{% %}"), ("{{ 1 + }}", "not understood"),
+        ("{{ config | attr('x') }}", "no filter `attr`"), ("{% for x in y %}", "{% %}"),
+        ("{{ 1 + }}", "not understood"),
         ("{{ 'a' * 999999999 }}", "cannot be done"), ("{{ nobody }}", "no `nobody`"), ("{{ (1 }}", "needs `)`"),
         ("{{ 2 ** 99 }}", "not understood"), ("{{ 1 / 0 }}", "cannot be done"), ("{{ config.n < 'a' }}", "compared"),
         ("{{ 'a'.split(1) }}", "cannot be computed"),

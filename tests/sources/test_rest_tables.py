@@ -11,44 +11,39 @@ from fixtures.web import Reply, Request
 from wherry.errors import SourceError
 from wherry.ports import Found
 
+
+def answered(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A GET that answers with this schema."""
+    return {"get": {**more, "responses": {"200": {"content": {"application/json": {"schema": schema}}}}}}
+
+
+MOMENT = {"type": "string", "format": "date-time"}
 OPENAPI: dict[str, Any] = {
     "openapi": "3.0.3",
     "paths": {
         "/orders": {
-            "get": {
-                "summary": "List orders",
-                "parameters": [{"name": "cursor", "in": "query"}],
-                "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}}},
-            },
+            **answered(
+                {"$ref": "#/components/schemas/Page"},
+                summary="List orders",
+                parameters=[{"name": "cursor", "in": "query"}],
+            ),
             "post": {},
         },
-        "/orders/{id}": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"type": "object"}}}}}}},
-        "/rates": {
-            "get": {
-                "responses": {
-                    "200": {
-                        "content": {
-                            "application/json": {
-                                "schema": {"type": "array", "items": {"properties": {"day": {"type": "string", "format": "date"}}}}
-                            }
-                        }
-                    }
-                }
-            }
-        },
+        "/orders/{id}": answered({"type": "object"}),
+        "/rates": answered({"type": "array", "items": {"properties": {"day": {"type": "string", "format": "date"}}}}),
     },
     "components": {
         "schemas": {
-            "Page": {"type": "object", "properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Order"}}}},
+            "Page": {"properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/Order"}}}},
             "Order": {
                 "allOf": [
                     {"properties": {"id": {"type": "integer"}, "total": {"type": "number"}}},
-                    {"properties": {"updated_at": {"type": "string", "format": "date-time"}, "tags": {"type": "array"}}},
+                    {"properties": {"updated_at": MOMENT, "tags": {"type": "array"}}},
                 ]
             },
         }
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("where", ["/", "/openapi.json"])
@@ -67,20 +62,19 @@ def test_an_openapi_document(where: str) -> None:
     assert orders.about == "List orders. records: data; pages: {by: cursor, param: cursor}"
 
 
+ROWS = [{"id": 1, "created": "2026-01-01"}, {"id": 2, "created": "2026-01-02"}]
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "about"),
     [
-        ({"items": [{"id": 1, "created": "2026-01-01"}, {"id": 2, "created": "2026-01-02"}]}, {}, "records: items"),
-        (
-            {"meta": {"next": "/x?page=2"}, "d": {"rows": [{"id": 1, "created": "2026-01-01"}]}},
-            {},
-            "records: d.rows; pages: {by: next, at: meta.next}",
-        ),
-        ({"data": [{"id": 1, "created": "2026-01-01"}], "next_cursor": "abc"}, {}, "records: data; pages: {by: cursor, at: next_cursor}"),
-        ([{"id": 1, "created": "2026-01-01"}], {"Link": '</x?page=2>; rel="next"'}, "pages: link"),
-        ({"results": [{"id": 1, "created": "2026-01-01"}], "total": 9}, {}, "records: results; pages: {by: offset, total: total}"),
+        ({"items": ROWS}, {}, "records: items"),
+        ({"meta": {"next": "/x?page=2"}, "d": {"rows": ROWS}}, {}, "records: d.rows; pages: {by: next, at: meta.next}"),
+        ({"data": ROWS, "next_cursor": "abc"}, {}, "records: data; pages: {by: cursor, at: next_cursor}"),
+        (ROWS, {"Link": '</x?page=2>; rel="next"'}, "pages: link"),
+        ({"results": ROWS, "total": 9}, {}, "records: results; pages: {by: offset, total: total}"),
     ],
-)  # fmt: skip
+)
 def test_one_answer(body: Any, headers: dict[str, str], about: str) -> None:
     def answer(r: Request) -> Reply:
         return Reply(body=body, headers=headers) if r.path == "/v1/things" else Reply(status=404)

@@ -1,7 +1,7 @@
 """One request after another to one API: patient with it, within its limits, silent about secrets.
 
-An answer is given to a ``consume`` function while it comes in. What ends early or is not what was asked for (``Cut``) is
-asked for again like an error of the server; the function must take back what it had then.
+An answer is given to a ``consume`` function while it comes in. What ends early or is not what was asked for (``Cut``)
+is asked for again like an error of the server; the function must take back what it had then.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REDIRECTS = 5
 #: What to do next, by code, when trying again did not help.
 _AFTER = {
     "loop": "The list goes round in a circle: look at `pages:`.",
-    "bad-answer": "Ask for the address with a browser or curl to see what it answers; run again later if it is passing.",
+    "bad-answer": "Look at what the address answers, with a browser or curl; run again later if it is passing.",
 }
 
 
@@ -159,7 +159,7 @@ class Client:
                 raise Failed(
                     self.shown(call), f"{told}, {broken} times", code=code, hint=_AFTER.get(code, "Run again later.")
                 )
-            wait = self._backoff(tried) if not wait else wait
+            wait = wait or self._backoff(tried)
             if waited + wait > self.patience:
                 when = f"for {round(wait)} s" if wait > LONGEST_WAIT else f"again after {round(waited)} s"
                 hint = f"Run again later, or set `patience:` to more than {round(self.patience)} seconds."

@@ -48,8 +48,8 @@ class Declared:
     home: str
     #: The request, for a parent's row and a stretch of time.
     call: Callable[[Row | None, Comparable | None, Comparable | None], Call]
-    shape: Shape = Shape()
-    paging: Paging = Paging(pages=Pages(by="none"))
+    shape: Shape = field(default_factory=Shape)
+    paging: Paging = field(default_factory=lambda: Paging(pages=Pages(by="none")))
     since: Since | None = None
     #: The column that grows.
     column: str = ""

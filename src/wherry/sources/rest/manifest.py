@@ -1,4 +1,4 @@
-"""An Airbyte manifest (``manifest.yaml``), read as it is: references, parameters, the lines of its parts, its streams."""
+"""An Airbyte manifest (``manifest.yaml``), read as it is: references, parameters, lines, streams."""
 
 from __future__ import annotations
 

@@ -14,12 +14,14 @@ from wherry.http.client import Client, Failed
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.rest import kinds
-from wherry.sources.rest.declared import Declared, Row, flattened
-from wherry.sources.rest.formats import BadRow
+from wherry.sources.rest.ask import value_at
+from wherry.sources.rest.columns import Columns
+from wherry.sources.rest.declared import Declared, Row
 from wherry.sources.rest.listing import Listing, Rows
 from wherry.sources.rest.options import Since
 from wherry.sources.rest.since import Progress, comparable
-from wherry.sources.rest.stage import Mark, Reject, Stage, digest_of
+from wherry.sources.rest.sink import Noting, Sink
+from wherry.sources.rest.stage import Stage, digest_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,80 +34,6 @@ LOOK = 5
 
 #: Where a reading stands: plain JSON, and enough to go on from there; None where it must begin again.
 Place = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Sink:
-    """Rows on their way to the stage: those that are new, with what their parents give them."""
-
-    declared: Declared
-    #: Who has the stage; another one after each batch.
-    reading: Reading
-    progress: Progress | None
-    #: Whether rows older than what was asked for are left out: they cannot be told from those that are loaded.
-    strict: bool
-    begin: Any = None
-    parent: Row = field(default_factory=dict)
-    old: int = 0
-
-    @property
-    def stage(self) -> Stage:
-        return self.reading.stage
-
-    def mark(self) -> tuple[Mark, Any, int, int]:
-        told = self.progress.state() if self.progress is not None else None
-        return self.stage.mark(), told, len(self.reading.parents), self.old
-
-    def back_to(self, mark: tuple[Mark, Any, int, int]) -> None:
-        self.stage.back_to(mark[0])
-        if self.progress is not None:
-            self.progress.back_to(mark[1])
-        del self.reading.parents[mark[2] :]
-        self.old = mark[3]
-
-    def take(self, row: Row, page: int) -> None:
-        if self.progress is not None:
-            found = self.progress.take(row, self.begin)
-            self.old += found == "old"
-            if found == "old" and (self.strict or not self.progress.since.param):
-                return
-            if found == "none" and self.strict:
-                reason = f"no value in the cursor column `{self.progress.column}`"
-                self.stage.rejects.append(Reject("", page, reason, kinds.as_json(row)[:10_000]))
-                return
-        declared = self.declared
-        if declared.unnest:
-            if self.progress is None or not self.progress.is_known(row):
-                self._unnest(row, page)
-        else:
-            self._store({**self.parent, **row} if self.parent else row, page)
-
-    def _unnest(self, row: Row, page: int) -> None:
-        from wherry.sources.rest.ask import value_at
-
-        carried = {name: row.get(of) for name, of in self.declared.carry.items()}
-        self.reading.parents.append(carried)
-        if carried:
-            self.stage.begin_group(digest_of(carried))
-        try:
-            items = value_at(row, self.declared.unnest)
-        except KeyError:
-            items = None
-        for position, item in enumerate(items if isinstance(items, list) else [] if items is None else [items], 1):
-            held = item if isinstance(item, dict) else {"value": item}
-            flat = flattened(held) if self.declared.flatten else held
-            self._store({**carried, "position": position, **flat}, page)
-
-    def _store(self, row: Row, page: int) -> None:
-        empty = [name for name in self.declared.key if row.get(name) is None]
-        if empty and any(name in row for name in empty):
-            reason = f"no value in the key `{empty[0]}`"
-            self.stage.rejects.append(Reject("", page, reason, kinds.as_json(row)[:10_000]))
-            return
-        self.stage.add(row, page)
-
-    def bad(self, row: BadRow, place: str) -> None:
-        self.stage.rejects.append(Reject(place, row.line, row.reason, row.text))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,14 +58,18 @@ class Reading:
     pages: int = 0
     #: Whether the place that was kept led nowhere.
     restarted: bool = False
-    _columns: dict[str, str] = field(default_factory=dict)
-    _names: dict[str, str] = field(default_factory=dict)
+    columns: Columns = field(init=False)
 
     def __post_init__(self) -> None:
         self.stage = Stage(key=self.declared.key)
         held = self.cursor or {}
-        self._columns = dict(held.get("columns", {}))
-        self._names = dict(held.get("names", {}))
+        self.columns = Columns(
+            declared=self.declared.types,
+            only=self.table.columns,
+            grows=self.incremental,
+            known=dict(held.get("columns", {})),
+            names=dict(held.get("names", {})),
+        )
         driver = self.declared.driver
         if self.incremental and driver is not None:
             begun = held.get("reading", {})
@@ -188,7 +120,7 @@ class Reading:
         cursor = self._finished()
         if self.batches_out == 0 and not resumed and self._nothing_new(cursor):
             return
-        yield from self._out(cursor, last=True)
+        yield from self._out(cursor)
 
     def _begin_again(self) -> None:
         self.stage.close()
@@ -281,7 +213,7 @@ class Reading:
                 client=self.client,
                 declared=declared,
                 call=declared.call(parent, begin, end),
-                sink=_Noting(sink, progress, begin) if isinstance(sink, Rows) and progress is not None else sink,
+                sink=Noting(sink, progress, begin) if isinstance(sink, Rows) and progress is not None else sink,
                 parent=parent,
                 hosts=self.hosts,
                 pages=self.pages,
@@ -360,19 +292,19 @@ class Reading:
 
     # ---- rows out
 
-    def _out(self, cursor: dict[str, Any], *, last: bool = False) -> Iterator[Batch]:
+    def _out(self, cursor: dict[str, Any]) -> Iterator[Batch]:
         """One batch of what the stage holds; the stage is empty afterwards."""
         stage = self.stage
         self._expect_key()
         replaced, odd = stage.repeats()
         if odd is not None:
             raise self._bad_key(odd)
-        columns = self._schema(last=last)
+        columns = self.columns.of(stage.seen)
         if not columns:
             return
-        cursor |= {"columns": self._columns}
-        if self._names:
-            cursor["names"] = self._names
+        cursor |= {"columns": self.columns.known}
+        if self.columns.names:
+            cursor["names"] = self.columns.names
         gone = self._gone()
         yield Batch(
             rows=stage.reader(columns, replaced),
@@ -391,51 +323,6 @@ class Reading:
         stage.close()
         self.stage, self.parents = Stage(key=self.declared.key), []
 
-    def _schema(self, *, last: bool) -> list[tuple[str, str, str]]:
-        """Columns: the API's name, the table's, the type. Those without a value yet are left out."""
-        declared = {name.lower(): kind for name, kind in self.declared.types.items()}
-        taken = {column.lower(): column for column in self._columns}
-        apis = {self._names.get(api, api): api for api in (*self._api_names(), *self.stage.seen)}
-        columns: list[tuple[str, str, str]] = []
-        for column, api in apis.items():
-            wanted = self._column(api, column, taken)
-            if self.table.columns and wanted.lower() not in {name.lower() for name in self.table.columns}:
-                continue
-            seen = self.stage.seen.get(api, kinds.Seen())
-            known = self._columns.get(wanted, "")
-            kind = declared.get(wanted.lower()) or kinds.fitting(seen, known)
-            if not kind and not self.incremental:
-                kind = "VARCHAR"
-            if kind:
-                columns.append((api, wanted, kind))
-                self._columns[wanted] = kind
-        for name, kind in self.declared.types.items():
-            if name.lower() not in {column.lower() for _, column, _ in columns}:
-                columns.append((name, name, kind))
-                self._columns[name] = kind
-        return columns
-
-    def _api_names(self) -> Iterator[str]:
-        """What the API calls the columns that are known."""
-        back = {column: api for api, column in self._names.items()}
-        return (back.get(column, column) for column in self._columns)
-
-    def _column(self, api: str, column: str, taken: dict[str, str]) -> str:
-        """A name of its own, whatever the case: DuckDB takes ``ID`` and ``id`` for one."""
-        column = column or "_"
-        if taken.get(column.lower(), api if column == api else column) in (api, column):
-            taken[column.lower()] = column
-            if column != api:
-                self._names[api] = column
-            return column
-        number = 2
-        while f"{column}_{number}".lower() in taken:
-            number += 1
-        made = f"{column}_{number}"
-        taken[made.lower()] = made
-        self._names[api] = made
-        return made
-
     def _gone(self) -> pa.Table | None:
         import pyarrow as pa
 
@@ -444,7 +331,7 @@ class Reading:
         if self.declared.driver is self.declared and not self.declared.unnest:
             return None  # only some rows of each parent were asked for
         names = list(self.parents[0])
-        types = [self._columns.get(name, "") for name in names]
+        types = [self.columns.known.get(name, "") for name in names]
         arrays = []
         for name, kind in zip(names, types, strict=True):
             values = [parent[name] for parent in self.parents]
@@ -469,7 +356,7 @@ class Reading:
             begin = comparable((held.get("reading") or {}).get("low"), progress.since.format)
         if begin is None:
             return None
-        kind = self._columns.get(progress.column, "VARCHAR")
+        kind = self.columns.known.get(progress.column, "VARCHAR")
         return Replaced(column=progress.column, value=_as_scalar(begin, kind, held), onward=True)
 
     def _expect_key(self) -> None:
@@ -533,31 +420,7 @@ class Reading:
         return f"Nothing of this reading was kept; what was loaded before stays, and the cursor stands at {stands}."
 
 
-class _Noting:
-    """Parents' rows on their way: their cursor column says what is new."""
-
-    def __init__(self, rows: Rows, progress: Progress, begin: Any) -> None:
-        self._rows, self._progress, self._begin = rows, progress, begin
-
-    def mark(self) -> Any:
-        return self._rows.mark(), self._progress.state()
-
-    def back_to(self, mark: Any) -> None:
-        self._rows.back_to(mark[0])
-        self._progress.back_to(mark[1])
-
-    def take(self, row: Row, page: int) -> None:
-        self._progress.take(row, self._begin)
-        if not self._progress.is_known(row):
-            self._rows.take(row, page)
-
-    def bad(self, row: BadRow, place: str) -> None:
-        self._rows.bad(row, place)
-
-
 def _of(row: Row, name: str) -> Any:
-    from wherry.sources.rest.ask import value_at
-
     try:
         return value_at(row, name)
     except KeyError:

@@ -71,7 +71,7 @@ class Stage:
     _void: set[int] = field(default_factory=set)
     _owners: dict[int, int] = field(default_factory=dict)
     _begun: list[tuple[int, int]] = field(default_factory=list)
-    _file: Any = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
+    _file: Any = field(default_factory=lambda: tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115
 
     @property
     def size(self) -> int:
