@@ -22,6 +22,7 @@ BUILT_IN = {
     "mariadb": "wherry.sources.databases.mysql",
     "mysql": "wherry.sources.databases.mysql",
     "postgres": "wherry.sources.databases.postgres",
+    "rest": "wherry.sources.rest",
     "sql": "wherry.sources.databases.sql",
     "sqlite": "wherry.sources.databases.sqlite",
 }
@@ -183,8 +184,12 @@ def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionPro
     problems: list[OptionProblem] = []
     values: dict[str, Any] = {}
     for option, value in given.items():
+        inner = _inner(hints.get(option)) if isinstance(value, dict) else None
         if option not in known:
             problems.append(_unknown(option, known))
+        elif inner is not None:
+            values[option], wrong = make_options(inner, value)
+            problems += [OptionProblem(f"{option}.{each.option}", str(each), each.hint) for each in wrong]
         elif not _fits(value, hints[option]):
             problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
         else:
@@ -193,6 +198,11 @@ def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionPro
         if option not in given and field.default is MISSING and field.default_factory is MISSING:
             problems.append(OptionProblem(option, f"The option `{option}` is missing."))
     return (None if problems else kind(**values)), problems
+
+
+def _inner(hint: Any) -> type | None:
+    """The dataclass that a mapping is read into, where the option is one or may be one."""
+    return next((each for each in (hint, *get_args(hint)) if is_dataclass(each) and isinstance(each, type)), None)
 
 
 def _unknown(option: str, known: dict[str, Any]) -> OptionProblem:
@@ -230,6 +240,8 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _words(hint: Any) -> str:
+    if is_dataclass(hint):
+        return "a mapping"
     if get_origin(hint) is None:
         return {
             "str": "text",

@@ -54,8 +54,12 @@ class Loaded:
             self.rows = [row for row in self.rows if not is_replaced(row, batch.replaces)]
         if batch.upsert:
             keys = [tuple(row[column] for column in batch.upsert) for row in rows]
-            assert len(set(keys)) == len(keys), "two rows of a batch have the same key"
-            self.rows = [row for row in self.rows if tuple(row[column] for column in batch.upsert) not in set(keys)]
+            taken = set(keys)
+            assert len(taken) == len(keys), "two rows of a batch have the same key"
+            self.rows = [row for row in self.rows if tuple(row[column] for column in batch.upsert) not in taken]
+        if batch.gone is not None:
+            left = {tuple(row.values()) for row in batch.gone.to_pylist()}
+            self.rows = [row for row in self.rows if tuple(row[name] for name in batch.gone.schema.names) not in left]
         if batch.present is not None:
             held = {tuple(row.values()) for row in batch.present.read_all().to_pylist()}
             names = batch.present.schema.names

@@ -26,6 +26,7 @@ BEFORE = {
     "engines.md": "minimal",
     "lake.md": "minimal",
     "sources-files.md": "minimal",
+    "sources-rest.md": "minimal",
     "tables.md": "flights",
     "upkeep.md": "minimal",
 }

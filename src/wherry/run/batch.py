@@ -95,6 +95,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             refused=refused,
             staged=relation,
             present=keep(f"SELECT * FROM {register(batch.present)}") if batch.present is not None else "",
+            gone=register(batch.gone) if batch.gone is not None and batch.gone.num_rows and target.columns else "",
         )
     finally:
         for kind, relation in made:
@@ -124,6 +125,8 @@ class Ready:
     staged: str
     #: The keys that the source holds, by name; empty when they were not asked for.
     present: str
+    #: Values whose rows go, by name; empty for none.
+    gone: str
 
     def make_room(self, cursor: DuckDB) -> None:
         """Fit the table's columns to the rows, where it may be."""
@@ -151,6 +154,10 @@ class Ready:
                 same = " AND ".join(f"s.{column} = t.{column}" for column in (first, *others))
                 condition += f" AND EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {same})"
             cursor.execute(f"DELETE FROM {place} AS t WHERE {condition}")
+        if self.gone:
+            columns = [column for column, _ in cursor.schema(f"FROM {self.gone}") if column.lower() in kinds]
+            same = ", ".join(f"CAST({name(column)} AS {kinds[column.lower()]})" for column in columns)
+            cursor.execute(f"DELETE FROM {place} WHERE ({names(columns)}) IN (SELECT ({same}) FROM {self.gone})")
         if self.present:
             columns = [column for column, _ in cursor.schema(f"FROM {self.present}")]
             same = " AND ".join(f"k.{name(column)} = t.{name(column)}" for column in columns)

@@ -127,7 +127,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 continue  # told already, with its line
             options, problems = make_options(source.Options, _given(source, table.options, config))
             for problem in problems:
-                line = table.option_lines.get(problem.option, 1)
+                line = _line(table.option_lines, problem.option, 1)
                 findings.append(
                     Finding(
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
@@ -135,7 +135,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 )
             table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
             for problem in wrong:
-                line = table.option_lines.get(f"table.{problem.option}", asset.line)
+                line = _line(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(
                     Finding(
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
@@ -148,12 +148,30 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                     cursor_column=table.cursor,
                     key=table.key,
                     columns=table.only,
+                    types={column.name: column.type for column in asset.columns if column.type},
                     options=table_options,
                 )
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
-    return ready, list(dict.fromkeys(findings))
+    return {key: _among(key, ready, graph) for key in ready}, list(dict.fromkeys(findings))
+
+
+def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
+    """The line of an option, or of what it stands in."""
+    while option and option not in lines:
+        option = option.rpartition(".")[0]
+    return lines.get(option, otherwise)
+
+
+def _among(key: str, ready: Mapping[str, ReadySource], graph: Graph) -> ReadySource:
+    """A source's table that knows the other tables of its file, where its connector asks for them (``siblings``)."""
+    one = ready[key]
+    if "siblings" not in getattr(type(one.options), "__dataclass_fields__", {}):
+        return one
+    file = graph.assets[key].file
+    requests = [each.request for other, each in ready.items() if graph.assets[other].file == file]
+    return replace(one, options=replace(one.options, siblings={each.name: each for each in requests}))
 
 
 def variables_of(asset: Asset) -> set[str]:
