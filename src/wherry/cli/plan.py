@@ -36,8 +36,8 @@ def command(
             {"name": s.name, "action": s.action, "reason": s.reason, "slices": [[p.start, p.end] for p in s.slices]}
             for s in plan.steps
         ]
-        told = {"breaks": [asdict(each) for each in broken], "findings": [as_document(each) for each in errors]}
-        place.answer({"steps": steps, **(told if errors else {})})
+        more = {"breaks": [asdict(each) for each in broken], "findings": [as_document(each) for each in errors]}
+        place.answer({"steps": steps, **(more if errors else {})})
         return 2 if broken else 0
     show_findings(errors)
     moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
