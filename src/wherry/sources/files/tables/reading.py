@@ -71,7 +71,7 @@ def read(
             )  # fmt: skip
             reading.step = step
             batch = reading.batch({}, replaces)
-            columns = dict(batch.cursor.get("columns", {}))
+            columns = dict(batch.reached().get("columns", {}))
             told = {"table": dict(step.cursor)} | ({} if full else {"columns": columns})
             yield replace(batch, cursor=told, size=lambda: 0)
 
