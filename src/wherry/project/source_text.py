@@ -49,8 +49,11 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
     if told or table.about:
         yield f"  # {'. '.join(part for part in (told, _one_line(table.about)) if part)}"
     keys = [f"as: {scalar(name)}"]
-    if table.cursors and table.key:
-        keys += ["mode: incremental", f"cursor: {scalar(table.cursors[0])}", f"key: {_listed(table.key)}"]
+    # A key that grows tells of new rows, not of changed ones: only where rows are never changed is it a cursor.
+    changing = [cursor for cursor in table.cursors if cursor not in table.key]
+    adding = [cursor for cursor in table.cursors if cursor in table.key]
+    if changing and table.key:
+        keys += ["mode: incremental", f"cursor: {scalar(changing[0])}", f"key: {_listed(table.key)}"]
     elif table.key:
         keys += ["mode: full", f"key: {_listed(table.key)}"]
     else:
@@ -61,10 +64,11 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
     yield f"{lead}{scalar(table.name)}:"
     for key in keys:
         yield f"{lead}  {key}"
-    if len(table.cursors) > 1:
-        yield f"{lead}  # or cursor: {', '.join(table.cursors[1:])}"
-    if table.cursors and not table.key:
-        yield f"{lead}  # where rows are only added: mode: incremental, cursor: {table.cursors[0]}; no key was found"
+    if len(changing) > 1 and table.key:
+        yield f"{lead}  # or cursor: {', '.join(changing[1:])}"
+    if table.cursors and not (changing and table.key):
+        why = "" if table.key else "; no key was found"
+        yield f"{lead}  # where rows are only added: mode: incremental, cursor: {(adding or changing)[0]}{why}"
     if personal:
         yield f"{lead}  columns:"
         for column in personal:
