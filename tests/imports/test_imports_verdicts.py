@@ -13,14 +13,21 @@ from verdicts import differing, recorded
 NEW = Path(__file__).parents[2] / ".bench"
 
 
-@pytest.mark.parametrize(("tool", "least"), [("dbt", 400), ("soda3", 500), ("soda4", 400)])
+DEEP = bool(os.environ.get("WHERRY_DEEP"))
+#: Of the recorded sets: one mixed, one clean, one without rows, one of nulls.
+SOME = (0, 2, 3, 5)
+
+
+@pytest.mark.parametrize(("tool", "least"), [("dbt", 300), ("soda3", 400), ("soda4", 350)])
 def test_every_verdict_is_that_of_the_tool(tool: str, least: int, tmp_path: Path) -> None:
-    held, wrong = differing(recorded(tool), tmp_path)
+    record = recorded(tool)
+    record["sets"] = [each for each in record["sets"] if DEEP or each["seed"] in SOME]
+    held, wrong = differing(record, tmp_path)
     assert not wrong
     assert held >= least
 
 
-@pytest.mark.skipif(not os.environ.get("WHERRY_DEEP"), reason="a long drive: WHERRY_DEEP=1")
+@pytest.mark.skipif(not DEEP, reason="a long drive: WHERRY_DEEP=1")
 @pytest.mark.parametrize("tool", ["dbt", "soda3", "soda4"])
 def test_every_verdict_on_new_cases_too(tool: str, tmp_path: Path) -> None:
     if not (NEW / f"{tool}.json").exists():
