@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ BEFORE = {
     "import-export.md": "minimal",
     "engines.md": "minimal",
     "lake.md": "minimal",
+    "sources.md": "minimal",
     "sources-files.md": "minimal",
     "sources-rest.md": "minimal",
     "tables.md": "flights",
@@ -69,6 +72,9 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         if page.name == "sources-files.md":
             orders = Path("data/orders.csv")
             orders.write_text(orders.read_text() + "bad,row\n")
+        if page.name == "sources.md":
+            with closing(sqlite3.connect("data/legacy.db")) as legacy:
+                legacy.executescript("CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT)")
         wherry(["run"])
     for path, text in FILES.get(page.name, {}).items():
         Path(path).parent.mkdir(exist_ok=True)
