@@ -42,7 +42,7 @@ import paramiko
 client = paramiko.SSHClient()
 client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
 client.connect("127.0.0.1", at["port"], username=at["user"], key_filename=at["key"], allow_agent=False)
-sftp = client.open_sftp()
+sftp = paramiko.SFTPClient.from_transport(client.get_transport(), window_size=1 << 30)
 def names(): return len(list(sftp.listdir_iter(at["folder"] + "/many")))
 def size():
     with sftp.open(at["folder"] + "/large", "rb", bufsize=0) as stream:
