@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from wherry.sources.files.grown import last_line_end
 from wherry.sources.files.listing import Difference, difference, list_files
 from wherry.sources.files.places.place import File, Place, open_place
 from wherry.sources.files.reading import Reading, with_kept
+from wherry.sources.files.scratch import scratch_folder
 
 #: Small new files of an incremental table are committed together up to this many bytes.
 GROUP_BYTES = 64 << 20
@@ -65,16 +65,16 @@ class Files:
     def read(self, options: said.Options, table: TableRequest, cursor: Mapping[str, Any] | None) -> Iterator[Batch]:
         """New and changed files in order of their names; see the class for what a mode means."""
         chosen = said.table_options(options, table)
-        with tempfile.TemporaryDirectory(prefix="wherry-files-") as folder:
+        with scratch_folder() as folder:
             with nothing_kept(table, cursor):
                 place = open_place(options)
             with closing(place):
                 if chosen.format in said.TABLE_FORMATS:
                     from wherry.sources.files.tables.reading import read
 
-                    yield from read(place, options, table, chosen, cursor, Path(folder))
+                    yield from read(place, options, table, chosen, cursor, folder)
                 else:
-                    yield from self._read(place, options, table, chosen, cursor, Path(folder))
+                    yield from self._read(place, options, table, chosen, cursor, folder)
 
     def _read(
         self, place: Place, options: said.Options, table: TableRequest, chosen: said.TableOptions,

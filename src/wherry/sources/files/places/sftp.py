@@ -20,6 +20,8 @@ from wherry.sources.files.places.place import PATIENCE, Dropped, File, address, 
 CHUNK = 1 << 20
 #: Requests for pieces of a file that are under way at once: what hides the network's delay.
 AHEAD = 64
+#: Bytes that the server may send unasked for: paramiko's 2 MB make it wait. The requests under way are the true limit.
+WINDOW = 1 << 30
 
 
 class Sftp:
@@ -47,7 +49,11 @@ class Sftp:
                 look_for_keys=not (options.password or options.private_key),
                 timeout=PATIENCE, banner_timeout=PATIENCE, auth_timeout=PATIENCE,
             )  # fmt: skip
-            self.sftp = self.client.open_sftp()
+            transport = self.client.get_transport()
+            assert transport is not None
+            sftp = paramiko.SFTPClient.from_transport(transport, window_size=WINDOW)
+            assert sftp is not None
+            self.sftp = sftp
             self.sftp.get_channel().settimeout(PATIENCE)
 
     def trust(self, host: str, port: int) -> None:
