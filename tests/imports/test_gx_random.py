@@ -54,7 +54,7 @@ def different(db: DuckDB, case: dict[str, Any]) -> str:
     return "" if same else str(verdict)
 
 
-@pytest.mark.skipif(not os.environ.get("WHERRY_DEEP"), reason="needs WHERRY_DEEP: installs Great Expectations")
+@pytest.mark.skipif(not os.environ.get("WHERRY_DEEP"), reason="runs with WHERRY_DEEP=1 only")
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_random_expectations(python: Path, db: DuckDB, seed: int) -> None:
     script = Path(__file__).with_name("gx_random.py")

@@ -12,7 +12,8 @@ from typing import Any
 
 from wherry.imports import Imported
 from wherry.imports.gx_conditions import NotImported, condition_sql
-from wherry.imports.gx_expectations import EXPECTATIONS, Draft
+from wherry.imports.gx_drafts import Draft
+from wherry.imports.gx_expectations import EXPECTATIONS
 from wherry.imports.gx_parameters import resolve
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
