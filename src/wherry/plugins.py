@@ -109,24 +109,30 @@ def _bad_plugin(name: str, what: str, line: int = 1) -> ProjectError:
     return ProjectError(findings=[Finding(code="bad-plugin", message=message, file=f"plugins/{name}.py", line=line)])
 
 
-def connector_for(address: str) -> tuple[str, dict[str, str]]:
-    """The connector for an address, and its options: ``postgresql://...``, ``s3://...``, a folder, a web address.
+def connector_for(address: str) -> tuple[str, dict[str, str], str]:
+    """The connector for an address, its options, and the table where the address names one file.
 
-    Any other scheme is taken for a database that SQLAlchemy knows.
+    ``postgresql://...``, ``s3://...``, a folder, a file, a web address; any other scheme is taken for a database that
+    SQLAlchemy knows.
     """
     scheme = address.partition("://")[0].lower() if "://" in address else ""
     plain = address.lower().split("?")[0]
-    if scheme in ("http", "https") and plain.endswith(_FILE_ENDINGS):
-        return "files", {"path": address}
+    is_file = plain.endswith(_FILE_ENDINGS)
+    if is_file and SCHEMES.get(scheme, ("",))[0] in ("files", "rest"):
+        folder, _, file = address.rpartition("/")
+        return "files", {"path": folder or "."}, file
     if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
-        return "sqlite", {"path": address}
+        return "sqlite", {"path": address}, ""
     if scheme == "sqlite":
-        return "sqlite", {"path": address.partition("://")[2].removeprefix("/")}
+        return "sqlite", {"path": address.partition("://")[2].removeprefix("/")}, ""
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
-    return connector, {option: address}
+    return connector, {option: address}, ""
 
 
-_FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".avro", ".orc", ".gz", ".zst", ".zip", "/")
+_FILE_ENDINGS = (
+    *(".csv", ".tsv", ".txt", ".dat", ".jsonl", ".ndjson", ".parquet", ".pq", ".avro", ".orc", ".xlsx"),
+    *(".gz", ".zst", ".bz2", ".xz", ".zip", ".tar", ".tgz"),
+)
 
 
 @cache

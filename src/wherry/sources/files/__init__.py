@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, Replaced, TableRequest
+from wherry.ports import Batch, Found, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
@@ -51,6 +51,12 @@ class Files:
         if cursor is None and (count := len(found.new)):
             return f"never read: {count} file{'s' if count != 1 else ''}"
         return str(found) if found else None
+
+    def tables(self, options: said.Options) -> Iterator[Found]:
+        """Every file of a known format, those whose names differ only in numbers as one pattern."""
+        from wherry.sources.files.found import found_files
+
+        return found_files(options)
 
     def columns(self, options: said.Options, table: TableRequest) -> Mapping[str, str] | None:
         """Columns of the first local file, from its first rows. None when that is not known."""
