@@ -179,7 +179,7 @@ UNTYPED = Keys(
         "items": ITEMS,
     }
 )
-ELEMENT: dict[str, Form] = {**DESCRIBED, **TAGS, **DEFINITIONS, **texts("name businessName physicalName physicalType")}
+ELEMENT: dict[str, Form] = {**DESCRIBED, **TAGS, **DEFINITIONS, **texts("businessName physicalName physicalType")}
 TABLE = Keys(
     required={"name": TEXT},
     optional={
@@ -194,6 +194,7 @@ TABLE = Keys(
 ITEM: Keys = Keys(
     optional={
         **ELEMENT,
+        "name": TEXT,
         "logicalType": word("string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"),
         "logicalTypeOptions": SETTINGS,
         **dict.fromkeys(("primaryKey", "required", "unique", "partitioned", "criticalDataElement"), FLAG),
