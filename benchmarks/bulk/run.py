@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".bench" / "bulk"
 #: What is installed beside wherry, and where: the two do not agree on their requirements.
 NEEDS = {
-    "dlt": ("dlt[sql_database,filesystem,parquet]==1.31.0", "connectorx", "psycopg2-binary", "pandas", "numpy"),
+    "dlt": ("dlt[filesystem,parquet]==1.31.0", "sqlalchemy>=2,<2.1", "connectorx", "psycopg2-binary", "pandas", "numpy"),
     "ingestr": ("ingestr==1.1.19",),
     "adbc": ("adbc-driver-postgresql", "adbc-driver-manager", "pyarrow"),
 }
@@ -205,7 +205,7 @@ def restart(cluster: Path) -> None:
     """Have the cluster listen on the loopback address too."""
     import postgres_server
 
-    options = f"-c listen_addresses=127.0.0.1 -p {PORT} -k {cluster} -c fsync=off -c shared_buffers=256MB -c max_connections=100"
+    options = f"-c listen_addresses=127.0.0.1 -p {PORT} -k {cluster} -c fsync=off -c shared_buffers=256MB"
     words = ["restart", "-w", "-s", "-D", str(cluster / "data"), "-l", str(cluster / "log"), "-o", options]
     postgres_server._as_owner(cluster, "pg_ctl", *words)
 
