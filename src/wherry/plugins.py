@@ -5,13 +5,13 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
-from wherry.ports import Source
+from wherry.ports import Secrets, Source
 
 BUILT_IN = {
     "files": "wherry.sources.files",
@@ -21,6 +21,24 @@ BUILT_IN = {
     "postgres": "wherry.sources.databases.postgres",
     "sql": "wherry.sources.databases.sql",
     "sqlite": "wherry.sources.databases.sqlite",
+}
+
+#: Scheme of an address -> the connector for it, and the option that takes the address.
+SCHEMES = {
+    **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
+    **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
+    "sqlite": ("sqlite", "url"),
+    **dict.fromkeys(("http", "https"), ("rest", "url")),
+    **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
+}
+
+#: Scheme of an address in ``secrets =`` of wherry.toml -> module of this package, and the extra that brings its driver.
+STORES = {
+    "vault": ("vault", ""),
+    "vault+http": ("vault", ""),
+    "aws-secrets": ("aws", "aws"),
+    "gcp-secrets": ("gcp", "gcp"),
+    "azure-keyvault": ("azure", "azure-keyvault"),
 }
 
 
@@ -57,6 +75,55 @@ def find_source(connector: str, folder: Path) -> Source:
         code="unknown-connector", message=message, hint=f"Did you mean `{close[0]}`? {hint}" if close else hint
     )
     raise ProjectError(findings=[finding])
+
+
+def connector_for(address: str) -> tuple[str, dict[str, str]]:
+    """The connector for an address, and its options: ``postgresql://...``, ``s3://...``, a folder, a web address.
+
+    Any other scheme is taken for a database that SQLAlchemy knows.
+    """
+    scheme = address.partition("://")[0].lower() if "://" in address else ""
+    plain = address.lower().split("?")[0]
+    if scheme in ("http", "https") and plain.endswith(_FILE_ENDINGS):
+        return "files", {"path": address}
+    if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
+        return "sqlite", {"url": f"sqlite:///{address}"}
+    connector, option = SCHEMES.get(scheme, ("sql", "url"))
+    return connector, {option: address}
+
+
+_FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".avro", ".orc", ".gz", ".zst", ".zip", "/")
+
+
+@cache
+def find_secrets(address: str) -> Secrets:
+    """What asks the secret store at ``address``: built in, or an entry point called like its scheme.
+
+    Raises ``ProjectError`` for a scheme that nobody knows, and for a driver that is not installed.
+    """
+    scheme = address.partition("://")[0]
+    if scheme in STORES:
+        module, extra = STORES[scheme]
+        if missing := _missing(extra):
+            message = f"`{scheme}` needs {missing}, which is not installed."
+            raise ProjectError(message, hint=f"pip install 'wherry[{extra}]'")
+        return import_module(f"wherry.secrets.{module}").secret  # type: ignore[no-any-return]
+    for entry in entry_points(group="wherry.secrets", name=scheme):
+        return entry.load()  # type: ignore[no-any-return]
+    raise ProjectError(f"There is no secret store `{scheme}://`.", hint=f"Known are: {', '.join(STORES)}.")
+
+
+#: Extra -> a module that it brings.
+_DRIVERS = {"aws": "boto3", "gcp": "google.auth", "azure-keyvault": "azure.identity"}
+
+
+def _missing(extra: str) -> str:
+    """The module of an extra that is not installed; empty when it is."""
+    module = _DRIVERS.get(extra, "")
+    try:
+        return "" if not module or find_spec(module) is not None else module
+    except ModuleNotFoundError:
+        return module
 
 
 def _line_in(error: BaseException, file: Path) -> int:

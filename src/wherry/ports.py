@@ -124,3 +124,11 @@ class Lists(Protocol):
 
     def tables(self, options: Any) -> Iterator[Found]:
         """Every table that the given credentials may read, in order of name. Raises ``SourceError`` with findings."""
+
+
+class Secrets(Protocol):
+    """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
+
+    def __call__(self, address: str, name: str, variables: Mapping[str, str]) -> str | None:
+        """The secret ``name``, or None when the store does not have it. ``variables`` are the environment's and those
+        of ``.env``. Raises ``SourceError`` when the store cannot be asked; its message holds no secret."""

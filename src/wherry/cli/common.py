@@ -98,10 +98,11 @@ class Place:
         with self.lake(config) as lake:
             yield lake
 
-    def project(self, config: Config, lake: Lake | None) -> Project:
+    def project(self, config: Config, lake: Lake | None, *, online: bool = False) -> Project:
+        """The project, understood; ``online`` where its sources will be asked."""
         from wherry.run.project import open_project
 
-        return open_project(config, lake, self.branch)
+        return open_project(config, lake, self.branch, online=online)
 
     def answer(self, document: Any) -> None:
         """The one JSON document on standard output."""

@@ -23,7 +23,7 @@ def command(
 
     config = place.config()
     with place.lake(config) as lake:
-        project = place.project(config, lake)
+        project = place.project(config, lake, online=True)
         project.expect_sound()
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
     if place.as_json:

@@ -50,7 +50,7 @@ def command(
 
     config = place.config()
     with place.lake(config) as lake:
-        project = place.project(config, lake)
+        project = place.project(config, lake, online=True)
         project.expect_sound()
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:

@@ -14,9 +14,10 @@ from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.project.duration import read_duration
 from wherry.project.nearest import did_you_mean
+from wherry.project.variables import Variables
 
 FILE = "wherry.toml"
-KEYS = ("name", "lake", "database", "engine", "lend_credentials", "upkeep", "env")
+KEYS = ("name", "lake", "database", "engine", "lend_credentials", "secrets", "upkeep", "env")
 UPKEEP_KEYS = ("keep", "grace")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: No sign that DuckDB would take for a pattern, or a client for the beginning of something else.
@@ -39,10 +40,14 @@ class Config:
     lend_credentials: bool = False
     #: ``keep`` and ``grace`` of [upkeep], where they are said.
     upkeep: Mapping[str, timedelta] = field(default_factory=dict)
+    #: Addresses of stores that are asked for variables that the environment does not have, in this order.
+    secrets: tuple[str, ...] = ()
+    #: Line of wherry.toml where they are said; 0 when they are not.
+    secrets_line: int = 0
     #: Name of the environment, empty for none.
     env: str = ""
-    #: The process's variables over those of ``.env``.
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: The process's variables over those of ``.env``; what a ``NAME_FILE`` of either points at is ``NAME``.
+    variables: Variables = field(default_factory=lambda: Variables({}, Path()), repr=False)
 
     @property
     def scratch(self) -> Path:
@@ -79,7 +84,7 @@ def find_folder(start: Path) -> Path:
 def read_config(folder: Path, env: str = "") -> Config:
     """Read ``folder``'s wherry.toml. Raises ``ProjectError`` with all that is wrong in it."""
     findings: list[Finding] = []
-    variables = {**read_dotenv(folder / ".env"), **os.environ}
+    variables = Variables({**read_dotenv(folder / ".env"), **os.environ}, folder)
     text = (folder / FILE).read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
@@ -97,11 +102,14 @@ def read_config(folder: Path, env: str = "") -> Config:
         raise ProjectError(findings=[finding]) from None
 
     def problem(key: str, message: str, hint: str = "", code: str = "bad-value") -> None:
-        line = next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
+        line = line_of(key)
         row = text.split("\n")[line - 1]
         if "://" in row and "@" in row:
             row = ""  # there may be a password in it
         findings.append(Finding(code=code, message=message, hint=hint, file=FILE, line=line, column=1, source_line=row))
+
+    def line_of(key: str) -> int:
+        return next((n for n, row in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[?{re.escape(key)}\b", row)), 1)
 
     values: dict[str, Any] = {}
     upkeep: dict[str, timedelta] = {}
@@ -131,6 +139,16 @@ def read_config(folder: Path, env: str = "") -> Config:
             values[key] = value is True
             if not isinstance(value, bool):
                 problem(key, f"`{key}` must be true or false.")
+        elif key == "secrets":
+            stores = value if isinstance(value, list) else [value]
+            if not all(isinstance(store, str) and "://" in store for store in stores):
+                problem(
+                    key,
+                    f"`{key}` must be an address, or a list of addresses.",
+                    'For example "vault://host/secret/shop".',
+                )
+            else:
+                values[key] = tuple(stores)
         elif key == "upkeep":
             for name, written in (value if isinstance(value, dict) else {"": value}).items():
                 duration = read_duration(str(written))
@@ -146,9 +164,7 @@ def read_config(folder: Path, env: str = "") -> Config:
         elif key != "env":
             missing = [name for name in _VARIABLE.findall(value) if name not in variables]
             for name in missing:
-                problem(
-                    key, f"The variable {name} is not set.", "Set it in the environment or in .env.", "missing-variable"
-                )
+                problem(key, f"The variable {name} is not set.", variables.hint(name), "missing-variable")
             values[key] = value if missing else _filled(value, variables)
     if "name" not in document:
         problem("name", "A project needs a `name`.", 'Add a line such as name = "shop".')
@@ -172,6 +188,8 @@ def read_config(folder: Path, env: str = "") -> Config:
         database=values.get("database", ".wherry/wherry.db"),
         engine=engine,
         lend_credentials=values.get("lend_credentials", False),
+        secrets=values.get("secrets", ()),
+        secrets_line=line_of("secrets") if "secrets" in values else 0,
         upkeep=upkeep,
         env=env,
         variables=variables,
@@ -184,7 +202,7 @@ def _filled(value: str, variables: Mapping[str, str]) -> str:
     login, at, place = rest.rpartition("@")
     if not address or not at:
         return str(expand(value, variables))
-    encoded = {name: quote(text, safe="") for name, text in variables.items()}
+    encoded = {name: quote(variables[name], safe="") for name in _VARIABLE.findall(login)}
     return f"{scheme}://{expand(login, encoded)}@{expand(place, variables)}"
 
 

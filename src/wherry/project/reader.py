@@ -24,6 +24,8 @@ def read_project(config: Config, cache: Cache) -> Graph:
     drafts = Drafts()
     texts: dict[str, str] = {}
     sql = SqlFiles(cache, drafts)
+    # What the environment lacks, a secret store may have; it is asked when the source is.
+    known = None if config.secrets else config.variables
 
     def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
         for file in _files(config.folder, folder, endings):
@@ -43,7 +45,7 @@ def read_project(config: Config, cache: Cache) -> Graph:
             read_python_table(name, file, text, config.folder, drafts)
 
     each("functions", (".sql",), sql.functions)
-    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, config.variables, drafts))
+    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts))
     each("tables", (".sql", ".py"), table)
     each("checks", (".sql",), sql.check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))

@@ -10,16 +10,18 @@ from wherry.project.config import variables_in
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located, read_yaml
 from wherry.project.table_keys import COMMON_KEYS, TableKeys
+from wherry.project.variables import Variables
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
 TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 
 
-def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts: Drafts) -> None:
+def read_source_file(file: str, text: str, variables: Variables | None, drafts: Drafts) -> None:
     """Add every table that a source file names, and what is wrong with it.
 
-    ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding.
+    ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding, unless
+    ``variables`` is None.
     """
     located = read_yaml(text, file=file)
     drafts.findings.extend(located.findings)
@@ -30,11 +32,10 @@ def read_source_file(file: str, text: str, variables: Mapping[str, str], drafts:
             reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.")
         drafts.findings.extend(reader.findings)
         return
-    for name in sorted(variables_in(document) - set(variables)):
+    for name in sorted(variables_in(document) - set(variables)) if variables is not None else ():
         line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
-        reader.problem(
-            "missing-variable", "", f"The variable {name} is not set.", "Set it in the environment or in .env."
-        )
+        assert variables is not None
+        reader.problem("missing-variable", "", f"The variable {name} is not set.", variables.hint(name))
         finding = reader.findings.pop()
         drafts.findings.append(_on_line(finding, line))
     if not isinstance(document.get("connector"), str):

@@ -18,6 +18,7 @@ from wherry.project.config import Config, expand, find_folder, read_config, vari
 from wherry.project.reader import read_project, with_source_lines
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
+from wherry.run.redact import redacted
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
@@ -67,14 +68,22 @@ def open_lake(config: Config) -> Lake:
     return lake
 
 
-def open_project(config: Config, lake: Lake | None, branch: str = "main") -> Project:
-    """Read, resolve and type everything; a lake, when there is one, tells the columns of what was loaded before."""
+def open_project(config: Config, lake: Lake | None, branch: str = "main", *, online: bool = False) -> Project:
+    """Read, resolve and type everything; a lake, when there is one, tells the columns of what was loaded before.
+
+    ``online`` asks the project's secret stores for what the environment lacks; without it those stay as written.
+    Raises ``ProjectError`` when a store does not have one.
+    """
     cache = Cache(config.scratch / "cache" / "project.json")
     graph = read_project(config, cache)
+    if online and config.secrets:
+        from wherry.run.secrets import with_secrets
+
+        config = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
     sources, findings = _sources(graph, config)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))
-    findings = [_without_secrets(finding, graph, config) for finding in findings]
+    findings = [redacted(finding, _variables_of(graph, finding.file), config) for finding in findings]
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
@@ -90,6 +99,11 @@ def _texts(folder: Path, findings: Sequence[Finding]) -> dict[str, str]:
     return {file: (folder / file).read_bytes().decode("utf-8-sig", "replace") for file in files}
 
 
+def _written(asset: Asset) -> list[Mapping[str, Any]]:
+    """What the source file says of an asset, ``${VARIABLES}`` as written."""
+    return [asset.source.options, asset.source.table_options] if asset.source is not None else []
+
+
 def _needs_lake(graph: Graph) -> bool:
     return any(asset.kind != "sql" for asset in graph.assets.values())
 
@@ -103,7 +117,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             continue
         try:
             source = find_source(table.connector, config.folder)
-            if variables_in([table.options, table.table_options]) - set(config.variables):
+            if not config.secrets and variables_in(_written(asset)) - set(config.variables):
                 continue  # told already, with its line
             options, problems = make_options(source.Options, _given(source, table.options, config))
             for problem in problems:
@@ -136,18 +150,18 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
     return ready, list(dict.fromkeys(findings))
 
 
-def _without_secrets(finding: Finding, graph: Graph, config: Config) -> Finding:
-    """The finding with ``${VARIABLES}`` of its file where their values would stand."""
-    tables = [a.source for a in graph.assets.values() if a.source is not None and a.file == finding.file]
-    message, hint = finding.message, finding.hint
-    for variable in sorted(variables_in([[table.options, table.table_options] for table in tables])):
-        if value := config.variables.get(variable):
-            message, hint = (said.replace(value, f"${{{variable}}}") for said in (message, hint))
-    return replace(finding, message=message, hint=hint)
+def variables_of(asset: Asset) -> set[str]:
+    """Names of the variables that the source file of an asset uses."""
+    return variables_in(_written(asset))
+
+
+def _variables_of(graph: Graph, file: str) -> set[str]:
+    return set().union(*(variables_of(asset) for asset in graph.assets.values() if asset.file == file))
 
 
 def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    return dict(expand(given, config.variables))
+    lacking = {name: f"${{{name}}}" for name in variables_in(given) if name not in config.variables}
+    return dict(expand(given, config.variables.with_more(lacking) if lacking else config.variables))
 
 
 def _given(source: Source, written: Mapping[str, Any], config: Config) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from wherry.run.checking import run_checks
 from wherry.run.direct_files import fingerprint
 from wherry.run.failure import explain
 from wherry.run.load import Loaded, Loading, load
-from wherry.run.project import Project
+from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
 from wherry.run.record import from_state, new_version, to_state
+from wherry.run.redact import redacted
 from wherry.run.session import Session
 from wherry.sql.statement import body
 
@@ -63,6 +64,8 @@ class Attempt:
             result = self._carry_out(asset, step, cursor)
         except Exception as error:
             findings, fault = explain(error, asset)
+            variables = variables_of(asset)
+            findings = tuple(redacted(finding, variables, self.project.config) for finding in findings)
             reason = findings[0].message
             result = AssetResult(name=asset.name, state="failed", reason=reason, findings=findings, fault=fault)
             self.tell("error", error=error)
