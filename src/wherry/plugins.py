@@ -27,7 +27,7 @@ BUILT_IN = {
 SCHEMES = {
     **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
     **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
-    "sqlite": ("sqlite", "url"),
+    "sqlite": ("sqlite", "path"),
     **dict.fromkeys(("http", "https"), ("rest", "url")),
     **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
 }
@@ -87,7 +87,7 @@ def connector_for(address: str) -> tuple[str, dict[str, str]]:
     if scheme in ("http", "https") and plain.endswith(_FILE_ENDINGS):
         return "files", {"path": address}
     if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
-        return "sqlite", {"url": f"sqlite:///{address}"}
+        return "sqlite", {"path": address}
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
     return connector, {option: address}
 
