@@ -30,7 +30,14 @@ ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".bench" / "bulk"
 #: What is installed beside wherry, and where: the two do not agree on their requirements.
 NEEDS = {
-    "dlt": ("dlt[filesystem,parquet]==1.31.0", "sqlalchemy>=2,<2.1", "connectorx", "psycopg2-binary", "pandas", "numpy"),
+    "dlt": (
+        "dlt[filesystem,parquet]==1.31.0",
+        "sqlalchemy>=2,<2.1",
+        "connectorx",
+        "psycopg2-binary",
+        "pandas",
+        "numpy",
+    ),
     "ingestr": ("ingestr==1.1.19",),
     "adbc": ("adbc-driver-postgresql", "adbc-driver-manager", "pyarrow"),
 }
