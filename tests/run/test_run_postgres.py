@@ -137,6 +137,10 @@ def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
         {"sources/shop.yml": f"connector: postgres\nurl: {right}\ntables:\n  seen: {{as: raw.t, columns: [id]}}\n"}
     )
     folder.done()
+    server.run("INSERT INTO seen VALUES (1, 2)")
+    folder.done()
+    assert folder.rows("raw.t") == [(1,)]
+    assert folder.done().assets[0].state == "skipped"
 
 
 def test_killed_at_any_moment(folder: Folder, server: Server) -> None:
