@@ -75,6 +75,10 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     Raises ``ProjectError`` when a store does not have one.
     """
     cache = Cache(config.scratch / "cache" / "project.json")
+    if online:
+        from wherry.run.listing import list_tables
+
+        list_tables(config)
     graph = read_project(config, cache)
     if online and config.secrets:
         from wherry.run.secrets import with_secrets

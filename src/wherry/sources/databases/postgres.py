@@ -85,7 +85,7 @@ class PostgresLook(Look):
             of, called = relation.sql, f"{relation.schema}.{relation.table}"
         wanted = ", ".join(self.name(column) for column in table.columns) or "*"
         if table.columns:
-            self._expect_columns(table.columns, of, called)
+            self._expect_columns(table.columns, relation, of, called)
         shown = self._connection.execute(f"SELECT {wanted} FROM {of} LIMIT 0".encode())
         assert shown.description is not None and shown.pgresult is not None
         columns = [(shown.pgresult.ftype(n), shown.pgresult.fmod(n)) for n in range(len(shown.description))]
@@ -129,10 +129,12 @@ class PostgresLook(Look):
             more=(relation, options.parallel),
         )
 
-    def _expect_columns(self, columns: Sequence[str], of: str, called: str) -> None:
-        there = [
-            column.name for column in self._connection.execute(f"SELECT * FROM {of} LIMIT 0".encode()).description or ()
-        ]
+    def _expect_columns(self, columns: Sequence[str], relation: catalog.Relation | None, of: str, called: str) -> None:
+        if relation is not None:
+            there = catalog.columns_of(self._connection, relation)
+        else:
+            shown = self._connection.execute(f"SELECT * FROM {of} LIMIT 0".encode())
+            there = [column.name for column in shown.description or ()]
         for column in columns:
             if column not in there:
                 raise no_column(called, column, "columns", there)
@@ -143,7 +145,7 @@ class PostgresLook(Look):
     def streams(self, described: Described) -> Sequence[pa.RecordBatchReader]:
         relation, asked = described.more
         lanes = asked or (min(4, os.cpu_count() or 1) if (described.size or 0) >= LARGE else 1)
-        ranged = relation is not None and relation.kind in ("r", "m") and self._connection.info.server_version >= 140000
+        ranged = self._versioned(described) and relation.kind != "p" and self._connection.info.server_version >= 140000
         if lanes < 2 or not ranged or relation.pages < lanes:
             return [self.stream(select(self, described), described)]
         edges = [relation.pages * lane // lanes for lane in range(1, lanes)]
@@ -222,7 +224,7 @@ class PostgresLook(Look):
     def _versioned(self, described: Described) -> bool:
         """Whether its rows say which transaction wrote them."""
         relation = described.more[0]
-        return relation is not None and relation.kind in ("r", "p", "m")
+        return relation is not None and relation.kind in ("r", "p", "m") and relation.granted
 
     def _active(self) -> set[str]:
         """Transactions of others in this database."""
