@@ -15,15 +15,18 @@ have_mariadb() {
   return 1
 }
 
+have_sshd() { command -v sshd >/dev/null 2>&1 || [ -x /usr/sbin/sshd ] || [ -x /usr/local/sbin/sshd ]; }
+
 packages=""
-have_postgres || packages="postgresql"
+have_postgres || packages="$packages postgresql"
 have_mariadb || packages="$packages mariadb-server"
+have_sshd || packages="$packages openssh-server"
 [ -z "$packages" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "tests are skipped for want of:$packages (the names are those of Debian's packages)" >&2
   exit 0
 fi
-echo "installing for the tests: $packages"
+echo "installing for the tests:$packages"
 # No server of the system's own is wanted: the tests make theirs.
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf

@@ -53,9 +53,13 @@ def file_of(options: SQLiteOptions, path: str) -> Path:
 
 def connect(options: SQLiteOptions) -> sqlite3.Connection:
     """A connection that cannot write."""
-    file = _uri(file_of(options, options.path))
-    # Rows are pulled by a thread of the lake's, while the one that asked for them waits.
-    connection = sqlite3.connect(file, uri=True, timeout=options.connect_timeout, check_same_thread=False)
+    # One thread at a time uses it, but not always the same: who takes the rows in reads them in its own.
+    connection = sqlite3.connect(
+        _uri(file_of(options, options.path)),
+        uri=True,
+        timeout=options.connect_timeout,
+        check_same_thread=False,
+    )
     try:
         connection.isolation_level = None
         for name, path in options.attach.items():
