@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wherry.model.finding import Finding
+from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check for the moment of the run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,8 @@ class TableRequest:
     key: tuple[str, ...] = ()
     #: Only these columns are wanted; empty: all.
     columns: tuple[str, ...] = ()
+    #: DuckDB types that the project declares, by column.
+    types: Mapping[str, str] = field(default_factory=dict)
     #: An instance of the source's ``TableOptions``.
     options: Any = None
 
@@ -62,6 +65,9 @@ class Batch:
     upsert: tuple[str, ...] = ()
     #: Incremental only: the keys (columns ``TableRequest.key``) of all rows that the system holds; others go.
     present: pa.RecordBatchReader | None = None
+    #: Incremental only: rows loaded earlier with these values, in the columns of these names, go; the batch's own come
+    #: after. So all rows of an order, say, are replaced by those that it has now, be they fewer or none.
+    gone: pa.Table | None = None
     #: Asked once the rows are consumed: rows that could not be read (columns ``REJECT_COLUMNS``), or None.
     rejects: Callable[[], pa.Table | None] = field(default=lambda: None)
     #: Asked while and after the rows are consumed: bytes read from the source, for progress.

@@ -1,7 +1,7 @@
 """sources/*.yml: where data comes from, one file per system."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, get_args
 
@@ -95,7 +95,7 @@ def _read_table(
 ) -> None:
     """Add one table; ``pattern`` is what the file says instead of its name."""
     path = f"tables/{pattern or table}"
-    reader = TableKeys(located=located, file=file, path=path)
+    reader = TableKeys(located=located, file=file, path=path, custom=drafts.custom)
     keys: Mapping[str, Any] = {} if written is None else written
     if not isinstance(keys, Mapping):
         reader.problem(
@@ -134,8 +134,8 @@ def _read_table(
     line, _ = located.at(path)
     options = {k: v for k, v in document.items() if k not in SOURCE_KEYS}
     table_options = {k: v for k, v in keys.items() if k not in TABLE_KEYS}
-    lines = {k: located.at(k)[0] for k in (*options, "connector")}
-    lines |= {f"table.{k}": located.at(f"{path}/{k}")[0] for k in table_options}
+    lines = _lines(located, "", (*options, "connector"))
+    lines |= {f"table.{option}": line for option, line in _lines(located, f"{path}/", table_options).items()}
     source = SourceTable(
         source=stem,
         connector=str(document.get("connector") or ""),
@@ -151,6 +151,13 @@ def _read_table(
     )
     drafts.findings.extend(reader.findings)
     drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
+
+
+def _lines(located: Located, path: str, options: Iterable[str]) -> dict[str, int]:
+    """The line of each option under ``path``, and of what is inside it: ``pages``, ``pages.size``."""
+    known = set(options)
+    below = ((place.removeprefix(path), at) for place, at in located.places.items() if place.startswith(path))
+    return {place.replace("/", "."): at[0] for place, at in below if place.split("/")[0] in known}
 
 
 def _only(keys: Mapping[str, Any], reader: TableKeys) -> tuple[str, ...]:

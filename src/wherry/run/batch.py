@@ -20,6 +20,15 @@ from wherry.run.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A table with rows of another: what goes from that goes from it too."""
+
+    #: Its name in SQL.
+    place: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The table that a batch goes to."""
 
@@ -32,6 +41,8 @@ class Target:
     before: Columns = ()
     #: In what the source's last batch was unlike the table; see ``Built.unlike``.
     unlike: dict[str, str] | Any = field(default_factory=dict)
+    #: The table of its rows that broke a check.
+    rejected: Beside | None = None
 
 
 @contextmanager
@@ -84,6 +95,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             refused=refused,
             staged=relation,
             present=keep(f"SELECT * FROM {register(batch.present)}") if batch.present is not None else "",
+            gone=register(batch.gone) if batch.gone is not None and batch.gone.num_rows and target.columns else "",
         )
     finally:
         for kind, relation in made:
@@ -113,6 +125,8 @@ class Ready:
     staged: str
     #: The keys that the source holds, by name; empty when they were not asked for.
     present: str
+    #: Values whose rows go, by name; empty for none.
+    gone: str
 
     def make_room(self, cursor: DuckDB) -> None:
         """Fit the table's columns to the rows, where it may be."""
@@ -120,14 +134,19 @@ class Ready:
 
     def clear(self, cursor: DuckDB) -> int:
         """Take away the rows that these replace, and those that the source lost; how many of the latter."""
-        kinds = {column.lower(): kind for column, kind in self.target.columns}
-        place, gone = self.target.place, 0
+        if (rejected := self.target.rejected) is not None:
+            self._clear(cursor, rejected.place, rejected.columns)
+        return self._clear(cursor, self.target.place, self.target.columns)
+
+    def _clear(self, cursor: DuckDB, place: str, there: Columns) -> int:
+        kinds = {column.lower(): kind for column, kind in there}
+        gone = 0
         if (old := self.batch.replaces) is not None and old.column.lower() in kinds:
             column = name(old.column)
             condition = f"{column} {'>=' if old.onward else '='} CAST($value AS {kinds[old.column.lower()]})"
             condition += f" OR {column} IS NULL" if old.nulls else ""
             cursor.execute(f"DELETE FROM {place} WHERE {condition}", {"value": old.value})
-        if self.batch.upsert:
+        if self.batch.upsert and all(column.lower() in kinds for column in self.batch.upsert):
             # The first column alone prunes files by its range; a comparison of several does not.
             first, *others = map(name, self.batch.upsert)
             condition = f"t.{first} IN (SELECT {first} FROM {self.staged})"
@@ -135,6 +154,10 @@ class Ready:
                 same = " AND ".join(f"s.{column} = t.{column}" for column in (first, *others))
                 condition += f" AND EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {same})"
             cursor.execute(f"DELETE FROM {place} AS t WHERE {condition}")
+        if self.gone:
+            columns = [column for column, _ in cursor.schema(f"FROM {self.gone}") if column.lower() in kinds]
+            same = ", ".join(f"CAST({name(column)} AS {kinds[column.lower()]})" for column in columns)
+            cursor.execute(f"DELETE FROM {place} WHERE ({names(columns)}) IN (SELECT ({same}) FROM {self.gone})")
         if self.present:
             columns = [column for column, _ in cursor.schema(f"FROM {self.present}")]
             same = " AND ".join(f"k.{name(column)} = t.{name(column)}" for column in columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
 from wherry.run.redact import redacted
@@ -24,6 +25,10 @@ from wherry.sql.bind import bind
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
+
+
+#: Errors about a promise that cannot be read. In its place stands a check that fails and says so: the rest runs.
+PROMISES = ("bad-check", "bad-contract")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,9 @@ class Project:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.graph.findings if finding.severity == "error")
 
-    def expect_sound(self) -> None:
-        """Raises ``ProjectError`` with every finding when one is an error."""
-        if self.errors:
+    def expect_sound(self, *, but: Collection[str] = ()) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error, of another code than those of ``but``."""
+        if any(finding.code not in but for finding in self.errors):
             raise ProjectError(findings=self.graph.findings)
 
 
@@ -79,7 +84,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
         from wherry.run.listing import list_tables
 
         list_tables(config)
-    graph = read_project(config, cache)
+    graph = read_project(config, cache, translated)
     if online and config.secrets:
         from wherry.run.secrets import with_secrets
 
@@ -91,6 +96,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
+    graph = with_agreements(graph, config.folder)
     findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
@@ -125,7 +131,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 continue  # told already, with its line
             options, problems = make_options(source.Options, _given(source, table.options, config))
             for problem in problems:
-                line = table.option_lines.get(problem.option, 1)
+                line = _line(table.option_lines, problem.option, 1)
                 findings.append(
                     Finding(
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
@@ -133,7 +139,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 )
             table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
             for problem in wrong:
-                line = table.option_lines.get(f"table.{problem.option}", asset.line)
+                line = _line(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(
                     Finding(
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
@@ -146,12 +152,30 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                     cursor_column=table.cursor,
                     key=table.key,
                     columns=table.only,
+                    types={column.name: column.type for column in asset.columns if column.type},
                     options=table_options,
                 )
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
-    return ready, list(dict.fromkeys(findings))
+    return {key: _among(key, ready, graph) for key in ready}, list(dict.fromkeys(findings))
+
+
+def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
+    """The line of an option, or of what it stands in."""
+    while option and option not in lines:
+        option = option.rpartition(".")[0]
+    return lines.get(option, otherwise)
+
+
+def _among(key: str, ready: Mapping[str, ReadySource], graph: Graph) -> ReadySource:
+    """A source's table that knows the other tables of its file, where its connector asks for them (``siblings``)."""
+    one = ready[key]
+    if "siblings" not in getattr(type(one.options), "__dataclass_fields__", {}):
+        return one
+    file = graph.assets[key].file
+    requests = [each.request for other, each in ready.items() if graph.assets[other].file == file]
+    return replace(one, options=replace(one.options, siblings={each.name: each for each in requests}))
 
 
 def variables_of(asset: Asset) -> set[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import SourceError
 from wherry.ports import Batch, TableRequest
 from wherry.sources.databases.look import Look
-from wherry.sources.databases.problems import standing
+from wherry.sources.databases.problems import standing, telling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,12 +31,18 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
     if cursor is not None and look.changed_since(described, cursor) is None:
         return
     rows = _Rows(look, look.streams(described))
+
+    def reached() -> Mapping[str, Any]:
+        with telling(look, KEPT):
+            return dict(look.mark(described, rows.count))
+
     yield Batch(
         rows=rows.reader(),
-        cursor=lambda: dict(look.mark(described, rows.count)),
-        rejects=rows.raise_own,
+        cursor=reached,
+        rejects=rows.rejects,
         size=lambda: rows.size,
         expected=described.rows,
+        findings=look.findings,
     )
 
 
@@ -53,10 +59,11 @@ class _Rows:
 
         return pa.RecordBatchReader.from_batches(self._streams[0].schema, self._told())
 
-    def raise_own(self) -> None:
-        """Raise what broke the rows off; DuckDB passes on only its text."""
+    def rejects(self) -> pa.Table | None:
+        """Rows set aside; or the error that broke the rows off, of which DuckDB passes on only the text."""
         if self._error is not None:
             raise self._error
+        return self._look.rejects()
 
     def _told(self) -> Iterator[Any]:
         try:

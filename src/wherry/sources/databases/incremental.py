@@ -20,7 +20,7 @@ from wherry.sources.databases.cutting import Cuts
 from wherry.sources.databases.look import Described, Field, Look, conditions, select
 from wherry.sources.databases.options import TableOptions
 from wherry.sources.databases.position import Position, as_text, earlier, family
-from wherry.sources.databases.problems import no_column, problem, standing, warning
+from wherry.sources.databases.problems import no_column, problem, standing, telling, warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,9 +145,11 @@ class _Read:
             def reached() -> dict[str, Any]:
                 value = as_text(cuts.last) if cuts.last is not None else opened.value
                 partial = cuts.more or compare
+                with telling(look, stands(self.done, self.stands)):
+                    now = replace(opened, value=value) if partial else self._whole(value, flight)
                 self.done += 1
-                self.stands = replace(opened, value=value) if partial else self._whole(value, flight)
-                return self.stands.write()
+                self.stands = now
+                return now.write()
 
             size_before = cuts.size
             rows = _Rows(self, cuts)
@@ -156,10 +158,10 @@ class _Read:
                 cursor=reached,
                 replaces=replaces if number == 0 else None,
                 upsert=upsert,
-                rejects=rows.raise_own,
+                rejects=rows.rejects,
                 size=lambda size_before=size_before: cuts.size - size_before,  # type: ignore[misc]
                 expected=self.described.rows if first and number == 0 else None,
-                findings=lambda: tuple(self.findings),
+                findings=lambda: (*self.findings, *look.findings()),
             )
             number += 1
         if compare:
@@ -313,10 +315,11 @@ class _Rows:
             self._error = standing(known, stands(self._read.done, self._read.stands))
             raise self._error from None
 
-    def raise_own(self) -> None:
-        """Raise what broke the rows off; DuckDB passes on only its text."""
+    def rejects(self) -> pa.Table | None:
+        """Rows set aside; or the error that broke the rows off, of which DuckDB passes on only the text."""
         if self._error is not None:
             raise self._error
+        return self._read.look.rejects()
 
 
 def stands(batches: int, position: Position | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
+from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 
 if TYPE_CHECKING:
@@ -90,6 +91,14 @@ class Look(ABC):
     @abstractmethod
     def text(self, sql: str) -> str:
         """SQL that gives the value of ``sql`` as text."""
+
+    def rejects(self) -> pa.Table | None:
+        """Rows streamed since this was last asked that could not be kept as they are; they are not among the others."""
+        return None
+
+    def findings(self) -> Sequence[Finding]:
+        """What a person should know of the rows streamed so far."""
+        return ()
 
     def streams(self, described: Described) -> Sequence[pa.RecordBatchReader]:
         """The whole table in one or more streams that can be read at once, all of the same moment."""

@@ -1,0 +1,231 @@
+"""A web API through whole runs: what is loaded, what a mistake looks like, and kill -9 while the API changes."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_folder import NOON, Folder, problems, result, states
+
+from fixtures.web import Reply, Request, Web, serving
+from wherry.project.config import read_config
+from wherry.run.project import open_project
+
+SOURCE = """\
+connector: rest
+url: {url}
+auth: {{bearer: "${{SHOP_TOKEN}}"}}
+commit_every: 20
+tables:
+  orders:
+    as: raw.orders
+    mode: incremental
+    path: /orders
+    records: data
+    pages: {{by: cursor, at: next, param: after}}
+    cursor: at
+    since: {{param: since, lookback: 2 minutes}}
+    key: id
+  orders.lines: {{as: raw.lines, mode: incremental, unnest: orders.lines}}
+  notes: {{as: raw.notes, mode: incremental, path: "/orders/{{id}}/notes", each: orders}}
+  rates: {{as: raw.rates, path: /rates, key: code}}
+"""
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Shop:
+    """Orders that change while they are read: new ones come, old ones change, columns are added."""
+
+    def __init__(self, orders: int = 60, seed: int = 0, busy: bool = False) -> None:
+        self.chance, self.busy, self.clock = random.Random(seed), busy, 0
+        self.orders: dict[int, dict[str, Any]] = {}
+        for number in range(orders):
+            self.touch(number)
+
+    def touch(self, number: int, **more: Any) -> None:
+        self.clock += self.chance.choice((0, 1, 30))
+        at = (START + timedelta(seconds=self.clock)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        old = self.orders.pop(number, {"id": number, "v": 0})
+        lines = [{"sku": f"{number}-{n}", "price": n + 0.5} for n in range(self.chance.randint(0, 3))]
+        self.orders[number] = {**old, "v": old["v"] + 1, "at": at, "lines": lines, **more}
+
+    def happen(self) -> None:
+        self.touch(len(self.orders))
+        self.touch(self.chance.randrange(len(self.orders)))
+        if self.chance.random() < 0.2:
+            self.touch(0, **{f"extra_{self.clock}": self.clock})
+
+    def __call__(self, r: Request) -> Reply:
+        if r.headers.get("authorization") != "Bearer t0ken-of-shop":
+            return Reply(status=401, body={"message": f"bad token {r.headers.get('authorization')}"})
+        if self.busy and self.chance.random() < 0.4:
+            self.happen()
+        if r.path == "/rates":
+            return Reply(body=[{"code": "EUR", "rate": 1}, {"code": "USD", "rate": 1.0812}])
+        if r.path != "/orders":
+            number = int(r.path.split("/")[2])
+            return Reply(body=[{"text": f"{number} v{self.orders[number]['v']}"}])
+        rows = [row for row in self.orders.values() if row["at"] >= r.params.get("since", "")]
+        if after := r.params.get("after"):
+            at, number = after.split("|")
+            rows = [row for row in rows if (row["at"], row["id"]) > (at, int(number))]
+        rows.sort(key=lambda row: (row["at"], row["id"]))
+        page = rows[:10]
+        return Reply(body={"data": page, "next": f"{page[-1]['at']}|{page[-1]['id']}" if len(rows) > 10 else None})
+
+    def expect_in(self, folder: Folder) -> None:
+        """The lake has what the shop has, every row once."""
+        assert folder.rows("raw.orders", columns="id, v") == sorted((o["id"], o["v"]) for o in self.orders.values())
+        lines = sorted((o["id"], n, line["sku"]) for o in self.orders.values() for n, line in enumerate(o["lines"], 1))
+        assert folder.rows("raw.lines", columns="orders_id, position, sku") == lines
+        notes = sorted((o["id"], f"{o['id']} v{o['v']}") for o in self.orders.values())
+        assert folder.rows("raw.notes", columns="orders_id, text") == notes
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "t0ken-of-shop")
+
+
+def made(folder: Folder, web: Web, text: str = SOURCE) -> None:
+    folder.write({"sources/shop.yml": text.format(url=web.url)})
+
+
+def test_loads_only_what_is_new(folder: Folder) -> None:
+    shop = Shop()
+    with serving(shop) as web:
+        made(folder, web)
+        assert set(states(folder.done()).values()) == {"built"}
+        shop.expect_in(folder)
+        assert folder.schema("raw.lines")["price"] == "DECIMAL(38,9)"
+        assert folder.rows("raw.rates", columns="code, rate::VARCHAR") == [
+            ("EUR", "1.000000000"),
+            ("USD", "1.081200000"),
+        ]
+        again = folder.run()
+        assert set(states(again).values()) <= {"skipped"} | {"built"} and states(again)["orders"] == "skipped"
+        assert states(again)["notes"] == "skipped" and states(again)["rates"] == "skipped"
+        for _ in range(5):
+            shop.happen()
+        asked = len(web.asked("/orders/"))
+        folder.done()
+        shop.expect_in(folder)
+        assert len(web.asked("/orders/")) - asked <= 12, "it asks for the notes of orders that did not change"
+
+
+def test_an_order_that_loses_its_lines(folder: Folder) -> None:
+    shop = Shop(5)
+    with serving(shop) as web:
+        made(folder, web)
+        folder.done()
+        shop.touch(3)
+        shop.orders[3]["lines"] = []
+        folder.done()
+        shop.expect_in(folder)
+
+
+def test_killed_while_the_shop_changes(tmp_path: Path) -> None:
+    """kill -9 at moments that chance chooses; ``WHERRY_DEEP=1``: a hundred times."""
+    deep = os.environ.get("WHERRY_DEEP") == "1"
+    chance = random.Random(7)
+    shop = Shop(20, busy=True)
+    folder = Folder(tmp_path)
+    killed = 0
+    with serving(shop) as web:
+        made(folder, web)
+        folder.close()
+        command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(tmp_path), NOON.isoformat()]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stdout is not None
+            while killed < (100 if deep else 2):
+                moment = f"commit {chance.randint(2, 25)}" if killed % 2 else f"statement {chance.randint(2, 120)}"
+                process.stdin.write(moment + "\n")
+                process.stdin.flush()
+                said = process.stdout.readline().strip()
+                assert said in ("killed", "ended"), "a run failed"
+                killed += said == "killed"
+            process.stdin.close()
+        shop.busy = False
+        folder = Folder(tmp_path)
+        folder.done()
+        shop.expect_in(folder)
+        folder.close()
+
+
+def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    with serving(shop) as web:
+        made(folder, web)
+        folder.done()
+        monkeypatch.setenv("SHOP_TOKEN", "wr0ng-token")
+        shop.happen()
+        run = folder.run()
+        assert run.state == "failed" and shop.orders
+        (finding,) = result(run, "raw.orders").findings
+        assert finding.code == "bad-credentials" and finding.file == "sources/shop.yml"
+        assert "answered 401: bad token Bearer ***" in finding.message and "wr0ng" not in str(problems(run))
+        assert "cursor stands at at = 2026-01-01T" in finding.message
+
+
+def test_a_type_that_changes_is_told_with_what_to_write(folder: Folder) -> None:
+    body: list[dict[str, Any]] = [{"id": 1, "v": 1}]
+    text = "connector: rest\nurl: {url}\ntables:\n  t: {{as: raw.t, mode: incremental, key: id, path: /t}}\n"
+    with serving(lambda r: Reply(body=body)) as web:
+        made(folder, web, text)
+        folder.done()
+        body.append({"id": 2, "v": 1.5})
+        (finding,) = result(folder.run(), "raw.t").findings
+        assert finding.code == "schema-changed" and "`v` of `raw.t` is BIGINT" in finding.message
+        assert folder.rows("raw.t") == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "message", "hint"),
+    [
+        ("urll: x", 2, "There is no option `urll` here.", "Did you mean `url`?"),
+        ("auth: {beerer: x}", 2, "There is no option `beerer` here.", "Did you mean `bearer`?"),
+        ("auth:\n  oauth2:\n    token_url: /t\n    client_id: a\n    scopes: b", 6, "no option `scopes`", "`scope`"),
+        ("auth: {oauth2: {client_id: a}}", 2, "The option `token_url` is missing.", ""),
+        ("rate: quickly", 7, "`rate: quickly` is no rate.", "10 per second"),
+        ("attempts: many", 2, "`attempts: many` must be a whole number.", ""),
+    ],
+)
+def test_mistakes_in_the_file(folder: Folder, line: str, number: int, message: str, hint: str) -> None:
+    url = "" if line.startswith("urll") else "url: https://api.test\n"
+    folder.write({"sources/shop.yml": f"connector: rest\n{line}\n{url}tables:\n  t: {{as: raw.t, path: /t}}\n"})
+    found = open_project(read_config(folder.path), None).graph.findings
+    assert [f for f in found if message in f.message and hint in f.hint and f.file == "sources/shop.yml"], found
+    if message.startswith(("There is no", "no option")):
+        assert message in found[0].message and found[0].line == number
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        ("pages: {by: ofset}", "must be one of none, link", ""),
+        ("pages: {by: cursor, att: x}", "There is no option `att` here.", "Did you mean `at`?"),
+        ("pages: {by: cursor}", "needs `at`", "at: meta.next"),
+        ("records: 'a['", "is not JMESPath", ""),
+        ("mode: incremental", "`mode: incremental` needs `key`", "key: id"),
+        ("since: s", "`since` needs `cursor`", ""),
+        ("cursor: a, since: {param: s, lookback: often}", "`often` is no length of time", ""),
+        ("each: orderz", "no table of this file", "Did you mean `orders`?"),
+        ("path: '/x/{id}'", "there is no `each`", ""),
+        ("types: {a: bigintt}", "There is no type `BIGINTT`", ""),
+        ("errors: {404: skip}", "must be", ""),
+        ("unnest: nothing.lines", "no table of this file", ""),
+        ("each: t", "goes through its own rows", ""),
+    ],
+)
+def test_mistakes_in_a_table(folder: Folder, said: str, message: str, hint: str) -> None:
+    text = f"connector: rest\nurl: https://api.test\ntables:\n  orders: {{key: id}}\n  t: {{as: raw.t, {said}}}\n"
+    folder.write({"sources/shop.yml": text})
+    found = open_project(read_config(folder.path), None).graph.findings
+    match = [f for f in found if message in f.message and hint in f.hint]
+    assert match and match[0].line == 5 and match[0].file == "sources/shop.yml", found
