@@ -49,6 +49,7 @@ class PostgresLook(Look):
         self._others = self._active()
         self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._snapshot = str(self._connection.execute("SELECT pg_current_snapshot()").fetchone()[0])  # type: ignore[index]
+        self._running = self._writing()
         self._database: Any = None
         self._lanes: list[Any] = []
         self._exported = ""
@@ -181,15 +182,15 @@ class PostgresLook(Look):
     def mark(self, described: Described, rows: int | None) -> Mapping[str, Any]:
         if not self._versioned(described) or rows is None:
             return super().mark(described, rows)
-        return {"snapshot": self._snapshot, "rows": rows, "columns": signature(described)}
+        return {"oldest": self._oldest, "rows": rows, "columns": signature(described)}
 
     def changed_since(self, described: Described, mark: Mapping[str, Any]) -> str | None:
-        if not self._versioned(described) or "snapshot" not in mark:
+        if not self._versioned(described) or "oldest" not in mark:
             return super().changed_since(described, mark)
         if mark.get("columns") != signature(described):
             return "its columns changed"
         rows, new = self.ask(
-            f"SELECT count(*), count(*) FILTER (WHERE {self._since(mark['snapshot'])}) "
+            f"SELECT count(*), count(*) FILTER (WHERE {self._since(mark['oldest'])}) "
             f"FROM {described.relation}{conditions(described.where)}"
         )[0]
         if new:
@@ -197,28 +198,33 @@ class PostgresLook(Look):
         return None if rows == mark["rows"] else f"it has {rows} rows and had {mark['rows']}"
 
     def flight(self) -> Mapping[str, Any]:
-        """The snapshot, when anyone was in a transaction around the moment it was taken; nothing when all was quiet.
+        """The oldest transaction that the snapshot may not have seen, when anyone was in one around that moment.
 
         A transaction that began before the snapshot may take its time from then and write after it, so it counts even
         when it has not written yet. One that wrote and ended between the snapshot and now has raised the number of the
         next transaction.
         """
-        _, upper, running = self._snapshot.split(":")
+        upper = self._snapshot.split(":")[1]
         with self._beside() as beside:
             now = str(beside.execute("SELECT pg_current_snapshot()").fetchone()[0])  # type: ignore[index]
         others = self._others | self._active()
-        return {"snapshot": self._snapshot} if running or others or now.split(":")[1] != upper else {}
+        return {"oldest": self._oldest} if self._running or others or now.split(":")[1] != upper else {}
 
     def unseen(self, described: Described, flight: Mapping[str, Any]) -> str:
-        return self._since(flight["snapshot"]) if flight and self._versioned(described) else ""
+        return self._since(int(flight["oldest"])) if flight and self._versioned(described) else ""
 
-    def _since(self, snapshot: str) -> str:
-        """Row versions that a snapshot may not have seen: those of the oldest transaction then running, or newer ones.
+    @property
+    def _oldest(self) -> int:
+        """The number of the oldest transaction whose rows the snapshot may not have seen."""
+        return min(self._running, default=int(self._snapshot.split(":")[1]))
+
+    def _since(self, oldest: int) -> str:
+        """Row versions of that transaction and of newer ones.
 
         Rows have the lower 32 bits of a transaction's number. The few among them that the snapshot did see are read
         again, which does no harm.
         """
-        oldest, upper = int(snapshot.partition(":")[0]), int(self._snapshot.split(":")[1])
+        upper = int(self._snapshot.split(":")[1])
         return f"((xmin::text::bigint - {oldest & _XID}) & {_XID}) <= {max(upper - oldest, 0)}"
 
     def _versioned(self, described: Described) -> bool:
@@ -236,6 +242,17 @@ class PostgresLook(Look):
             "AND coalesce(a.application_name, '') <> 'wherry'"
         )
         return {str(row[0]) for row in rows.fetchall()}
+
+    def _writing(self) -> set[int]:
+        """Transactions that had written and not ended at the snapshot, but for those of other databases."""
+        running = {int(number) for number in self._snapshot.split(":")[2].split(",") if number}
+        elsewhere = self._connection.execute(
+            "SELECT l.transactionid::text::int8 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
+            "WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' "
+            "AND a.datname <> current_database()"
+        )
+        lower = {int(row[0]) for row in elsewhere.fetchall()}
+        return {number for number in running if number & _XID not in lower}
 
     def _beside(self) -> psycopg.Connection[Any]:
         import psycopg
