@@ -232,7 +232,10 @@ def test_a_server_that_dies_half_way(server: Server) -> None:
     first: Batch = next(batches)
     first.rows.read_all()  # type: ignore[union-attr]
     stands = first.reached()["value"]
-    server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'wherry'")
+    server.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'wherry' AND datname = current_database()"
+    )
     with pytest.raises(SourceError) as raised:
         for batch in batches:
             batch.rows.read_all()  # type: ignore[union-attr]
