@@ -15,6 +15,15 @@ from wherry.ports import Secrets, Source
 
 BUILT_IN = {"files": "wherry.sources.files", "lake": "wherry.sources.lake", "rest": "wherry.sources.rest"}
 
+#: Scheme of an address -> the connector for it, and the option that takes the address.
+SCHEMES = {
+    **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
+    **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
+    "sqlite": ("sqlite", "url"),
+    **dict.fromkeys(("http", "https"), ("rest", "url")),
+    **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
+}
+
 #: Scheme of an address in ``secrets =`` of wherry.toml -> module of this package, and the extra that brings its driver.
 STORES = {
     "vault": ("vault", ""),
@@ -58,6 +67,24 @@ def find_source(connector: str, folder: Path) -> Source:
         code="unknown-connector", message=message, hint=f"Did you mean `{close[0]}`? {hint}" if close else hint
     )
     raise ProjectError(findings=[finding])
+
+
+def connector_for(address: str) -> tuple[str, dict[str, str]]:
+    """The connector for an address, and its options: ``postgresql://...``, ``s3://...``, a folder, a web address.
+
+    Any other scheme is taken for a database that SQLAlchemy knows.
+    """
+    scheme = address.partition("://")[0].lower() if "://" in address else ""
+    plain = address.lower().split("?")[0]
+    if scheme in ("http", "https") and plain.endswith(_FILE_ENDINGS):
+        return "files", {"path": address}
+    if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
+        return "sqlite", {"url": f"sqlite:///{address}"}
+    connector, option = SCHEMES.get(scheme, ("sql", "url"))
+    return connector, {option: address}
+
+
+_FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".avro", ".orc", ".gz", ".zst", ".zip", "/")
 
 
 @cache

@@ -146,6 +146,19 @@ def test_two_rows_of_one_key_change_nothing(script: Script) -> None:
     assert script.rows == [(1, "a")]
 
 
+def test_a_key_of_several_columns(script: Script) -> None:
+    script.load({"id": 1, "line": 1, "x": "a"}, {"id": 1, "line": 2, "x": "b"}, {"id": 2, "line": 1, "x": "c"})
+    script.load({"id": 1, "line": 2, "x": "B"}, {"id": 2, "line": 2, "x": "d"}, upsert=["id", "line"])
+    assert script.rows == [(1, 1, "a"), (1, 2, "B"), (2, 1, "c"), (2, 2, "d")]
+
+
+def test_a_key_without_a_value_changes_nothing(script: Script) -> None:
+    script.load({"id": 1, "x": "a"})
+    script.give({"id": None, "x": "b"}, {"id": 2, "x": "c"}, upsert=["id"])
+    (finding,) = result(script.folder.run(), "raw.t").findings
+    assert (finding.code, script.rows) == ("bad-key", [(1, "a")])
+
+
 def test_what_came_before_a_source_broke_is_not_read_again(script: Script) -> None:
     script.give({"id": 1, "x": "a"})
     script.batches.append("break")

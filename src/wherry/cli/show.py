@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 @click.argument("name", required=False)
 @click.option("--failing", is_flag=True, help="Print the rows that broke a check in the last run.")
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many bad rows a check."
+    "--limit", type=click.IntRange(1), help="At most so many rows: 20 bad ones a check, 10 of a preview otherwise."
 )
+@click.option("--preview", metavar="TABLE", help="NAME is a source: print the first rows of one of its tables.")
 @click.option("--locks", is_flag=True, help="List the runs under way: branch, who, since when.")
 @about_project
-def command(place: Place, name: str | None, failing: bool, limit: int, locks: bool) -> int:
+def command(place: Place, name: str | None, failing: bool, preview: str | None, limit: int | None, locks: bool) -> int:
     """List the tables; or tell all about one: columns, rows, where they come from, checks, history."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
 
     if failing and not name:
         raise click.UsageError("--failing needs the name of a table.")
+    if preview:
+        if not name:
+            raise click.UsageError("--preview needs the name of a source.")
+        from wherry.cli.preview import show_preview
+
+        return show_preview(place, name, preview, limit or 10)
     config = place.config()
     if locks:
         from wherry.cli.locks import show_locks
@@ -44,7 +51,7 @@ def command(place: Place, name: str | None, failing: bool, limit: int, locks: bo
             raise UsageError(f"There is no table `{name}`.", hint=did_you_mean(name, choices, "See `wherry show`."))
         asset = project.graph[name]
         if failing:
-            return _failing(place, project, lake, asset, limit)
+            return _failing(place, project, lake, asset, limit or 20)
         return _one(place, project, lake, asset)
 
 

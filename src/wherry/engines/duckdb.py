@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.engines.memory import memory_limit
 from wherry.quoting import text
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class DuckDB:
             "allow_unsigned_extensions": "true",
             "temp_directory": str(self._scratch / "spill"),
         }
+        if (limit := memory_limit()) is not None:
+            config["memory_limit"] = f"{limit}B"
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
         connection.execute("SET GLOBAL TimeZone = 'UTC'")

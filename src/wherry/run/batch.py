@@ -131,8 +131,13 @@ class Ready:
             condition += f" OR {column} IS NULL" if old.nulls else ""
             cursor.execute(f"DELETE FROM {place} WHERE {condition}", {"value": old.value})
         if self.batch.upsert:
-            key = names(self.batch.upsert)
-            cursor.execute(f"DELETE FROM {place} WHERE ({key}) IN (SELECT ({key}) FROM {self.staged})")
+            # The first column alone prunes files by its range; a comparison of several does not.
+            first, *others = map(name, self.batch.upsert)
+            condition = f"t.{first} IN (SELECT {first} FROM {self.staged})"
+            if others:
+                same = " AND ".join(f"s.{column} = t.{column}" for column in (first, *others))
+                condition += f" AND EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {same})"
+            cursor.execute(f"DELETE FROM {place} AS t WHERE {condition}")
         if self.gone:
             columns = [column for column, _ in cursor.schema(f"FROM {self.gone}") if column.lower() in kinds]
             same = ", ".join(f"CAST({name(column)} AS {kinds[column.lower()]})" for column in columns)
@@ -163,6 +168,9 @@ def _expect_key(cursor: DuckDB, asset: Asset, staged: str, key: tuple[str, ...])
     columns = {column.lower() for column, _ in cursor.schema(f"FROM {staged}")}
     if missing := [column for column in key if column.lower() not in columns]:
         raise _bad_key(asset, f"`{asset.name}` has no column `{missing[0]}`, which `key:` names")
+    null = " OR ".join(f"{name(column)} IS NULL" for column in key)
+    if without := cursor.execute(f"SELECT count(*) FROM {staged} WHERE {null}")[0][0]:
+        raise _bad_key(asset, f"The key of `{asset.name}` ({', '.join(key)}) has no value in {without:,} rows")
     twice = cursor.execute(f"SELECT {names(key)}, count(*) FROM {staged} GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
     if twice:
         *values, copies = twice[0]

@@ -1,0 +1,153 @@
+"""``wherry new source``"""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from wherry.cli.common import Place, about_project, counted
+
+if TYPE_CHECKING:
+    from wherry.ports import Found
+    from wherry.project.config import Config
+
+
+@click.command(epilog="Example:  wherry new source postgresql://reader@db.example/shop --tables 'public.*'")
+@click.argument("address", metavar="URL")
+@click.option("--name", help="What to call the source; taken from the address otherwise.")
+@click.option("--schema", help="Schema of the lake for its tables; the source's name otherwise.")
+@click.option("--tables", "patterns", multiple=True, metavar="PATTERN", help="Only tables like this; may be repeated.")
+@click.option("--connector", help="The connector, where the address does not tell.")
+@click.option("--print", "only_print", is_flag=True, help="Print the file instead of writing it.")
+@about_project
+def command(
+    place: Place,
+    address: str,
+    name: str | None,
+    schema: str | None,
+    patterns: tuple[str, ...],
+    connector: str | None,
+    only_print: bool,
+) -> int:
+    """Look at what is at URL, and write a source file for it: tables, keys, cursors, sizes, columns that look personal.
+
+    A password in URL goes to .env, not into the file. Nothing is loaded; change the file to your needs, then run.
+    """
+    from wherry.errors import SourceError, UsageError
+    from wherry.plugins import connector_for
+    from wherry.project.source_text import source_text
+    from wherry.run.look import tables_of
+
+    config = place.config()
+    kind, options = connector_for(address)
+    kind = connector or kind
+    name = name or _name(address)
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise UsageError(f"`{name}` is no name for a source.", hint="Use letters, digits and _: --name shop_db.")
+    file = config.folder / "sources" / f"{name}.yml"
+    if file.exists() and not only_print:
+        raise UsageError(f"sources/{name}.yml is there already.", hint="Say another --name, or --print.")
+    try:
+        found = tables_of(kind, options, config.folder)
+    except SourceError as error:
+        raise _without(error, address) from None
+    chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
+    if not chosen:
+        hint = (
+            f"It has: {', '.join(each.name for each in found[:10])}." if found else "Check what the account may read."
+        )
+        raise SourceError("No table was found there." if not patterns else "No table is like that.", hint=hint)
+    written, secrets = _hidden(options, name)
+    text = source_text(kind, written, schema or name, [_proposed(each) for each in chosen])
+    if not only_print:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        _remember(config, secrets)
+    if place.as_json:
+        tables = [{"name": each.name, "kind": each.kind, "rows": each.rows, "key": list(each.key)} for each in chosen]
+        told = {"file": f"sources/{name}.yml", "written": not only_print, "connector": kind, "tables": tables}
+        place.answer({**told, "variables": sorted(secrets), "text": text})
+    elif only_print:
+        click.echo(text, nl=False)
+    else:
+        put = f"; its address is {', '.join(secrets)} in .env" if secrets else ""
+        click.echo(f"Wrote sources/{name}.yml with {counted(len(chosen), 'table')}{put}.")
+        click.echo(f"Next:  look at it, then `wherry show {name} --preview {chosen[0].name}` and `wherry run`.")
+    return 0
+
+
+def _name(address: str) -> str:
+    """A name from an address: the database, the bucket, the host, the folder."""
+    parts = urlsplit(address if "://" in address else f"file:///{address}")
+    path = [part for part in parts.path.split("/") if part]
+    if parts.scheme in ("http", "https"):
+        words = (parts.hostname or "web").split(".")
+        base = words[-2] if len(words) > 1 and not words[-1].isdigit() else words[0]
+    else:
+        base = path[-1].partition(".")[0] if path else (parts.hostname or "source")
+    plain = re.sub(r"\W+", "_", base).strip("_").lower()
+    return plain if plain and not plain[0].isdigit() else f"source_{plain}".rstrip("_")
+
+
+def _proposed(found: Found) -> Any:
+    from wherry.project.source_text import Proposed
+
+    return Proposed(
+        name=found.name,
+        kind=found.kind,
+        columns=found.columns,
+        key=found.key,
+        cursors=found.cursors,
+        rows=found.rows,
+        size=found.size,
+        about=found.about,
+    )
+
+
+def _hidden(options: dict[str, str], name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The options as they may stand in a file, and the variables that hold what may not."""
+    written, secrets = {}, {}
+    for option, value in options.items():
+        has_login = "://" in value and "@" in urlsplit(value).netloc and bool(urlsplit(value).password)
+        if has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
+            variable = f"{name}_{option}".upper()
+            written[option], secrets[variable] = f"${{{variable}}}", value
+        else:
+            written[option] = value
+    return written, secrets
+
+
+def _remember(config: Config, secrets: dict[str, str]) -> None:
+    """Add variables to .env, readable by its owner only, and see that git does not take it."""
+    missing = {name: value for name, value in secrets.items() if config.variables.get(name) != value}
+    if not missing:
+        return
+    path = config.folder / ".env"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [line for line in before.splitlines() if line.partition("=")[0].strip() not in missing]
+    lines = [*kept, *(f'{name}="{value}"' for name, value in missing.items())]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    ignored = config.folder / ".gitignore"
+    rules = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
+    if ".env" not in rules:
+        ignored.write_text("\n".join([*rules, ".env"]) + "\n", encoding="utf-8")
+
+
+def _without(error: Any, address: str) -> Any:
+    """The error without the address's password."""
+    from dataclasses import replace
+    from urllib.parse import unquote
+
+    password = urlsplit(address).password if "://" in address else None
+    for secret in {password, unquote(password)} if password else ():
+        error.findings = tuple(
+            replace(each, message=each.message.replace(secret, "***"), hint=each.hint.replace(secret, "***"))
+            for each in error.findings
+        )
+    return error

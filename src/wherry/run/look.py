@@ -1,0 +1,147 @@
+"""Look at a source: what is there, whether it answers, its first rows. Nothing is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wherry.errors import ProjectError, SourceError, UsageError, WherryError
+from wherry.model.finding import Finding
+from wherry.plugins import find_source, make_options
+from wherry.ports import Found, Source, TableRequest
+from wherry.project.nearest import did_you_mean
+from wherry.run.project import Project, ReadySource, variables_of
+from wherry.run.redact import redacted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def tables_of(connector: str, options: Mapping[str, Any], folder: Path) -> list[Found]:
+    """All tables that a system has.
+
+    Raises ``ProjectError`` for wrong options, ``SourceError`` when it does not answer.
+    """
+    source = find_source(connector, folder)
+    made, problems = make_options(source.Options, with_project(source, options, folder))
+    if problems:
+        raise ProjectError(
+            findings=[Finding(code="bad-option", message=str(each), hint=each.hint) for each in problems]
+        )
+    listing = getattr(source, "tables", None)
+    if listing is None:
+        raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
+    return list(listing(made))
+
+
+def with_project(source: Source, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The options, and the project's folder for a source that asks for it."""
+    wants = "project" in getattr(source.Options, "__dataclass_fields__", {})
+    return {**options, "project": str(folder)} if wants else dict(options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Whether one table of a source can be read."""
+
+    #: The source file, and the name of the table of the lake.
+    source: str
+    name: str
+    #: What is wrong; empty when it can be read.
+    findings: tuple[Finding, ...] = ()
+
+
+def connect(project: Project) -> Iterator[Answer]:
+    """For every table of every source: whether the system answers, and gives it to us. No rows are read."""
+    listed: dict[str, list[str] | WherryError | None] = {}
+    for key, ready in project.sources.items():
+        asset = project.graph.assets[key]
+        table = asset.source
+        assert table is not None
+        if table.source not in listed:
+            listed[table.source] = _listed(ready)
+        found = listed[table.source]
+        findings: Sequence[Finding] = ()
+        if isinstance(found, WherryError):
+            findings = found.findings
+        else:
+            try:
+                ready.source.changed(ready.options, ready.request, None)
+            except WherryError as error:
+                findings = error.findings
+            if not findings and found is not None and _absent(ready, found):
+                message = f"`{table.source}` has no table `{table.table}`, or does not let us read it."
+                hint = did_you_mean(table.table, found, f"It has: {', '.join(found[:10]) or 'none'}.")
+                findings = [Finding(code="no-table", message=message, hint=hint)]
+        variables = variables_of(asset)
+        placed = tuple(
+            redacted(replace(each, file=asset.file, line=asset.line, column=1), variables, project.config)
+            for each in findings
+        )
+        yield Answer(source=table.source, name=asset.name, findings=placed)
+
+
+def _listed(ready: ReadySource) -> list[str] | WherryError | None:
+    listing = getattr(ready.source, "tables", None)
+    if listing is None:
+        return None
+    try:
+        return [found.name for found in listing(ready.options)]
+    except WherryError as error:
+        return error
+
+
+def _absent(ready: ReadySource, found: Sequence[str]) -> bool:
+    """Whether a table is not among those that were found. One that is a query or a pattern says so itself."""
+    name = ready.request.name
+    if getattr(ready.request.options, "query", "") or any(sign in name for sign in "*?[") or "/" in name:
+        return False
+    known = {each.lower() for each in found}
+    return bool(known) and name.lower() not in known and not any(each.endswith("." + name.lower()) for each in known)
+
+
+def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
+    """The first rows that a load of a source's table would bring.
+
+    Raises ``UsageError`` for a source that is not there.
+    """
+    import pyarrow as pa
+
+    ready = _ready(project, source, table)
+    batches = iter(ready.source.read(ready.options, ready.request, None))
+    try:
+        for batch in batches:
+            if isinstance(batch.rows, pa.Table):
+                return batch.rows.slice(0, limit)
+            pieces, count = [], 0
+            for piece in batch.rows:
+                pieces.append(piece.slice(0, limit - count))
+                count += pieces[-1].num_rows
+                if count >= limit:
+                    break
+            return pa.Table.from_batches(pieces, schema=batch.rows.schema)
+    finally:
+        if close := getattr(batches, "close", None):
+            close()
+    return pa.table({})
+
+
+def _ready(project: Project, source: str, table: str) -> ReadySource:
+    """The source with a request for the table, named in its file or not."""
+    same = None
+    for key, ready in project.sources.items():
+        asset = project.graph.assets[key]
+        assert asset.source is not None
+        if asset.source.source == source or asset.name.lower() == source.lower():
+            same = ready
+            if asset.source.table == table or asset.name.lower() in (table.lower(), source.lower()):
+                return ready
+    if same is None:
+        names = sorted({asset.source.source for asset in project.graph.assets.values() if asset.source is not None})
+        raise UsageError(
+            f"There is no source `{source}`.", hint=did_you_mean(source, names, f"Known: {', '.join(names)}.")
+        )
+    options, _ = make_options(same.source.TableOptions, {})
+    return replace(same, request=TableRequest(name=table, mode="full", options=options))
