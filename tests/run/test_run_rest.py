@@ -15,6 +15,7 @@ from run_folder import NOON, Folder, problems, result, states
 
 from fixtures.web import Reply, Request, Web, serving
 from wherry.project.config import read_config
+from wherry.run.look import connect, preview
 from wherry.run.project import open_project
 
 SOURCE = """\
@@ -229,3 +230,19 @@ def test_mistakes_in_a_table(folder: Folder, said: str, message: str, hint: str)
     found = open_project(read_config(folder.path), None).graph.findings
     match = [f for f in found if message in f.message and hint in f.hint]
     assert match and match[0].line == 5 and match[0].file == "sources/shop.yml", found
+
+
+def test_looking_at_an_api_asks_for_little(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    with serving(shop) as web:
+        made(folder, web)
+        project = open_project(read_config(folder.path), None)
+        assert [answer.findings for answer in connect(project)] == [()] * 4
+        assert len(web.requests) <= 5
+        asked = len(web.requests)
+        assert preview(project, "shop", "orders", 3).num_rows == 3 and len(web.requests) == asked + 1
+        assert preview(project, "shop", "notes", 2).column_names == ["orders_id", "text"]
+        monkeypatch.setenv("SHOP_TOKEN", "wr0ng-token")
+        answers = list(connect(open_project(read_config(folder.path), None)))
+        assert [[finding.code for finding in answer.findings] for answer in answers] == [["bad-credentials"]] * 4
+        assert "wr0ng" not in str(answers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
@@ -16,6 +16,9 @@ from wherry.sources.rest import options as said
 from wherry.sources.rest.auth import credentials_of
 from wherry.sources.rest.declared import Declared, declare
 from wherry.sources.rest.reading import Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Rest:
@@ -56,6 +59,12 @@ class Rest:
         declared = self._declared(options, table)
         with closing(self._client(options, declared)) as client:
             yield from self._reading(options, declared, client, table, cursor).batches()
+
+    def first(self, options: said.Options, table: TableRequest, limit: int) -> pa.Table:
+        """The first rows of a table, from as few answers as it takes; to look at, or to see that it answers."""
+        declared = self._declared(options, table)
+        with closing(self._client(options, declared)) as client:
+            return self._reading(options, declared, client, table, None).first(limit)
 
     def tables(self, options: said.Options) -> Iterator[Found]:
         """What an OpenAPI document lists, or what one answer looks like."""
