@@ -193,6 +193,8 @@ def test_a_type_that_changes_is_told_with_what_to_write(folder: Folder) -> None:
         ("auth: {beerer: x}", 2, "There is no option `beerer` here.", "Did you mean `bearer`?"),
         ("auth:\n  oauth2:\n    token_url: /t\n    client_id: a\n    scopes: b", 6, "no option `scopes`", "`scope`"),
         ("auth: {oauth2: {client_id: a}}", 2, "The option `token_url` is missing.", ""),
+        ("auth: {bearer: plain-secret}", 2, "`auth.bearer` is written out in the file", "write ${NAME}"),
+        ("auth:\n  key:\n    header: X\n    value: plain-secret", 5, "`auth.key.value` is written out", ""),
         ("rate: quickly", 7, "`rate: quickly` is no rate.", "10 per second"),
         ("attempts: many", 2, "`attempts: many` must be a whole number.", ""),
     ],
@@ -202,7 +204,8 @@ def test_mistakes_in_the_file(folder: Folder, line: str, number: int, message: s
     folder.write({"sources/shop.yml": f"connector: rest\n{line}\n{url}tables:\n  t: {{as: raw.t, path: /t}}\n"})
     found = open_project(read_config(folder.path), None).graph.findings
     assert [f for f in found if message in f.message and hint in f.hint and f.file == "sources/shop.yml"], found
-    if message.startswith(("There is no", "no option")):
+    assert "plain-secret" not in str(found)
+    if message.startswith(("There is no", "no option", "`auth")):
         assert message in found[0].message and found[0].line == number
 
 

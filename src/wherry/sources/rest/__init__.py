@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: Seconds that may pass with waiting where it is only asked whether there is something new.
+SHORT = 10.0
+
+
 class Rest:
     """Reads the lists of a web API, page by page.
 
@@ -30,6 +34,16 @@ class Rest:
 
     Options: type = said.Options
     TableOptions: type = said.TableOptions
+    #: Options that are secrets: they are named in the file, not written out.
+    secret_options = (
+        "auth.bearer",
+        "auth.basic.password",
+        "auth.key.value",
+        "auth.oauth2.client_secret",
+        "auth.oauth2.refresh_token",
+        "auth.login.body.password",
+        "auth.login.form.password",
+    )
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
@@ -44,6 +58,7 @@ class Rest:
         if cursor.get("reading"):
             return "the last reading was cut off"
         with closing(self._client(options, declared)) as client:
+            client.attempts, client.patience = min(client.attempts, 2), min(client.patience, SHORT)
             try:
                 return self._reading(options, declared, client, table, cursor).look()
             except (Failed, SourceError) as error:
