@@ -224,11 +224,14 @@ def test_mistakes_in_the_file(folder: Folder, line: str, number: int, message: s
         ("types: {a: bigintt}", "There is no type `BIGINTT`", ""),
         ("errors: {404: skip}", "must be", ""),
         ("unnest: nothing.lines", "no table of this file", ""),
+        ("mode: incremental, each: free", "nothing tells whose rows are to be replaced", ""),
+        ("mode: incremental, unnest: free.x", "nothing tells whose rows are to be replaced", ""),
         ("each: t", "goes through its own rows", ""),
     ],
 )
 def test_mistakes_in_a_table(folder: Folder, said: str, message: str, hint: str) -> None:
-    text = f"connector: rest\nurl: https://api.test\ntables:\n  orders: {{key: id}}\n  t: {{as: raw.t, {said}}}\n"
+    tables = f"  orders: {{key: id}}\n  t: {{as: raw.t, {said}}}\n  free: {{path: /free}}\n"
+    text = f"connector: rest\nurl: https://api.test\ntables:\n{tables}"
     folder.write({"sources/shop.yml": text})
     found = open_project(read_config(folder.path), None).graph.findings
     match = [f for f in found if message in f.message and hint in f.hint]

@@ -327,7 +327,9 @@ class Reading:
             rows=stage.reader(columns, replaced),
             cursor=cursor,
             replaces=self._replaces(),
-            upsert=self.declared.key if self.incremental and not self.declared.unnest else (),
+            upsert=tuple(self.columns.names.get(name, name) for name in self.declared.key)
+            if self.incremental and not self.declared.unnest
+            else (),
             gone=gone,
             rejects=stage.told_rejects(self.table.name),
             size=lambda: self.client.received,
