@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-engines check bench clean
+.PHONY: demo test test-engines test-clouds check bench clean
 
 $(STAMP): pyproject.toml
 	@[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || { \
@@ -26,10 +26,12 @@ test: $(STAMP)
 	@tests/install_services.sh
 	@$(BIN)/python -m pytest -n auto tests
 
-# Spark over the same tables: some 500 MB to download, so not a part of `test`. Needs Java 17 or newer and Maven.
+# Spark and Trino over the same tables: some 1.5 GB to download, so not a part of `test`. Needs Maven, Java 17 or newer
+# for Spark and 23 or newer for Trino, whose tests are skipped without it.
 ENGINES := .bench/engines
 SPARK_VERSION := 4.1.4
 ICEBERG := org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.11.0
+TRINO := io.trino:trino-server:470:tar.gz
 
 $(ENGINES)/.installed: Makefile | $(STAMP)
 	@mkdir -p $(ENGINES)
@@ -40,8 +42,33 @@ $(ENGINES)/.installed: Makefile | $(STAMP)
 	@mvn --quiet --batch-mode dependency:copy -Dartifact=$(ICEBERG) -DoutputDirectory=$(CURDIR)/$(ENGINES)
 	@touch $@
 
-test-engines: $(STAMP) $(ENGINES)/.installed
-	@WHERRY_ENGINES=$(CURDIR)/$(ENGINES) $(BIN)/python -m pytest tests/lake/test_rest_spark.py -rs
+# Its plugins share files by links: all of it is unpacked, then what is not needed goes.
+$(ENGINES)/trino/.installed: Makefile | $(ENGINES)/.installed
+	@rm -rf $(ENGINES)/trino && mkdir -p $(ENGINES)/trino
+	@echo "downloading $(TRINO)"
+	@mvn --quiet --batch-mode dependency:get -Dartifact=$(TRINO) -Dtransitive=false
+	@mvn --quiet --batch-mode dependency:copy -Dartifact=$(TRINO) -DoutputDirectory=$(CURDIR)/$(ENGINES)
+	@tar -xzf $(ENGINES)/trino-server-*.tar.gz -C $(ENGINES)/trino --strip-components=1
+	@rm -f $(ENGINES)/trino-server-*.tar.gz
+	@find $(ENGINES)/trino/plugin -mindepth 1 -maxdepth 1 ! -name iceberg -exec rm -rf {} +
+	@touch $@
+
+test-engines: $(STAMP) $(ENGINES)/.installed $(ENGINES)/trino/.installed
+	@WHERRY_ENGINES=$(CURDIR)/$(ENGINES) $(BIN)/python -m pytest -n 0 -rs \
+	  tests/lake/test_rest_spark.py tests/lake/test_rest_trino.py
+
+# Stores that speak like Azure's and Google's: some 200 MB to download, so not a part of `test`. Needs Node.js and Go.
+CLOUDS := .bench/clouds
+
+$(CLOUDS)/.installed: Makefile | $(STAMP)
+	@mkdir -p $(CLOUDS)
+	@echo "installing azurite and fake-gcs-server into $(CLOUDS)"
+	@npm install --silent --no-audit --no-fund --prefix $(CLOUDS) azurite@3.37.0
+	@GOBIN=$(CURDIR)/$(CLOUDS) go install github.com/fsouza/fake-gcs-server@v1.56.1
+	@touch $@
+
+test-clouds: $(STAMP) $(CLOUDS)/.installed
+	@WHERRY_CLOUDS=$(CURDIR)/$(CLOUDS) $(BIN)/python -m pytest tests/sources/test_files_buckets.py -rs
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
@@ -54,6 +81,7 @@ bench: $(STAMP)
 	@$(BIN)/python benchmarks/small_tables/run.py
 	@$(BIN)/python benchmarks/branches/run.py
 	@$(BIN)/python benchmarks/writers/run.py
+	@$(BIN)/python benchmarks/places/run.py
 
 clean:
 	rm -rf $(VENV) .demo .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache build dist src/*.egg-info

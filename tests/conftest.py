@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import mariadb_server
 import postgres_server
 from services import REFERENCE, SERVICES, ready, required
 
@@ -17,11 +18,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if postgres_server.ready():
         # Worker processes inherit it, and share one cluster.
         postgres_server.reserve()
+    if mariadb_server.ready():
+        mariadb_server.reserve()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres_server.stop()
+        mariadb_server.stop()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -54,3 +58,9 @@ def reference() -> Path:
 def postgres() -> str:
     """The address of an empty PostgreSQL database; for tests marked ``needs("postgres")``."""
     return postgres_server.new_database(postgres_server.start())
+
+
+@pytest.fixture
+def mariadb() -> str:
+    """The address of an empty MariaDB database; for tests marked ``needs("mariadb")``."""
+    return mariadb_server.new_database(mariadb_server.start())

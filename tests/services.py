@@ -5,6 +5,7 @@ missing; with WHERRY_REQUIRE_SERVICES=1 a missing service makes the test fail. T
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,10 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import mariadb_server
 import postgres_server
+from fixtures.cloud_servers import azurite, fake_gcs
+from fixtures.file_servers import sshd
 
 #: Data sets and conformance cases that are too large, or not ours, to keep in the repository.
 REFERENCE = Path(os.environ.get("WHERRY_REFERENCE") or Path(__file__).parents[2] / "shared")
@@ -55,6 +59,31 @@ def _has_spark() -> bool:
     return subprocess.run([spark_python(), "-c", "import pyspark"], capture_output=True).returncode == 0
 
 
+#: Trino's server: its libraries and the plugin for Iceberg.
+TRINO = ENGINES / "trino"
+#: The oldest Java that it runs on.
+_TRINO_JAVA = 23
+
+
+@cache
+def trino_java() -> Path | None:
+    """A Java that Trino runs on: that of the system, of JAVA_HOME, or one below /usr/lib/jvm."""
+    homes = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    found = [Path(known)] if (known := shutil.which("java")) else []
+    found += [home / "bin" / "java" for home in (*homes, *sorted(Path("/usr/lib/jvm").glob("*")))]
+    for java in found:
+        if java.exists():
+            told = subprocess.run([java, "-version"], capture_output=True, text=True).stderr
+            number = re.search(r'version "(\d+)', told)
+            if number is not None and int(number[1]) >= _TRINO_JAVA:
+                return java
+    return None
+
+
+def _has_trino() -> bool:
+    return (TRINO / "lib").is_dir() and trino_java() is not None
+
+
 SERVICES = {
     "pyiceberg": Service(ready=_installed("pyiceberg"), hint="pip install 'wherry[in-place]'", required=False),
     "delta": Service(
@@ -74,9 +103,21 @@ SERVICES = {
         hint="make test-engines downloads Spark (500 MB) and runs these tests; it needs Java 17 and Maven",
         required=False,
     ),
+    "sshd": Service(ready=lambda: sshd() is not None, hint="apt-get install openssh-server"),
+    "azurite": Service(ready=lambda: azurite() is not None, hint="make test-clouds installs it", required=False),
+    "fake-gcs": Service(ready=lambda: fake_gcs() is not None, hint="make test-clouds installs it", required=False),
+    "trino": Service(
+        ready=_has_trino,
+        hint="make test-engines downloads Trino (1 GB) and runs these tests; it needs Java 23 and Maven",
+        required=False,
+    ),
     "postgres": Service(
         ready=postgres_server.ready,
         hint="apt-get install postgresql; pip install 'wherry[postgres]'",
+    ),
+    "mariadb": Service(
+        ready=mariadb_server.ready,
+        hint="apt-get install mariadb-server; pip install 'wherry[mysql]'",
     ),
 }
 

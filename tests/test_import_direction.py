@@ -20,14 +20,20 @@ ALLOWED = {
     **dict.fromkeys(("ports", "http", "sql", "author"), CORE),
     **dict.fromkeys(("plan", "project", "policy", "pages"), CORE | {"sql"}),
     **dict.fromkeys(SIBLINGS, PLUGIN),
-    **dict.fromkeys(("plugins", "lake"), PLUGIN),
+    "lake": PLUGIN,
+    "plugins": PLUGIN | {"checks"},  # custom kinds beside the built-in ones
     "state": PLUGIN | {"lake"},  # one database
+    "imports": CORE | {"sql", "project"},  # other tools' files become checks
+    "contracts": CORE | {"sql", "project", "imports"},  # which may hold rules in other tools' words
     # The built-in engine and checks; sources come by way of plugins.
-    "run": PLUGIN | {"plan", "sql", "project", "policy", "lake", "state", "plugins", "author", "engines", "checks"},
+    "run": PLUGIN
+    | {"plan", "sql", "project", "policy", "lake", "state", "plugins", "author", "engines", "checks"}
+    | {"imports", "contracts"},
     "wherry": {"author"},  # from wherry import Table, table
     "__main__": {"cli"},
 }
 ALLOWED |= dict.fromkeys(("cli", "serve", "testing"), {*ALLOWED, "serve"} - SIBLINGS)
+ALLOWED["testing"] |= {"engines"}  # a kind of check is tried on an engine
 FILES = [path for path in SOURCE.rglob("*.py") if "templates" not in path.relative_to(SOURCE).parts]
 
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks" / "writers")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks"), str(ROOT / "benchmarks" / "writers")]
+
+import peers  # noqa: E402
 
 import postgres_server  # noqa: E402
 
@@ -63,13 +65,19 @@ def wherry(place: str, branch: str) -> Callable[[Path], tuple[Any, str, Callable
     return make
 
 
-def ducklake(folder: Path) -> tuple[Any, str, Callable[[], None]]:
-    import writers
+def ducklake(database: str) -> Callable[[Path], tuple[Any, str, Callable[[], None]]]:
+    def make(folder: Path) -> tuple[Any, str, Callable[[], None]]:
+        import writers
 
-    connection = writers.DuckLake("sqlite", str(folder / "pointers.db"), folder).connection
-    connection.execute("RESET threads")
-    connection.execute("CREATE SCHEMA m.s")
-    return connection, "m.s", connection.close
+        place = str(folder / "pointers.db")
+        if database == "postgres":
+            place = postgres_server.new_database(postgres_server.start(durable=True))
+        connection = writers.DuckLake(database, place, folder).connection
+        connection.execute("RESET threads")
+        connection.execute("CREATE SCHEMA m.s")
+        return connection, "m.s", connection.close
+
+    return make
 
 
 def duckdb_file(folder: Path) -> tuple[Any, str, Callable[[], None]]:
@@ -89,14 +97,18 @@ def main() -> None:
         "wherry, a run's branch": wherry("", "run/1"),
         "wherry, main": wherry("", "main"),
         "wherry, PostgreSQL": wherry("postgres", "main"),
-        "DuckLake, SQLite": ducklake,
+        "DuckLake, SQLite": ducklake("sqlite"),
+        "DuckLake, PostgreSQL": ducklake("postgres"),
         "DuckDB file": duckdb_file,
     }
-    if not postgres_server.ready():
-        del systems["wherry, PostgreSQL"]
-    if find_spec("duckdb_extension_ducklake") is None or find_spec("duckdb_extension_sqlite_scanner") is None:
-        print("DuckLake is not measured: its extensions are not installed", file=sys.stderr)
-        del systems["DuckLake, SQLite"]
+    peers.bring({name: wanted for name, wanted in peers.LAKES.items() if name.startswith("duckdb_extension_")})
+    missing = [] if postgres_server.ready() else ["wherry, PostgreSQL", "DuckLake, PostgreSQL"]
+    for database, name in (("sqlite", "SQLite"), ("postgres", "PostgreSQL")):
+        if any(find_spec(f"duckdb_extension_{each}") is None for each in ("ducklake", f"{database}_scanner")):
+            missing.append(f"DuckLake, {name}")
+    for name in dict.fromkeys(missing):
+        print(f"{name} is not measured: what it needs is not installed", file=sys.stderr)
+        del systems[name]
     print(f"{'CPU ms per statement':24}" + "".join(f"{step:>9}" for step in STEPS))
     for name, make in systems.items():
         if asked.only and not any(word in name.lower() for word in asked.only):

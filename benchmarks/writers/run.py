@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lake"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lake"), str(Path(__file__).parent), str(ROOT / "benchmarks")]
 
+import peers  # noqa: E402
 import writers  # noqa: E402
 import writing  # noqa: E402
 
@@ -42,7 +43,8 @@ def one(system: str, database: str, way: str, processes: int, commits: int) -> s
     if database == "postgres":
         place = postgres_server.new_database(postgres_server.start(durable=True))
     program = [sys.executable, str(Path(__file__).with_name("writers.py")), system, database, place, str(folder), way]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(peers.FOLDER)])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     try:
         subprocess.run([*program, "prepare", str(processes), "0"], check=True, env=environment)
         reader = subprocess.Popen(
@@ -108,6 +110,7 @@ def main() -> None:
     words.add_argument("--ways", nargs="*", default=list(writing.WAYS))
     words.add_argument("--databases", nargs="*", default=["sqlite", "postgres", ""])
     asked = words.parse_args()
+    peers.bring(peers.LAKES)
     print(f"{asked.processes} processes, {asked.commits} commits each; {os.cpu_count()} cores")
     print("system   database way       done failed   seconds   p50 ms   p99 ms   CPU s  ms/com tries  what is there")
     try:

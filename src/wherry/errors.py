@@ -10,6 +10,7 @@ WherryError
     ├── NoSuchBranch
     ├── NoSuchCommit
     ├── DiskFull
+    ├── MissingFile
     └── NewerLake
 """
 
@@ -103,6 +104,12 @@ class DiskFull(LakeError):
         """Whether an error of the system, of DuckDB or of the database says that there is no room."""
         text = str(error)
         return getattr(error, "errno", 0) == errno.ENOSPC or "No space left on device" in text or "disk is full" in text
+
+
+class MissingFile(LakeError):
+    """A file of the lake is not there."""
+
+    code = "missing-file"
 
 
 class NewerLake(LakeError):

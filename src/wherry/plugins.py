@@ -7,19 +7,30 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from wherry.checks import KINDS
+from wherry.checks import find as built_in_check
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import Secrets, Source
 
-BUILT_IN = {"files": "wherry.sources.files", "lake": "wherry.sources.lake", "rest": "wherry.sources.rest"}
+BUILT_IN = {
+    "files": "wherry.sources.files",
+    "lake": "wherry.sources.lake",
+    "mariadb": "wherry.sources.databases.mysql",
+    "mysql": "wherry.sources.databases.mysql",
+    "postgres": "wherry.sources.databases.postgres",
+    "rest": "wherry.sources.rest",
+    "sql": "wherry.sources.databases.sql",
+    "sqlite": "wherry.sources.databases.sqlite",
+}
 
 #: Scheme of an address -> the connector for it, and the option that takes the address.
 SCHEMES = {
     **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
     **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
-    "sqlite": ("sqlite", "url"),
     **dict.fromkeys(("http", "https"), ("rest", "url")),
     **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
 }
@@ -41,21 +52,10 @@ def find_source(connector: str, folder: Path) -> Source:
     if connector in BUILT_IN:
         module = import_module(BUILT_IN[connector])
         return module.source  # type: ignore[no-any-return]
-    file = folder / "plugins" / f"{connector}.py"
-    if connector.isidentifier() and file.is_file():
-        spec = spec_from_file_location(f"wherry_plugin_{connector}", file)
-        assert spec is not None and spec.loader is not None
-        module = module_from_spec(spec)
-        sys.modules[spec.name] = module
-        try:
-            spec.loader.exec_module(module)
-            return module.source  # type: ignore[no-any-return]
-        except Exception as error:
-            message = f"The plugin {file.name} does not load: {type(error).__name__}: {error}."
-            finding = Finding(
-                code="bad-plugin", message=message, file=f"plugins/{file.name}", line=_line_in(error, file)
-            )
-            raise ProjectError(findings=[finding]) from error
+    if (module := _of_project(connector, folder)) is not None:
+        if not hasattr(module, "source"):
+            raise _bad_plugin(connector, "is no source: it has no `source`")
+        return module.source  # type: ignore[no-any-return]
     for entry in entry_points(group="wherry.sources", name=connector):
         return entry.load()  # type: ignore[no-any-return]
     from difflib import get_close_matches
@@ -69,22 +69,70 @@ def find_source(connector: str, folder: Path) -> Source:
     raise ProjectError(findings=[finding])
 
 
-def connector_for(address: str) -> tuple[str, dict[str, str]]:
-    """The connector for an address, and its options: ``postgresql://...``, ``s3://...``, a folder, a web address.
+#: What a kind of check offers, one of them: see ``wherry.checks``.
+FACES = ("bad_row", "aggregates", "group_by", "judge_schema", "query", "bad_rows")
 
-    Any other scheme is taken for a database that SQLAlchemy knows.
+
+@cache
+def find_check(kind: str, folder: Path) -> ModuleType:
+    """The kind of check called ``kind``: built in, or the project's plugins/<kind>.py. Raises ``ProjectError``."""
+    if kind in KINDS:
+        return built_in_check(kind)
+    module = _of_project(kind, folder)
+    if module is not None and any(hasattr(module, face) for face in FACES):
+        return module
+    if module is not None:
+        raise _bad_plugin(kind, f"is no check: it has none of {', '.join(FACES)}")
+    message = f"There is no kind of check `{kind}`."
+    hint = f"Your own goes to plugins/{kind}.py."
+    raise ProjectError(findings=[Finding(code="unknown-check", message=message, hint=hint)])
+
+
+def _of_project(name: str, folder: Path) -> ModuleType | None:
+    """The module ``plugins/<name>.py`` of the project; None when there is none. Raises ``ProjectError``."""
+    file = folder / "plugins" / f"{name}.py"
+    if not name.isidentifier() or not file.is_file():
+        return None
+    spec = spec_from_file_location(f"wherry_plugin_{name}", file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _bad_plugin(name, f"does not load: {type(error).__name__}: {error}", _line_in(error, file)) from error
+    return module
+
+
+def _bad_plugin(name: str, what: str, line: int = 1) -> ProjectError:
+    message = f"The plugin {name}.py {what}."
+    return ProjectError(findings=[Finding(code="bad-plugin", message=message, file=f"plugins/{name}.py", line=line)])
+
+
+def connector_for(address: str) -> tuple[str, dict[str, str], str]:
+    """The connector for an address, its options, and the table where the address names one file.
+
+    ``postgresql://...``, ``s3://...``, a folder, a file, a web address; any other scheme is taken for a database that
+    SQLAlchemy knows.
     """
     scheme = address.partition("://")[0].lower() if "://" in address else ""
     plain = address.lower().split("?")[0]
-    if scheme in ("http", "https") and plain.endswith(_FILE_ENDINGS):
-        return "files", {"path": address}
+    is_file = plain.endswith(_FILE_ENDINGS)
+    if is_file and SCHEMES.get(scheme, ("",))[0] in ("files", "rest"):
+        folder, _, file = address.rpartition("/")
+        return "files", {"path": folder or "."}, file
     if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
-        return "sqlite", {"url": f"sqlite:///{address}"}
+        return "sqlite", {"path": address}, ""
+    if scheme == "sqlite":
+        return "sqlite", {"path": address.partition("://")[2].removeprefix("/")}, ""
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
-    return connector, {option: address}
+    return connector, {option: address}, ""
 
 
-_FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".avro", ".orc", ".gz", ".zst", ".zip", "/")
+_FILE_ENDINGS = (
+    *(".csv", ".tsv", ".txt", ".dat", ".jsonl", ".ndjson", ".parquet", ".pq", ".avro", ".orc", ".xlsx"),
+    *(".gz", ".zst", ".bz2", ".xz", ".zip", ".tar", ".tgz"),
+)
 
 
 @cache

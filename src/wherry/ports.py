@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wherry.model.finding import Finding
+from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check for the moment of the run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,8 +55,9 @@ class Batch:
 
     #: Arrow rows; a reader is streamed, never collected.
     rows: pa.RecordBatchReader | pa.Table
-    #: Where to go on after these rows are committed: a JSON object that only the source understands.
-    cursor: Mapping[str, Any]
+    #: Where to go on after these rows are committed: a JSON object that only the source understands. One that is known
+    #: only when the rows were read is asked for once they are consumed.
+    cursor: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
     #: Incremental only: rows loaded earlier that these replace; gone in the same transaction.
     replaces: Replaced | None = None
     #: Incremental only: each row replaces the one loaded earlier with the same values in these columns. Empty where all
@@ -74,6 +76,10 @@ class Batch:
     expected: int | None = None
     #: Asked once the rows are consumed: what a person should know of them; warnings, since the rows are kept.
     findings: Callable[[], Sequence[Finding]] = field(default=lambda: ())
+
+    def reached(self) -> dict[str, Any]:
+        """The cursor; to be asked once the rows are consumed."""
+        return dict(self.cursor() if callable(self.cursor) else self.cursor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

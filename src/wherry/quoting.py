@@ -1,6 +1,11 @@
 """Names and text made safe to stand in SQL, whatever they hold."""
 
+import math
 from collections.abc import Iterable
+from typing import Any
+
+#: Stands in the SQL of a check for the moment of the run, a TIMESTAMP in UTC.
+NOW = "$wherry_now"
 
 
 def name(identifier: str) -> str:
@@ -22,3 +27,23 @@ def full_name(table: str) -> str:
 def text(value: str) -> str:
     """``value`` as a SQL string."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def literal(value: Any) -> str:
+    """A plain value (null, true, a number, text, or a list of those) as SQL; all else as the text it prints."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"'{value}'::DOUBLE"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    return text(str(value))
+
+
+def literals(values: Iterable[Any]) -> str:
+    """Values as SQL with commas between; nulls are left out, since nothing equals them."""
+    return ", ".join(literal(value) for value in values if value is not None)

@@ -4,15 +4,23 @@ from wherry.testing import check_source
 
 def test_my_source():
     check_source(source, options, TableRequest(name="orders", mode="incremental"), expected_rows=3, change=add_rows)
+
+def test_my_kind_of_check():
+    check_check(my_kind, column="price", columns={"price": "INTEGER"}, rows=[(99,), (100,), (None,)], failing=1)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.asset import Check
+from wherry.model.run import CheckResult
 from wherry.ports import REJECT_COLUMNS, Batch, Replaced, Source, TableRequest
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ class Loaded:
         self.rows: list[dict[str, Any]] = []
         self.cursor: Mapping[str, Any] | None = None
         self.schema: pa.Schema | None = None
+        #: Rows held after each batch.
+        self.counts: list[int] = []
 
     def commit(self, batch: Batch, *, first: bool) -> None:
         """Take a batch in, the way a run does."""
@@ -59,7 +69,8 @@ class Loaded:
             assert not missing, f"a later batch has no column {sorted(missing)}: a schema may only grow"
         self.schema = table.schema
         self.rows += rows
-        self.cursor = as_json(batch.cursor)
+        self.counts.append(len(self.rows))
+        self.cursor = as_json(batch.reached())
 
 
 def is_replaced(row: Mapping[str, Any], replaced: Replaced) -> bool:
@@ -147,7 +158,7 @@ def check_resume(
     for kept in range(1, len(cursors)):
         loaded = Loaded(table.mode)
         load(source, options, table, loaded, stop_after=kept)
-        assert loaded.cursor == cursors[kept - 1], f"batch {kept} has another cursor when it is read again"
+        assert loaded.counts == whole.counts[:kept], f"batch {kept} has other rows when it is read again"
         assert source.changed(options, table, loaded.cursor), f"changed() sees nothing left after batch {kept}"
         load(source, options, table, loaded)
         same = fingerprint(loaded.rows) == fingerprint(whole.rows)
@@ -168,3 +179,65 @@ def expect(loaded: Loaded, expected: int | list[dict[str, Any]], when: str) -> N
         assert len(loaded.rows) == expected, f"{when} gives {len(loaded.rows)} rows, and {expected} are expected"
     else:
         assert fingerprint(loaded.rows) == fingerprint(expected), f"{when} gives {loaded.rows}, not {expected}"
+
+
+def check_check(
+    kind: ModuleType,
+    *,
+    columns: Mapping[str, str],
+    rows: Sequence[Sequence[Any]],
+    column: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    failing: int | None = None,
+    passes: bool | None = None,
+    now: datetime | None = None,
+) -> CheckResult:
+    """The conformance test of a kind of check: it judges these rows as expected, and no rows without an error.
+
+    ``columns`` maps names to DuckDB types. ``failing`` is how many rows break it; ``passes`` is for kinds that count no
+    rows. Returns the verdict.
+    """
+    from wherry.plugins import FACES
+
+    own = [face for face in FACES if hasattr(kind, face)]
+    assert own, f"it has none of {', '.join(FACES)}"
+    assert len(own) == 1 or set(own) - {"bad_rows"} < set(own), f"it has several faces: {', '.join(own)}"
+    needs_judge = {"aggregates", "group_by", "query"} & set(own)
+    assert not needs_judge or hasattr(kind, "judge"), f"`{own[0]}` needs `judge`"
+    check = Check(kind="tested", column=column, arguments=dict(arguments or {}), text=kind.__name__)
+    before = repr(check)
+    verdict = _verdict(kind, check, columns, rows, now)
+    assert verdict.error == "", f"it cannot be decided: {verdict.error}"
+    assert repr(check) == before, "it changes the check that it is given"
+    if failing is not None:
+        assert verdict.failing == failing, f"{verdict.failing} rows break it, and {failing} are expected"
+        passes = not failing if passes is None else passes
+    if passes is not None:
+        expected = "passed" if passes else "failed"
+        assert verdict.state == expected, f"it {verdict.state}, and is expected to have {expected}: {verdict.why}"
+    for what, some in (("no rows", []), ("a row of nulls", [[None] * len(columns)])):
+        empty = _verdict(kind, check, columns, some, now)
+        assert empty.error == "", f"of {what} it cannot be decided: {empty.error}"
+    again = _verdict(kind, check, columns, [*reversed(rows)], now)
+    assert needs_judge or again.failing == verdict.failing, "it depends on the order of the rows"
+    return verdict
+
+
+def _verdict(
+    kind: ModuleType, check: Check, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], now: datetime | None
+) -> CheckResult:
+    from wherry.engines.duckdb import DuckDB
+    from wherry.quoting import name
+    from wherry.run.checking import run_checks
+
+    with TemporaryDirectory() as folder:
+        db = DuckDB(folder=Path(folder), scratch=Path(folder))
+        try:
+            db.execute("CREATE SCHEMA s")
+            db.execute(f"CREATE TABLE s.t ({', '.join(f'{name(c)} {type_}' for c, type_ in columns.items())})")
+            for row in rows:
+                db.connection.execute(f"INSERT INTO s.t VALUES ({', '.join('?' * len(columns))})", list(row))
+            (verdict,) = run_checks(db, "s.t", [check], find=lambda _: kind, now=now)
+        finally:
+            db.close()
+    return verdict

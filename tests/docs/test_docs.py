@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,16 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: Before the commands of a page: what the page's reader has done by then.
 BEFORE = {
     "checks.md": "minimal",
+    "checks-runs.md": "minimal",
+    "checks-dbt.md": "minimal",
+    "checks-soda.md": "minimal",
+    "contracts.md": "minimal",
+    "profiles.md": "minimal",
     "cli.md": "minimal",
     "import-export.md": "minimal",
     "engines.md": "minimal",
     "lake.md": "minimal",
+    "sources.md": "minimal",
     "sources-files.md": "minimal",
     "sources-rest.md": "minimal",
     "tables.md": "flights",
@@ -30,6 +38,15 @@ INSTEAD = {
     "tables.md": {"marts.revenue": "marts.daily_punctuality"},
     "checks.md": {"marts.fact_departure": "marts.revenue"},
     "start.md": {"staging.customers": "staging.orders"},
+}
+#: Files that a page's reader has before its commands, and what they hold; ``yaml`` is the page's own first such block.
+FILES = {
+    "checks-soda.md": {"checks/orders.yml": "yaml"},
+    "checks-dbt.md": {"checks/schema.yml": "yaml"},
+    "contracts.md": {
+        "old.odcs.yaml": "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: '1'\nstatus: active\n",
+        "new.odcs.yaml": "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: '2'\nstatus: active\n",
+    },
 }
 
 
@@ -55,7 +72,14 @@ def test_commands_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         if page.name == "sources-files.md":
             orders = Path("data/orders.csv")
             orders.write_text(orders.read_text() + "bad,row\n")
+        if page.name == "sources.md":
+            with closing(sqlite3.connect("data/legacy.db")) as legacy:
+                legacy.executescript("CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT)")
         wherry(["run"])
+    for path, text in FILES.get(page.name, {}).items():
+        Path(path).parent.mkdir(exist_ok=True)
+        block = re.search(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        Path(path).write_text(block[1] if text == "yaml" and block else text)
     for command in commands(page):
         for written, meant in INSTEAD.get(page.name, {}).items():
             command = command.replace(written, meant)
@@ -70,7 +94,7 @@ def run_part(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     if words[0] != "wherry":
         return
     words = words[1 : words.index(">")] if ">" in words else words[1:]
-    if words[0] == "new" and Path(words[1]).exists():
+    if words[0] == "new" and words[1] not in ("checks", "source") and Path(words[1]).exists():
         words[1] += "_again"
     if words == ["sql"]:
         return  # the shell needs a terminal

@@ -1,9 +1,11 @@
 """Kill a process that works on a lake, at any point of its work, and look at what is left.
 
-    python tests/lake/killing.py [--times 500] [--seed 1] [--postgres]
+    python tests/lake/killing.py [--times 500] [--seed 1] [--postgres] [--ways commit merge ...]
 
-Each child counts the calls that its Python makes (ours, the drivers', the system's) and sends itself SIGKILL at a call
-drawn by lot: between any two of them, in a commit, a merge, a restore or a migration.
+Children commit, merge, restore, keep up and migrate, in turns on one lake, and end by SIGKILL: one half by their own
+hand at a call of their Python (ours, the drivers', the system's) drawn by lot, the other half by their parent's at a
+moment drawn by lot, in the middle of whatever DuckDB or the database is doing then. After each one every branch is read
+whole, every row is accounted for, and one upkeep leaves no file that nothing leads to.
 """
 
 import argparse
@@ -14,7 +16,11 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,22 +28,25 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from wherry.errors import LakeError
+from wherry.lake import database as db
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
+from wherry.lake.upkeep.forget import Kept
+from wherry.lake.upkeep.reach import Reach
+from wherry.lake.upkeep.upkeep import Options, keep_up
 
-WAYS = ("commit", "merge", "restore", "migrate")
-#: About how many calls a child makes before its work is done, by way: lots are drawn below.
-CALLS = {"commit": 18_000, "merge": 38_000, "restore": 40_000, "migrate": 5_000}
+WAYS = ("commit", "merge", "restore", "upkeep", "migrate")
 ROWS = 3
+#: What the branch ``dev`` has that ``main`` has not.
+ON_DEV = 1_000_000
+AT_ONCE = Options(keep=timedelta(0), grace=timedelta(0))
 
 
 class Killer:
-    """Ends this process at its ``at``-th call after ``arm``; counts those of all threads that begin later."""
+    """Ends this process at its ``at``-th call after ``arm`` (0: never), those of threads that begin later included."""
 
-    def __init__(self, at: int) -> None:
-        self.at, self.calls, self.armed = at, 0, False
-        threading.setprofile(self)
-        sys.setprofile(self)
+    def __init__(self, at: int, armed: Callable[[], None]) -> None:
+        self.at, self.calls, self.armed, self.tell = at, 0, False, armed
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
         if self.armed:
@@ -46,6 +55,7 @@ class Killer:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def arm(self) -> None:
+        self.tell()
         self.armed = True
 
 
@@ -61,6 +71,9 @@ class Ground:
             connection.execute("CREATE SCHEMA m.s")
             for table in "ab":
                 connection.execute(f"CREATE TABLE m.s.{table} (number INTEGER, part INTEGER)")
+            lake.create_branch("dev")
+            lake.attach(connection, "dev", "d")
+            write(connection, "d", ON_DEV)
 
     def open(self) -> Lake:
         return Lake.open(self.database, self.folder / "lake")
@@ -95,6 +108,7 @@ def work(ground: Ground, way: str, number: int, killer: Killer) -> None:
             ground.acknowledge(number)
         return
     with ground.open() as lake, connect() as connection:
+        lake.attach(connection, "main", "m")
         if way == "merge":
             branch = f"run/{number}"
             lake.create_branch(branch)
@@ -102,91 +116,195 @@ def work(ground: Ground, way: str, number: int, killer: Killer) -> None:
             killer.arm()
             write(connection, "r", number)
             lake.merge(branch, author="ada", message="publish")
+        elif way == "upkeep":
+            # Small files, deletes, a branch that nobody needs, and commits to forget.
+            write(connection, "m", number)
+            connection.execute(f"UPDATE m.s.a SET part = part WHERE number = {number}")
+            lake.create_branch(f"run/{number}")
+            lake.attach(connection, f"run/{number}", "r")
+            connection.execute("CREATE TABLE r.s.left_over AS SELECT 1 AS i")
+            lake.drop_branch(f"run/{number}")
+            killer.arm()
+            keep_up(lake, AT_ONCE)
         else:
-            lake.attach(connection, "main", "m")
             killer.arm()
             write(connection, "m", number)
         ground.acknowledge(number)
         if way == "restore":
             newest, before = lake.log("main", limit=2)
             lake.restore(before.id, author="ada")
-            ground.acknowledge(-number)
             lake.restore(newest.id, author="ada")
+            ground.acknowledge(-number)
 
 
-def killed(ground: Ground, way: str, number: int, at: int) -> bool:
-    """Run a child that is killed at its ``at``-th call; whether it was, rather than done before."""
+@dataclass(slots=True)
+class Child:
+    """How one child ended."""
+
+    #: Whether it was killed, rather than done before.
+    killed: bool
+    #: Calls and seconds from ``arm`` to the end, of one that came to it.
+    calls: int = 0
+    seconds: float = 0.0
+
+
+def run(ground: Ground, way: str, number: int, *, at: int = 0, after: float = 0.0) -> Child:
+    """Run a child that is killed at its ``at``-th call, or ``after`` seconds; with neither it comes to its end."""
     sys.stdout.flush()
+    hears, tells = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            work(ground, way, number, Killer(at))
+            os.close(hears)
+            killer = Killer(at, lambda: os.write(tells, b"armed\n"))
+            if not after:
+                threading.setprofile(killer)
+                sys.setprofile(killer)
+            work(ground, way, number, killer)
+            sys.setprofile(None)
+            os.write(tells, f"{killer.calls}\n".encode())
             code = 0
         finally:
             os._exit(code)
+    os.close(tells)
+    began, calls = time.monotonic(), 0
+    with os.fdopen(hears) as told:
+        if told.readline() and after:
+            began = time.monotonic()
+            time.sleep(after)
+            os.kill(child, signal.SIGKILL)
+        elif not after:
+            began = time.monotonic()
+            calls = int(told.readline() or 0)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code not in (0, -signal.SIGKILL):
         raise AssertionError(f"the child ended with {code}")
-    return code != 0
+    return Child(code != 0, calls, time.monotonic() - began)
 
 
-def wrong(ground: Ground, way: str, number: int, seen: set[int]) -> tuple[str, set[int]]:
-    """What is wrong with the lake after piece ``number``, given the pieces ``seen`` before; and the pieces now."""
-    with ground.open() as lake, connect() as connection:
-        lake.attach(connection, "main", "m")
-        pieces = []
-        for table in "ab":
-            found = Counter(row[0] for row in connection.execute(f"SELECT number FROM m.s.{table}").fetchall())
-            if any(count != ROWS for count in found.values()):
-                return f"pieces are torn or doubled in {table}: {found}", seen
-            pieces.append(set(found))
-            pointer = lake.pointer("main", f"s.{table}")
-            if pointer is None or pointer.rows != sum(found.values()):
-                return f"the lake counts other rows than {table} has", seen
-        if way == "migrate":
-            number = 0
-        if pieces[0] != pieces[1]:
-            return f"one table has what the other lacks: {pieces[0] ^ pieces[1]}", seen
-        told = ground.acknowledged()
-        # Going back takes the newest piece away for a moment.
-        sure = seen | ({number} & told if way != "restore" else set())
-        if not sure <= pieces[0] <= seen | {number}:
-            return f"there are {pieces[0]}, acknowledged were {sure}", seen
-        for info in lake.branches():
-            lake.attach(connection, info.name, "b")
-            connection.execute("SELECT count(*) FROM b.s.a").fetchall()
-            connection.execute("DETACH b")
-            if info.name != "main":
-                lake.drop_branch(info.name)
-        return "", pieces[0]
+@dataclass(slots=True)
+class Torture:
+    """Children killed on one lake, and what is known to be in it."""
 
+    ground: Ground
+    lots: random.Random
+    #: Pieces on ``main``.
+    seen: set[int] = field(default_factory=set)
+    number: int = 0
+    #: By way: how long a child that is left alone works.
+    known: dict[str, Child] = field(default_factory=dict)
+    tried: Counter[str] = field(default_factory=Counter)
+    hit: Counter[str] = field(default_factory=Counter)
 
-def torture(ground: Ground, way: str, lots: random.Random, times: int) -> tuple[int, str]:
-    """Kill ``times`` children; how many were hit before they were done, and what went wrong."""
-    hits, seen = 0, set[int]()
-    for number in range(1, times + 1):
-        hits += killed(ground, way, number, lots.randrange(1, CALLS[way]))
+    def one(self, way: str) -> str:
+        """Kill one child; what is wrong afterwards."""
+        if way not in self.known:
+            self.number += 1
+            self.known[way] = run(self.ground, way, self.number)
+            if problem := self._look(way):
+                return problem
+            if way == "migrate":
+                make_old(self.ground)
+        alone = self.known[way]
+        self.number += 1
+        self.tried[way] += 1
+        if self.tried[way] % 2:
+            child = run(self.ground, way, self.number, at=self.lots.randrange(1, alone.calls))
+        else:
+            # Without the counting of calls it works faster.
+            child = run(self.ground, way, self.number, after=self.lots.uniform(0.001, alone.seconds))
+        self.hit[way] += child.killed
+        return self._look(way)
+
+    def _look(self, way: str) -> str:
         try:
-            problem, seen = wrong(ground, way, number, seen)
+            problem = self._wrong(way)
         except LakeError as error:
             problem = str(error)
-        ground.forget()
-        if problem:
-            return hits, f"after {way} {number}: {problem}"
-    return hits, ""
+        self.ground.forget()
+        return f"after {way} {self.number}: {problem}" if problem else ""
+
+    def _wrong(self, way: str) -> str:
+        """What is wrong with the lake now."""
+        told = self.ground.acknowledged()
+        may = self.seen if way == "migrate" else self.seen | {self.number}
+        must = {"restore": -self.number in told, "migrate": False, "upkeep": True}.get(way, self.number in told)
+        with self.ground.open() as lake:
+            with connect() as connection:
+                lake.attach(connection, "main", "m")
+                pieces, problem = _pieces(lake, connection, "main", "m")
+                if problem:
+                    return problem
+                sure = may if must else self.seen
+                if not sure <= pieces <= may:
+                    return f"there are {pieces}, and {sure} must be there"
+                self.seen = pieces
+                for info in lake.branches():
+                    if info.name != "main":
+                        lake.attach(connection, info.name, "b")
+                        found, problem = _pieces(lake, connection, info.name, "b")
+                        connection.execute("DETACH b")
+                        if problem or (info.name == "dev" and found != {ON_DEV}):
+                            return problem or f"dev has {found}"
+                        if info.name != "dev":
+                            lake.drop_branch(info.name)
+            report = keep_up(lake, AT_ONCE)
+            if bad := [result for result in report.tables if result.state not in ("done", "unchanged")]:
+                return f"upkeep could not keep up {bad}"
+            reach = Reach(lake.storage)
+            with db.reading(lake.engine) as connection:
+                reach.mark(connection, Kept(connection, 0))
+            leaked = {found.location for found in lake.storage.listing()} ^ reach.files
+            return f"these files are leaked or missing: {leaked}" if leaked else ""
 
 
-def old_ground(database: str, folder: Path) -> Ground:
-    """A lake whose database is of version 1."""
-    from wherry.lake import database as db
+def _pieces(lake: Lake, connection: Any, branch: str, alias: str) -> tuple[set[int], str]:
+    """The pieces that a branch has whole, and what is wrong with it."""
+    pieces = []
+    for table in "ab":
+        found = Counter(row[0] for row in connection.execute(f"SELECT number FROM {alias}.s.{table}").fetchall())
+        if any(count != ROWS for count in found.values()):
+            return set(), f"pieces are torn or doubled in {table} of {branch}: {found}"
+        pieces.append(set(found))
+        pointer = lake.pointer(branch, f"s.{table}")
+        if pointer is None or (table == "b" and pointer.rows != sum(found.values())):
+            return set(), f"the lake counts other rows than {table} of {branch} has"
+    if pieces[0] != pieces[1]:
+        return set(), f"in {branch} one table has what the other lacks: {pieces[0] ^ pieces[1]}"
+    return pieces[0], ""
 
-    ground = Ground(database, folder)
+
+def make_old(ground: Ground) -> None:
+    """Take the database back to version 1."""
     with ground.open() as lake, lake.engine.begin() as connection:
         db.lease.drop(connection)
-        connection.execute(db.meta.update().values(value="1"))
-    return ground
+        connection.execute(db.meta.update().where(db.meta.c.name == "version").values(value="1"))
+
+
+def torture(ways: Sequence[str], times: int, lots: random.Random, *, postgres: bool) -> tuple[str, str]:
+    """Kill so many children; how many of each way were hit, and what went wrong."""
+    import postgres_server
+
+    folder = Path(tempfile.mkdtemp(prefix="wherry-kill-"))
+    database = str(folder / "wherry.db")
+    if postgres:
+        database = postgres_server.new_database(postgres_server.start())
+    try:
+        under_way = Torture(Ground(database, folder), lots)
+        problem = ""
+        order = [ways[number % len(ways)] for number in range(times)]
+        lots.shuffle(order)
+        for way in order:
+            if way == "migrate":
+                make_old(under_way.ground)
+            if problem := under_way.one(way):
+                break
+        told = ", ".join(f"{way} {under_way.hit[way]} of {under_way.tried[way]}" for way in ways)
+        return told, problem
+    finally:
+        shutil.rmtree(folder)
 
 
 def main() -> int:
@@ -194,35 +312,20 @@ def main() -> int:
     words.add_argument("--times", type=int, default=500, help="children to kill, over all ways")
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--postgres", action="store_true", help="pointers in a PostgreSQL of its own")
+    words.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     asked = words.parse_args()
-    lots, failed = random.Random(asked.seed), 0
     import postgres_server
 
     own = postgres_server.VARIABLE not in os.environ
-    for way in WAYS:
-        folder = Path(tempfile.mkdtemp(prefix="wherry-kill-"))
-        total, hits, problem = asked.times // len(WAYS), 0, ""
-        database = str(folder / "wherry.db")
-        try:
-            if way == "migrate":
-                for _ in range(total):
-                    inside = Path(tempfile.mkdtemp(dir=folder))
-                    place = postgres_server.new_database(postgres_server.start()) if asked.postgres else ""
-                    hit, problem = torture(old_ground(place or str(inside / "wherry.db"), inside), way, lots, 1)
-                    hits += hit
-                    if problem:
-                        break
-            else:
-                if asked.postgres:
-                    database = postgres_server.new_database(postgres_server.start())
-                hits, problem = torture(Ground(database, folder), way, lots, total)
-            print(f"{way:8} {total:5} children, {hits:5} killed before they were done: {problem or 'nothing wrong'}")
-            failed += bool(problem)
-        finally:
-            shutil.rmtree(folder)
+    began = time.monotonic()
+    told, problem = torture(asked.ways, asked.times, random.Random(asked.seed), postgres=asked.postgres)
+    where = "PostgreSQL" if asked.postgres else "SQLite"
+    print(
+        f"{where}, killed before they were done: {told}; {time.monotonic() - began:.0f} s: {problem or 'nothing wrong'}"
+    )
     if asked.postgres and own:
         postgres_server.stop()
-    return 1 if failed else 0
+    return 1 if problem else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A power cut itself cannot be had in a test; what the system was asked to write d
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,7 @@ def disk(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
         path = str(Path(f"/proc/self/fd/{handle}").readlink())
         right(handle)
         # Metadata gets its name when it is whole, before its folder is synced.
-        path = path.replace(".metadata.tmp", ".metadata.json")
+        path = re.sub(r"\.[0-9a-f]{8}\.tmp$", "", path)
         disk.synced.add(path)
         disk.sizes[path] = os.fstat(handle).st_size
 

@@ -39,6 +39,21 @@ def test_a_table_that_got_its_first_rows_meanwhile(lake: Lake, rows: Rows, reade
     assert reader.execute("FROM m.s.t").fetchall() == [(1,)]
 
 
+def test_only_duckdb_is_told_other_times(lake: Lake, rows: Rows) -> None:
+    rows("CREATE TABLE m.s.t AS SELECT 1 AS i")
+    rows("INSERT INTO m.s.t VALUES (2)")
+    pointer = lake.pointer("main", "s.t")
+    assert pointer is not None and pointer.location is not None
+    kept = lake.storage.read(pointer.location)
+    path = "/v1/main/namespaces/s/tables/t"
+    for agent in ("", "ReactorNetty/1.1", "PyIceberg/0.12"):
+        _, answer = lake.catalog.handle("GET", path, agent=agent)
+        # Iceberg's own library refuses an update that is older than what the table lists of its files.
+        assert answer is not None and answer["metadata"] == kept
+    _, answer = lake.catalog.handle("GET", path, agent="duckdb/v1.5.5(linux_amd64)")
+    assert answer is not None and answer["metadata"]["last-updated-ms"] < kept["last-updated-ms"] - 3_000_000
+
+
 def test_a_table_that_was_made_anew_meanwhile(lake: Lake, rows: Rows, reader: duckdb.DuckDBPyConnection) -> None:
     rows("CREATE TABLE m.s.t AS SELECT 1 AS i")
     begin(reader)

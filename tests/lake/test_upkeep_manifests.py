@@ -90,7 +90,7 @@ def test_the_files_of_a_table_of_duckdb_are_understood(lake: Lake, db: duckdb.Du
     db.execute("DELETE FROM m.s.t WHERE i < 3")
     pointer = lake.pointer("main", "s.t")
     assert pointer is not None and pointer.location is not None
-    table = rewrite.contents(lake.storage.read(pointer.location))
+    table = rewrite.contents(lake.storage, lake.storage.read(pointer.location))
     assert table is not None
     data = [entry for entry in table.entries if entry.content == DATA]
     (deletes,) = [entry for entry in table.entries if entry.content == POSITION_DELETES]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from wherry.errors import LakeError
 from wherry.lake import database as database
 from wherry.lake.attach import connect
+from wherry.lake.folder import Folder
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Put
-from wherry.lake.storage import Storage
-from wherry.lake.upkeep import files, forget
+from wherry.lake.storage import NOTES, Storage, StoredFile
+from wherry.lake.upkeep import forget
 from wherry.lake.upkeep.reach import Reach
 from wherry.lake.upkeep.upkeep import Options, Report, keep_up
 
@@ -33,12 +34,12 @@ def at_once(**more: Any) -> Options:
 
 
 def on_disk(lake: Lake) -> set[str]:
-    return {found.path for found in files.listing(str(lake.storage.root))}
+    return {found.location for found in lake.storage.listing()}
 
 
 def needed(lake: Lake) -> set[str]:
     """What branches and all commits of the log lead to."""
-    reach = Reach()
+    reach = Reach(lake.storage)
     with database.reading(lake.engine) as connection:
         reach.mark(connection, forget.Kept(connection, 0))
     return reach.files
@@ -76,7 +77,7 @@ def test_a_file_out_of_reach_goes_in_two_steps(lake: Lake, rows: Rows) -> None:
     # It is old, but somebody may have begun to read it just before it went out of reach.
     first = keep_up(lake, Options(grace=HOUR)).swept
     assert (first.files, first.waiting, first.waiting_bytes, stray.exists()) == (0, 1, 100, True)
-    notes = lake.storage.root / files.NOTES / "out-of-reach.jsonl"
+    notes = lake.storage.root / NOTES / "out-of-reach.jsonl"
     notes.write_text(json.dumps([str(stray), 0.0]))  # noted long ago
     dry = keep_up(lake, Options(grace=HOUR, dry_run=True)).swept
     assert (dry.files, dry.bytes, stray.exists()) == (1, 100, True)
@@ -121,14 +122,14 @@ def test_a_file_that_is_committed_during_the_sweep_stays(
         other.execute("INSERT INTO d.s.t VALUES (2)")
     location = lake.pointer("dev", "s.t").location  # type: ignore[union-attr]
     lake.drop_branch("dev")
-    listing = files.listing
+    listing = Folder.listing
 
-    def listed(root: str) -> Iterator[files.Found]:
-        yield from listing(root)
-        monkeypatch.setattr(files, "listing", listing)
+    def listed(storage: Folder) -> Iterator[StoredFile]:
+        yield from listing(storage)
+        monkeypatch.setattr(Folder, "listing", listing)
         lake.put("main", [Put(name="s.t", kind="table", location=location)], author="", message="found again")
 
-    monkeypatch.setattr(files, "listing", listed)
+    monkeypatch.setattr(Folder, "listing", listed)
     keep_up(lake, Options(tables=["none"], keep=NOTHING, grace=NOTHING))
     assert rows("FROM m.s.t ORDER BY i") == [(1,), (2,)]
 
@@ -151,7 +152,7 @@ def test_empty_folders_of_what_was_given_up_go(lake: Lake, rows: Rows) -> None:
     lake.storage.new_table("gone", "t")
     assert keep_up(lake, Options(grace=HOUR)).swept.folders == 0
     assert keep_up(lake, Options(grace=NOTHING)).swept.folders == 4
-    assert [p.name for p in lake.storage.root.iterdir() if p.name != files.NOTES] == ["s"]
+    assert [p.name for p in lake.storage.root.iterdir() if p.name != NOTES] == ["s"]
     # DuckDB does not make the folder of a table's data itself.
     rows("INSERT INTO m.s.t VALUES (1)")
 
@@ -169,14 +170,20 @@ class Killer:
     def __init__(self, patch: pytest.MonkeyPatch, allowed: int) -> None:
         self.left = allowed
         for owner, name in [
-            (files, "write"),
-            (files, "remove"),
-            (files, "remove_empty"),
+            (Folder, "put"),
+            (Folder, "remove_empty"),
             (Storage, "write"),
             (Storage, "forget"),
             (database, "writing"),
         ]:
             patch.setattr(owner, name, self._guarded(getattr(owner, name)))
+        one = self._guarded(Folder.remove)
+
+        def remove(folder: Folder, locations: Collection[str]) -> None:
+            for location in locations:
+                one(folder, [location])
+
+        patch.setattr(Folder, "remove", remove)
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **named: Any) -> Any:
@@ -331,8 +338,8 @@ def assert_kept(lake: Lake) -> None:
     for info in lake.branches():
         for commit in lake.log(info.name, limit=1000):
             for pointer in lake.pointers(info.name, lake.resolve(commit.id)).values():
-                reach = Reach()
-                reach._past(pointer.location or "")
+                reach = Reach(lake.storage)
+                reach._past(pointer.location or "", lake.storage.read_bytes(pointer.location or ""))
                 assert all(Path(path).exists() for path in reach.files), commit
 
 
@@ -360,11 +367,3 @@ def test_a_link_stays_with_all_that_it_leads_to(lake: Lake, rows: Rows, tmp_path
     for _ in range(2):
         keep_up(lake, at_once())
     assert (lake.storage.root / "linked" / "precious").exists()
-
-
-def test_a_lake_in_a_bucket_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("obstore")
-    variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
-    with Lake.open(tmp_path / "w.db", "s3://nowhere/lake", variables) as bucket, pytest.raises(LakeError) as told:
-        keep_up(bucket, at_once())
-    assert told.value.findings[0].code == "upkeep-bucket"

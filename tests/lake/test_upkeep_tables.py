@@ -60,7 +60,7 @@ def test_one_file_takes_the_place_of_all(lake: Lake, rows: Rows, worn: list[tupl
     assert rows("FROM m.s.t ORDER BY ALL") == worn
     after, moved = metadata(lake), lake.pointer("main", "s.t")
     assert pointer is not None and moved is not None
-    assert (moved.state, moved.rows) == ({"version": "v"}, len(worn))
+    assert (moved.state, moved.rows) == (pointer.state, len(worn)) and moved.state["version"] == "v"
     for part in ("table-uuid", "location", "schemas", "current-schema-id", "partition-specs"):
         assert after[part] == before[part]
     newest = after["snapshots"][-1]
@@ -258,10 +258,10 @@ def test_a_table_changed_meanwhile_is_left_for_another_time(
         rows("SELECT * FROM m.s.t")
 
 
-def counted(forget: Callable[[Any], None], lake: Lake, there: list[set[Path]]) -> Callable[[Any], None]:
-    def forgotten(written: Any) -> None:
+def counted(forget: Callable[..., None], lake: Lake, there: list[set[Path]]) -> Callable[..., None]:
+    def forgotten(storage: Any, written: Any) -> None:
         there.append(set(lake.storage.root.rglob("*")))
-        forget(written)
+        forget(storage, written)
         there.append(set(lake.storage.root.rglob("*")))
 
     return forgotten

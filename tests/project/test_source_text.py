@@ -47,7 +47,6 @@ def test_what_was_found_is_written_with_its_reasons() -> None:
         "    mode: incremental\n"
         "    cursor: updated_at\n"
         "    key: id\n"
-        "    # or cursor: id\n"
         "    columns:\n"
         "      email: {tags: [pii]}   # looks personal by its name\n"
         "  # 3.0 MB. Lines of orders\n"

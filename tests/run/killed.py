@@ -21,7 +21,7 @@ import yaml
 import wherry.lake.lake
 import wherry.run.python_table
 import wherry.run.runner
-import wherry.sources.files.csv
+import wherry.sources.files.formats.csv
 from wherry.engines.duckdb import DuckDB
 from wherry.model.plan import Request
 from wherry.project.config import read_config

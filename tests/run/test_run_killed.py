@@ -85,13 +85,16 @@ def killer(folder: Path, now: datetime) -> Iterator[Callable[[str, int], str]]:
 class Scene:
     """A project right before a run, to go back to as often as one likes."""
 
+    #: What is looked at.
+    tables = TABLES
+
     def __init__(self, path: Path, kept: Path, now: datetime) -> None:
         self.path, self.kept, self.now = path, kept, now
         shutil.copytree(path, kept)
         with self.opened() as folder:
-            self.old = folder.contents(*TABLES)
+            self.old = folder.contents(*self.tables)
             folder.done(now=now, jobs=1)
-            self.new = folder.contents(*TABLES)
+            self.new = folder.contents(*self.tables)
 
     def back(self) -> None:
         shutil.rmtree(self.path)
@@ -122,9 +125,9 @@ class Scene:
     def recover(self) -> set[str]:
         """What a killed run left is whole; the next run ends well. Returns the tables that it had to build."""
         with self.opened() as folder:
-            assert folder.contents(*TABLES) in (self.old, self.new)
+            assert folder.contents(*self.tables) in (self.old, self.new)
             made = folder.done(now=self.now, jobs=1)
-            assert folder.contents(*TABLES) == self.new
+            assert folder.contents(*self.tables) == self.new
             assert folder.leftovers() == []
             commits = len(folder.lake.log(None, limit=1000))
             again = folder.done(now=self.now, jobs=1)

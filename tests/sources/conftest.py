@@ -57,7 +57,7 @@ class Folder:
             rejects = batch.rejects()
             result.rejects += rejects.to_pylist() if rejects is not None else []
             result.replaces.append(batch.replaces)
-            result.cursors.append(json.loads(json.dumps(batch.cursor)))
+            result.cursors.append(json.loads(json.dumps(batch.reached())))
         return result
 
     def changed(self, name: str, mode: str, cursor: Mapping[str, Any] | None, **options: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,19 @@ def test_a_column_of_the_files_may_not_be_called_file(folder: Any) -> None:
     assert folder.read("a.csv").rows == [{"_file": 1}]
     with pytest.raises(ProjectError, match="_file"):
         folder.read("a.csv", "incremental")
+
+
+def test_copies_of_killed_processes_are_removed(folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder.write("a.csv", "id\n1\n")
+    reading = source.read(folder.options, folder.request("a.csv"), None)
+    next(reading)
+    (live,) = tmp_path.glob("wherry-files-*")
+    left = tmp_path / "wherry-files-left"
+    left.mkdir()
+    (left / "in-use").touch()
+    (left / "copy").write_text("x")
+    assert folder.read("a.csv").rows == [{"id": 1}]
+    assert live.is_dir() and not left.exists()
+    reading.close()
+    assert not list(tmp_path.glob("wherry-files-*"))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from wherry.errors import ProjectError, SourceError
-from wherry.sources.files.text import count_records
+from wherry.sources.files.formats.text import count_records
 
 OPENFLIGHTS = Path(__file__).parents[3] / "shared" / "data" / "openflights"
 

@@ -66,9 +66,13 @@ def test_arrays_objects_and_compressed_json(folder: Any) -> None:
     assert folder.read("b.json").rows == rows[:1]
     assert folder.read("c.json").rows == rows
     assert folder.read("d.jsonl.gz").rows == rows
-    folder.write("bad.json", '[{"id":1},\n{"id":}]')
-    with pytest.raises(SourceError, match=r"bad\.json.* is not JSON"):
-        folder.read("bad.json")
+    folder.write("bad.json", '[{"id":1},\n{"id":},\n {"id":2}, 7]')
+    got = folder.read("bad.json")
+    assert [r["id"] for r in got.rows] == [1, 2]
+    assert [(r["line"], r["row"]) for r in got.rejects] == [(2, '{"id":}'), (3, "7")]
+    folder.write("cut.json", '[{"id":1},\n{"id":')
+    with pytest.raises(SourceError, match=r"cut\.json.* is not JSON"):
+        folder.read("cut.json")
     folder.write("pretty.jsonl", json.dumps(rows[0], indent=2))
     with pytest.raises(SourceError, match="No line") as error:
         folder.read("pretty.jsonl")

@@ -18,6 +18,7 @@ VERBS = {
     "test": "Run the unit tests.",
     "show": "List the tables, or tell all about one.",
     "sql": "Query the lake.",
+    "contract": "Write, check and compare data contracts.",
     "diff": "Show what differs between branches, commits or times.",
     "log": "List the lake's commits.",
     "restore": "Go back to a commit.",

@@ -40,11 +40,12 @@ def command(
     """
     from wherry.errors import SourceError, UsageError
     from wherry.plugins import connector_for
+    from wherry.ports import Found
     from wherry.project.source_text import source_text
     from wherry.run.look import tables_of
 
     config = place.config()
-    kind, options = connector_for(address)
+    kind, options, table = connector_for(address)
     kind = connector or kind
     name = name or _name(address)
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
@@ -53,7 +54,7 @@ def command(
     if file.exists() and not only_print:
         raise UsageError(f"sources/{name}.yml is there already.", hint="Say another --name, or --print.")
     try:
-        found = tables_of(kind, options, config.folder)
+        found = [Found(name=table, kind="file")] if table else tables_of(kind, options, config.folder)
     except SourceError as error:
         raise _without(error, address) from None
     chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
@@ -132,6 +133,7 @@ def _remember(config: Config, secrets: dict[str, str]) -> None:
     kept = [line for line in before.splitlines() if line.partition("=")[0].strip() not in missing]
     lines = [*kept, *(f'{name}="{value}"' for name, value in missing.items())]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # it may have been there, for all to read
         file.write("\n".join(lines) + "\n")
     ignored = config.folder / ".gitignore"
     rules = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 import click
 
 from wherry.cli.asking import SELECT_HELP, asked, request
-from wherry.cli.common import Place, about_project
+from wherry.cli.common import Place, about_project, counted
 
 
 @click.command(
@@ -18,27 +19,38 @@ from wherry.cli.common import Place, about_project
 def command(
     place: Place, select: tuple[str, ...], full: bool, start: datetime | None, until: datetime | None, prune: bool
 ) -> int:
+    from wherry.cli.failure import as_document, show_findings
     from wherry.run.planning import plan_for
+    from wherry.run.project import PROMISES
     from wherry.run.seen import see
 
     config = place.config()
     with place.lake(config) as lake:
         project = place.project(config, lake, online=True)
-        project.expect_sound()
+        # What a contract no longer holds for is told beside the plan.
+        project.expect_sound(but=(*PROMISES, "broken-contract"))
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
+    errors, broken = project.errors, project.graph.breaches
     if place.as_json:
         steps = [
             {"name": s.name, "action": s.action, "reason": s.reason, "slices": [[p.start, p.end] for p in s.slices]}
             for s in plan.steps
         ]
-        place.answer({"steps": steps})
-        return 0
+        more = {"breaks": [asdict(each) for each in broken], "findings": [as_document(each) for each in errors]}
+        place.answer({"steps": steps, **(more if errors else {})})
+        return 2 if broken else 0
+    show_findings(errors)
     moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
-    width = max((len(step.name) for step in moving), default=0)
-    for step in moving:
+    told = [step for step in plan.steps if step.action != "skip" or step.only_checks or step.noted]
+    width = max((len(step.name) for step in told), default=0)
+    for step in told:
         slices = f"  [{'; '.join(map(str, step.slices))}]" if step.slices else ""
-        action = "check" if step.action == "skip" else step.action
+        action = "check" if step.only_checks else step.action
         click.echo(f"{click.style(f'{action:<6}', fg='cyan')} {step.name:<{width}}  {step.reason}{slices}")
     rest = len(plan.steps) - len(moving)
     click.echo(f"{len(moving)} to do, {rest} unchanged." if moving else f"Nothing to do: {rest} tables are up to date.")
-    return 0
+    if broken:
+        click.echo(
+            f"{counted(len(broken), 'promise')} of contracts broken: a run is refused until they agree.", err=True
+        )
+    return 2 if broken else 0

@@ -13,7 +13,7 @@ from wherry.cli.asking import SELECT_HELP, asked, request
 from wherry.cli.common import Place, about_branch, counted
 
 if TYPE_CHECKING:
-    from wherry.model.run import AssetResult, Run
+    from wherry.model.run import AssetResult, CheckResult, Run
 
 
 @click.command(
@@ -45,13 +45,16 @@ def command(
     jobs: int | None,
     publish: str,
 ) -> int:
+    from wherry.cli.failure import show_findings
     from wherry.cli.progress import progress
+    from wherry.run.project import PROMISES
     from wherry.run.runner import RunOptions, exit_code, run
 
     config = place.config()
     with place.lake(config) as lake:
         project = place.project(config, lake, online=True)
-        project.expect_sound()
+        project.expect_sound(but=PROMISES)
+        show_findings(project.errors)
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:
             done = run(project, lake, request(full, start, until, prune), options, tell)
@@ -85,11 +88,25 @@ def _asset(result: AssetResult) -> dict[str, Any]:
         "rejected": result.rejected,
         "gone": result.gone,
         "drifts": [asdict(drift) for drift in result.drifts],
-        "checks": [
-            {"check": c.check, "column": c.column, "state": c.state, "failing": c.failing, "error": c.error}
-            for c in result.checks
-        ],
+        "checks": [verdict(each) for each in result.checks],
         "findings": [as_document(finding) for finding in result.findings],
+    }
+
+
+def verdict(check: CheckResult) -> dict[str, Any]:
+    """The verdict of a check as ``--json`` gives it."""
+    return {
+        "check": check.check,
+        "column": check.column,
+        "state": check.state,
+        "failing": check.failing,
+        "looked": check.looked,
+        "observed": check.observed,
+        "quarantined": check.quarantined,
+        "when": "after" if check.after else "before",
+        "how": check.how,
+        "why": check.why,
+        "error": check.error,
     }
 
 
@@ -117,9 +134,13 @@ def summarise(run: Run) -> None:
 
 def _warnings(result: AssetResult) -> Iterator[str]:
     for check in result.checks:
-        if check.state == "warned":
+        # One that was asked of what is published already blocks nothing: it is only told.
+        if check.state == "warned" or (check.after and check.state == "failed"):
             what = f"{check.column}: {check.check}" if check.column else check.check
-            yield f"{what} ({counted(check.failing, 'bad row')})"
+            found = check.error or check.why or counted(check.failing, "bad row")
+            if check.quarantined:
+                found = f"{counted(check.quarantined, 'bad row')} moved to {result.name}__rejected"
+            yield f"{what} ({found})"
     for drift in result.drifts:
         yield str(drift)
     if result.gone:

@@ -21,16 +21,25 @@ if TYPE_CHECKING:
 @click.option(
     "--limit", type=click.IntRange(1), help="At most so many rows: 20 bad ones a check, 10 of a preview otherwise."
 )
+@click.option("--profile", is_flag=True, help="Read the table once and tell what its columns hold.")
 @click.option("--preview", metavar="TABLE", help="NAME is a source: print the first rows of one of its tables.")
 @click.option("--locks", is_flag=True, help="List the runs under way: branch, who, since when.")
 @about_project
-def command(place: Place, name: str | None, failing: bool, preview: str | None, limit: int | None, locks: bool) -> int:
+def command(
+    place: Place,
+    name: str | None,
+    failing: bool,
+    limit: int | None,
+    profile: bool,
+    preview: str | None,
+    locks: bool,
+) -> int:
     """List the tables; or tell all about one: columns, rows, where they come from, checks, history."""
     from wherry.errors import UsageError
     from wherry.project.nearest import did_you_mean
 
-    if failing and not name:
-        raise click.UsageError("--failing needs the name of a table.")
+    if (failing or profile) and not name:
+        raise click.UsageError(f"--{'failing' if failing else 'profile'} needs the name of a table.")
     if preview:
         if not name:
             raise click.UsageError("--preview needs the name of a source.")
@@ -52,6 +61,10 @@ def command(place: Place, name: str | None, failing: bool, preview: str | None, 
         asset = project.graph[name]
         if failing:
             return _failing(place, project, lake, asset, limit or 20)
+        if profile:
+            from wherry.cli.profile import show_profile
+
+            return show_profile(place, project, lake, asset)
         return _one(place, project, lake, asset)
 
 
@@ -147,6 +160,12 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
         notes += [f"[{', '.join(column['checks'])}]"] if column["checks"] else []
         notes += [column["about"]] if column["about"] else []
         click.echo(f"    {column['name']:<{width}}  {column['type']:<14}  {'  '.join(notes)}".rstrip())
+    for check in told.get("last_run", {}).get("checks", ()):
+        if check["state"] != "passed" or check["observed"] is not None:
+            what = f"{check['column']}: {check['check']}" if check["column"] else check["check"]
+            found = check["error"] or check["why"] or (counted(check["failing"], "bad row") if check["failing"] else "")
+            seen = f"found {check['observed']}" if check["observed"] is not None and not found else ""
+            click.echo(f"  {check['state']}  {what}  {found or seen}"[:160].rstrip())
     for commit in told["commits"]:
         click.echo(
             f"  {click.style(commit['id'], fg='yellow')}  {commit['at'][:19].replace('T', ' ')}  {commit['message']}"
@@ -155,14 +174,14 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
 
 
 def _last(run: Run, result: AssetResult) -> dict[str, Any]:
+    from wherry.cli.run import verdict
+
     return {
         "run": run.id,
         "at": run.ended_at,
         "state": result.state,
         "reason": result.reason,
-        "checks": [
-            {"check": c.check, "column": c.column, "state": c.state, "failing": c.failing} for c in result.checks
-        ],
+        "checks": [verdict(each) for each in result.checks],
     }
 
 
@@ -177,8 +196,8 @@ def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: in
         click.echo(f"No check of {asset.name} failed in its last run.")
     for answer in answers:
         what = f"{answer['column']}: {answer['check']}" if answer["column"] else answer["check"]
-        shown = f", the first {limit}" if answer["failing"] > limit else ""
-        found = answer["error"] or counted(answer["failing"], "bad row") + shown
+        shown = f", the first {len(answer['rows'])}" if answer["failing"] > len(answer["rows"]) > 0 else ""
+        found = answer["error"] or answer["why"] or counted(answer["failing"], "bad row") + shown
         click.echo(click.style(f"{what}  {found}", bold=True))
         for row in answer["rows"]:
             click.echo(

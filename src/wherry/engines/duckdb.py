@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wherry.engines.memory import memory_limit
 from wherry.quoting import text
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+#: Share of what this process may have that the database takes at most.
+SHARE = 0.4
 #: Rows of one Arrow batch.
 BATCH_ROWS = 122_880
 
@@ -29,6 +32,8 @@ class DuckDB:
         self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
         self.connection: duckdb.DuckDBPyConnection = parent.connection.cursor() if parent is not None else self._open()
         self._all[id(self.connection)] = self.connection
+        # What takes longer than two seconds would draw one on stdout, into what --json prints there.
+        self.connection.execute("SET enable_progress_bar = false")
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -100,6 +105,25 @@ class DuckDB:
             with suppress(Exception):
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def memory_limit() -> int | None:
+    """Bytes that the database may take before it spills; the rest is for Python, Arrow, what writes files, and others.
+
+    Half of the machine's memory or of what a container is given (DuckDB would take four fifths), or ``SHARE`` of what
+    this process may have (``ulimit -v`` or ``-d``), which DuckDB does not know. None: as DuckDB thinks fit.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError):
+        given = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        machine = min(machine, int(given)) if given.isdigit() else machine
+    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    told = [int(limit * SHARE) for limit in limits if limit != resource.RLIM_INFINITY]
+    return min([machine // 2, *told])
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

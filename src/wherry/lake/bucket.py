@@ -6,14 +6,25 @@ No folders are made and nothing is flushed: an object store has neither.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
-from wherry.errors import LakeError
+from wherry.errors import LakeError, MissingFile
 from wherry.lake.access import find_access
 from wherry.lake.names import file_name
-from wherry.lake.storage import Storage, StoredFile, open_storage
+from wherry.lake.storage import NOTES, Storage, StoredFile, open_storage
 from wherry.model.finding import Finding
+
+T = TypeVar("T")
+
+#: Files that are read or removed at once.
+_AT_ONCE = 16
+#: Other names of the kinds of address, in files of engines that use Hadoop's.
+_SPELLINGS = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az", "wasb": "az"}
+_SPELLINGS |= {"wasbs": "az"}
 
 _DENIED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "AuthenticationFailed", "Forbidden")
 _HINTS = {
@@ -44,14 +55,35 @@ class Bucket(Storage):
         return location.startswith(f"{self.location}/") and not {"", ".", ".."} & set(parts)
 
     def read_bytes(self, location: str) -> bytes:
-        if not location.startswith(self._outside):
+        if self.elsewhere(location):
             # A table made when the lake was elsewhere.
             return open_storage(location.rpartition("/")[0], self._variables).read_bytes(location)
         with self._told(f"`{location}` cannot be read"):
             return bytes(self._store.get(self._key(location)).bytes())
 
+    def read_all(self, locations: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        def read(location: str) -> tuple[str, bytes | None]:
+            try:
+                return location, self.read_bytes(location)
+            except MissingFile:
+                return location, None
+
+        yield from _ahead(read, locations)
+
+    def spelled(self, location: str) -> str:
+        scheme, sign, rest = location.partition("://")
+        if not sign:
+            return location
+        host, slash, path = rest.partition("/")
+        # abfss://container@account.dfs.core.windows.net/path is Azure's az://container/path.
+        return f"{_SPELLINGS.get(scheme, scheme)}://{host.partition('@')[0]}{slash}{path}"
+
+    def elsewhere(self, location: str) -> bool:
+        return not self.spelled(location).startswith(self._outside)
+
     def forget(self, location: str) -> None:
-        self.remove([location])
+        with self._told(f"`{location}` cannot be removed"), suppress(FileNotFoundError):
+            self._store.delete(self._key(location))
 
     def listing(self) -> Iterator[StoredFile]:
         import obstore
@@ -59,19 +91,16 @@ class Bucket(Storage):
         with self._told(f"`{self.location}` cannot be listed"):
             for page in obstore.list(self._store, prefix=self._prefix):
                 for each in page:
-                    yield StoredFile(
-                        location=self._outside + each["path"],
-                        size=each["size"],
-                        modified=each["last_modified"].timestamp(),
-                    )
+                    location = self._outside + each["path"]
+                    if not location.startswith(f"{self.location}/{NOTES}/"):
+                        yield StoredFile(
+                            location=location, size=each["size"], modified=each["last_modified"].timestamp()
+                        )
 
     def remove(self, locations: Collection[str]) -> None:
-        with self._told("files cannot be removed"):
-            for location in locations:
-                try:
-                    self._store.delete(self._key(location))
-                except FileNotFoundError:
-                    continue
+        # One by one: not every store that speaks S3 takes many at once.
+        for _ in _ahead(self.forget, locations):
+            pass
 
     def check(self) -> None:
         if self._checked:
@@ -95,7 +124,7 @@ class Bucket(Storage):
         """An object store has none."""
 
     def _key(self, location: str) -> str:
-        return location.removeprefix(self._outside)
+        return self.spelled(location).removeprefix(self._outside)
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -104,6 +133,9 @@ class Bucket(Storage):
             yield
         except LakeError:
             raise
+        except FileNotFoundError as problem:
+            found = self._finding(what, problem)
+            raise (MissingFile if found.code == "missing-file" else LakeError)(findings=[found]) from None
         except (OSError, _driver_error()) as problem:
             raise LakeError(findings=[self._finding(what, problem)]) from None
 
@@ -139,6 +171,22 @@ class Bucket(Storage):
             message=f"{what}: {where} does not answer ({reason}).",
             hint="Check the network and the endpoint, then run again: it goes on from there.",
         )
+
+
+def _ahead(do: Callable[[str], T], locations: Iterable[str]) -> Iterator[T]:
+    """What ``do`` returns for each, in their order; some are done at once, since each is mostly waiting."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="wherry-bucket") as pool:
+        under_way: deque[Future[T]] = deque()
+        try:
+            for location in locations:
+                under_way.append(pool.submit(do, location))
+                if len(under_way) >= _AT_ONCE:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for each in under_way:
+                each.cancel()
 
 
 def _driver_error() -> type[BaseException]:

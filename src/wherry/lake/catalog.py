@@ -51,10 +51,14 @@ class Catalog:
         body: Any = None,
         *,
         author: str = "",
+        agent: str = "",
     ) -> Answer:
-        """Status and JSON body (None: no body) for a request; ``path`` as sent, query decoded."""
+        """Status and JSON body (None: no body) for a request; ``path`` as sent, query decoded.
+
+        ``agent`` is what the client calls itself.
+        """
         try:
-            return self._answer(method, path, query or {}, body, author)
+            return self._answer(method, path, query or {}, body, author, agent)
         except Refused as refused:
             return refused.status, refused.body()
         except Conflict as problem:
@@ -73,7 +77,7 @@ class Catalog:
             # Whether a commit took place is not known: the protocol wants a 500 for that.
             return _refusal(500, "InternalServerError", f"{type(problem).__name__}: {problem}")
 
-    def _answer(self, method: str, path: str, query: Mapping[str, str], body: Any, author: str) -> Answer:
+    def _answer(self, method: str, path: str, query: Mapping[str, str], body: Any, author: str, agent: str) -> Answer:
         parts = tuple(unquote(part) for part in path.strip("/").split("/"))
         if parts[0] != "v1" or len(parts) < 2:
             raise bad(f"there is nothing at {path}")
@@ -89,7 +93,7 @@ class Catalog:
         endpoint, names = _find(method, parts[2:])
         if at is not None and endpoint.changes:
             raise Refused(403, "ForbiddenException", f"`{branch}` at a past commit cannot be written")
-        request = Request(branch=branch, at=at, names=names, query=query, body=body or {}, author=author)
+        request = Request(branch=branch, at=at, names=names, query=query, body=body or {}, author=author, agent=agent)
         return endpoint.answer(self._contents, request)
 
     def _config(self, warehouse: str) -> Answer:

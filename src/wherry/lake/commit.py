@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wherry.errors import Conflict, LakeError
 from wherry.lake import database as db
@@ -55,16 +56,18 @@ class Commit:
 
 _insert_commit = db.commit.insert()
 _insert_change = db.change.insert()
-_insert_pointer = db.pointer.insert()
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
-# The basis stays: what the branch changes again still derives from what it published last.
-_update_pointer = (
-    db.pointer.update()
-    .where(db.pointer.c.branch == sa.bindparam("b_branch"), db.pointer.c.key == sa.bindparam("b_key"))
-    .values(own=True, **{f: sa.bindparam(f) for f in _FIELDS})
-)
-_present = sa.select(db.pointer.c.key).where(db.pointer.c.branch == sa.bindparam("b"))
-_present_some = _present.where(db.pointer.c.key.in_(sa.bindparam("keys", expanding=True)))
+
+
+def _set_pointer(insert: Any) -> Any:
+    """Make a branch's pointer, or move it."""
+    statement = insert(db.pointer)
+    # The basis stays: what the branch changes again still derives from what it published last.
+    moved = {f: statement.excluded[f] for f in (*_FIELDS, "own")}
+    return statement.on_conflict_do_update(index_elements=["branch", "key"], set_=moved)
+
+
+_POINTER = {"sqlite": _set_pointer(sqlite.insert), "postgresql": _set_pointer(postgresql.insert)}
 
 
 def record(
@@ -83,10 +86,7 @@ def record(
     (seq,) = connection.execute(_insert_commit, values).inserted_primary_key or (0,)
     if not after:
         return _numbered(made, seq)
-    many = len(after) > 500
-    parameters = {"b": branch} if many else {"b": branch, "keys": [p.key for p in after]}
-    present = set(connection.execute(_present if many else _present_some, parameters).scalars())
-    changes, inserts, updates = [], [], []
+    changes, pointers = [], []
     for new, change in zip(after, made.changes, strict=True):
         row: dict[str, Any] = {
             "namespace": new.namespace,
@@ -99,15 +99,9 @@ def record(
             "seq": seq,
         }
         changes.append(row | {"key": new.key, "branch": branch, "old_seq": change.old_seq})
-        if new.key in present:
-            updates.append(row | {"b_branch": branch, "b_key": new.key})
-        else:
-            inserts.append(row | {"branch": branch, "key": new.key, "own": True, "basis": None})
+        pointers.append(row | {"branch": branch, "key": new.key, "own": True, "basis": None})
     connection.execute(_insert_change, changes)
-    if inserts:
-        connection.execute(_insert_pointer, inserts)
-    if updates:
-        connection.execute(_update_pointer, updates)
+    connection.execute(_POINTER[connection.dialect.name], pointers)
     return _numbered(made, seq)
 
 

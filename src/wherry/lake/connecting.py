@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -21,6 +25,8 @@ from wherry.errors import LakeError
 #: Where the tables are when neither the address nor a project names a schema.
 SCHEMA = "wherry"
 _SERVER = ("postgresql", "postgres", "postgresql+psycopg")
+#: Seconds for which a connection that worked is believed to work: each question costs a round trip.
+_FRESH = 1.0
 #: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
 _SETTINGS = {
     "lock_timeout": "30s",
@@ -103,8 +109,9 @@ def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
 
 def _begun(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("wherry_reads"):
-        connection.exec_driver_sql("BEGIN")
+    if reads := options.get("wherry_reads"):
+        if reads != "each":
+            connection.exec_driver_sql("BEGIN")
         return
     wanted = "FULL" if options.get("wherry_durable", True) else "NORMAL"
     if connection.info.get("synchronous") != wanted:
@@ -114,6 +121,50 @@ def _begun(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+#: The others go back to the pool, for whoever writes.
+_KEPT_AT_MOST = 4
+#: Connections that are kept open for single statements, by engine, and when each was used last.
+_KEPT: WeakKeyDictionary[sa.Engine, list[tuple[sa.Connection, float]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def kept(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection without transactions, open already where one was used within the last second."""
+    free = _KEPT.get(engine)
+    if free is None:
+        free = _KEPT.setdefault(engine, [])
+        sa.event.listen(engine, "engine_disposed", _close_kept)
+    try:
+        connection, used = free.pop()
+    except IndexError:
+        connection, used = _without_transactions(engine), time.monotonic()
+    if time.monotonic() - used > _FRESH:
+        connection.close()
+        connection = _without_transactions(engine)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    if len(free) < _KEPT_AT_MOST:
+        free.append((connection, time.monotonic()))
+    else:
+        connection.close()
+
+
+def _without_transactions(engine: sa.Engine) -> sa.Connection:
+    connection = engine.connect()
+    if connection.dialect.name == "sqlite":
+        return connection.execution_options(wherry_reads="each")
+    return connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _close_kept(engine: sa.Engine) -> None:
+    for connection, _ in _KEPT.pop(engine, ()):
+        connection.invalidate()
+        connection.close()
+
+
 def _postgres(url: URL, schema: str) -> sa.Engine:
     if find_spec("psycopg") is None:
         raise LakeError("a lake in PostgreSQL needs the package psycopg", hint="pip install 'wherry[postgres]'")
@@ -121,7 +172,6 @@ def _postgres(url: URL, schema: str) -> sa.Engine:
         url.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
         pool_size=8,
         max_overflow=16,
-        pool_pre_ping=True,
         execution_options={"wherry_schema": schema},
     )
 
@@ -132,4 +182,22 @@ def _postgres(url: URL, schema: str) -> sa.Engine:
         raw.autocommit = False
 
     sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "checkin", _left)
+    sa.event.listen(engine, "checkout", _taken)
     return engine
+
+
+def _left(raw: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["left"] = time.monotonic()
+
+
+def _taken(raw: Any, entry: ConnectionPoolEntry, proxy: Any) -> None:
+    """Ask the server whether a connection that nobody used for a while is still there; if not, another is made."""
+    if time.monotonic() - entry.info.get("left", 0.0) < _FRESH:
+        return
+    try:
+        raw.autocommit = True
+        raw.execute("")
+        raw.autocommit = False
+    except Exception as problem:
+        raise sa.exc.DisconnectionError() from problem

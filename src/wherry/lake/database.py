@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
 from wherry.errors import DiskFull, LakeError
-from wherry.lake.connecting import engine_for, shown
+from wherry.lake.connecting import engine_for, kept, shown
 
 metadata = sa.MetaData()
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -183,6 +183,16 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection.execution_options(wherry_reads=True)
         else:
             yield connection.execution_options(isolation_level="REPEATABLE READ")
+
+
+@contextmanager
+def glancing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A view of its own for each statement: a third of the cost of ``reading``, for what one statement answers.
+
+    Connections are kept as they are from one time to the next, for as long as nothing goes wrong with them.
+    """
+    with _told(), kept(engine) as connection:
+        yield connection
 
 
 @contextmanager

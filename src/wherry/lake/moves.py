@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from wherry.lake import database as db
 from wherry.lake import namespaces, read
 from wherry.lake.commit import record
-from wherry.lake.names import WORK, is_work
+from wherry.lake.names import MAIN, WORK, is_work
 from wherry.lake.pointer import Kind, Pointer
 from wherry.lake.refusal import bad, exists, no_table, no_view
 
@@ -27,7 +27,9 @@ def check_name(name: object) -> str:
 
 def find(engine: sa.Engine, branch: str, kind: Kind, name: str, at: int | None) -> Pointer:
     """The pointer of a table or view; 404 when the branch sees none of that kind."""
-    with db.reading(engine) as connection:
+    # On ``main`` one statement answers; on a branch its fork and its parent must be seen as of one moment.
+    look = db.glancing if branch == MAIN and at is None else db.reading
+    with look(engine) as connection:
         return _found(read.find(connection, branch, name, at), kind, name)
 
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from wherry.lake.refusal import Refused, bad
 
-#: ``handle(method, path, query, body, author=...) -> (status, body)``
+#: ``handle(method, path, query, body, author=..., agent=...) -> (status, body)``
 Handle = Callable[..., tuple[int, dict[str, Any] | None]]
 
 _HEAD_LIMIT = 64 * 1024
@@ -173,7 +173,9 @@ class Server:
             return _refuse(talk.connection, bad("this is not understood"))
         except Refused as refused:
             return _refuse(talk.connection, refused)
-        status, answer = self._handle(head.method, head.path, query, body, author=author or "")
+        status, answer = self._handle(
+            head.method, head.path, query, body, author=author or "", agent=head.get("user-agent")
+        )
         tag = _tag(head, answer) if status == 200 and head.method == "GET" else ""
         if tag and head.get("if-none-match") == tag:
             status, answer = 304, None

@@ -17,10 +17,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from wherry.errors import LakeError
+from wherry.errors import LakeError, MissingFile
 from wherry.lake.access import secrets_for_duckdb, without_secrets
 from wherry.lake.pointer import Pointer
 
+#: Upkeep's own notes, below the root; no file of a table.
+NOTES = ".upkeep"
 #: Metadata kept in memory, in characters of JSON.
 _CACHE = 64 * 1024 * 1024
 
@@ -62,8 +64,24 @@ class Storage(ABC):
         """Whether a location that a client names lies below the root."""
 
     @abstractmethod
+    def spelled(self, location: str) -> str:
+        """A file's location as ``listing`` has it, however the engine that wrote it does."""
+
+    @abstractmethod
+    def elsewhere(self, location: str) -> bool:
+        """Whether a location is of another kind of storage or another bucket: ``listing`` never comes to it."""
+
+    @abstractmethod
     def read_bytes(self, location: str) -> bytes:
-        """A whole file. Raises ``LakeError``."""
+        """A whole file. Raises ``MissingFile``, or another ``LakeError``."""
+
+    def read_all(self, locations: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Whole files, in the order they are asked for; None for one that is not there."""
+        for location in locations:
+            try:
+                yield location, self.read_bytes(location)
+            except MissingFile:
+                yield location, None
 
     @abstractmethod
     def forget(self, location: str) -> None:
@@ -71,11 +89,15 @@ class Storage(ABC):
 
     @abstractmethod
     def listing(self) -> Iterator[StoredFile]:
-        """Every file below the root, in no order."""
+        """Every file below the root, in no order; upkeep's notes left out."""
 
     @abstractmethod
     def remove(self, locations: Collection[str]) -> None:
         """Remove files; one that is gone already is no error."""
+
+    def remove_empty(self, keep: Collection[str], before: float) -> int:
+        """Remove empty folders that nobody touched since ``before``, but for those ``keep``; how many."""
+        return 0
 
     @abstractmethod
     def put(self, location: str, content: bytes, *, durable: bool = True) -> None:
@@ -106,8 +128,11 @@ class Storage(ABC):
     def publish_all(self, moves: Iterable[tuple[Pointer, Pointer | None]]) -> None:  # noqa: B027 - a put is durable
         """Make every file that a new pointer has beyond the old one survive a power cut."""
 
-    def flush(self, table: str, since: str | None) -> None:  # noqa: B027 - a put is durable
-        """Make a table's files written since the metadata file ``since`` survive a power cut."""
+    def flush(  # noqa: B027 - a put is durable
+        self, table: str, files: Collection[str] | None, since: str | None
+    ) -> None:
+        """Make a table's new ``files`` survive a power cut, once the next metadata file was written durably; None: all
+        that were written since the metadata file ``since``."""
 
     def publish(self, new: Pointer, old: Pointer | None) -> None:
         """Make every file that ``new`` has beyond ``old`` survive a power cut."""

@@ -10,13 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from wherry.errors import LakeError
 from wherry.lake import database as db
-from wherry.lake import iceberg, moves, read
+from wherry.lake import iceberg, moves, outside, read
 from wherry.lake.commit import record
 from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
 from wherry.lake.storage import Storage
+from wherry.lake.upkeep import manifest, tidy
 
 #: Properties that send an engine's files elsewhere.
 _PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")
@@ -79,15 +81,16 @@ class Tables:
         """Where a schema's tables lie, each in a folder of its own."""
         return f"{self._storage.location}/{file_name(namespace)}"
 
-    def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
-        """The protocol's answer to "load table"."""
+    def load(self, branch: str, name: str, at: int | None = None, *, by_clock: bool = False) -> dict[str, Any]:
+        """The protocol's answer to "load table"; ``by_clock``: to a client that looks for a moment by its clock."""
         location = moves.find(self._engine, branch, "table", name, at).location or ""
-        return self._lent(loaded(settled(self._storage.read(location)), location))
+        metadata = self._storage.read(location)
+        return self._lent(loaded(settled(metadata) if by_clock else metadata, location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
         name = moves.check_name(request["name"])
-        with db.reading(self._engine) as connection:
+        with db.glancing(self._engine) as connection:
             found = read.find(connection, branch, f"{namespace}.{name}")
         if found is not None and found.kind != "dropped":
             raise exists(f"the {found.kind} {found.full_name}")
@@ -133,6 +136,7 @@ class Tables:
             kind="table",
             location=location,
             rows=iceberg.rows(metadata),
+            state=outside.marked(branch, {}, None, metadata, author),
         )
         if not is_work(branch):
             self._storage.publish(pointer, None)
@@ -157,7 +161,8 @@ class Tables:
 
     def _try(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]] | None:
         seen: dict[str, Pointer] = {}
-        with db.reading(self._engine) as connection:
+        # What is seen here is compared with what is there when the pointers move.
+        with db.glancing(self._engine) as connection:
             for change in changes:
                 found = read.find(connection, branch, change.full_name)
                 if found is not None and found.kind == "view":
@@ -173,7 +178,7 @@ class Tables:
             for change in changes:
                 old = seen.get(key(change.full_name))
                 old = old if old is not None and old.kind == "table" else None
-                metadata, location = self._next(change, old, durable)
+                before, metadata, location = self._next(change, old, durable)
                 written.append(location)
                 answers.append(loaded(metadata, location))
                 state = self._carried.get(branch, change.full_name)
@@ -184,7 +189,9 @@ class Tables:
                         name=old.name if old else change.name,
                         kind="table",
                         location=location,
-                        state=state if state is not None else old.state if old else {},
+                        state=state
+                        if state is not None
+                        else outside.marked(branch, old.state if old else {}, before, metadata, author),
                         rows=iceberg.rows(metadata),
                     )
                 )
@@ -220,7 +227,10 @@ class Tables:
             answers.append(loaded(metadata, old.location))
         return answers
 
-    def _next(self, change: TableChange, old: Pointer | None, durable: bool) -> tuple[dict[str, Any], str]:
+    def _next(
+        self, change: TableChange, old: Pointer | None, durable: bool
+    ) -> tuple[dict[str, Any] | None, dict[str, Any], str]:
+        """The table's metadata before, what the change makes of it, and the file that this was written to."""
         before = self._storage.read(old.location) if old is not None and old.location else None
         if before is None and not any(r["type"] == "assert-create" for r in change.requirements):
             raise no_table(change.full_name)
@@ -228,10 +238,28 @@ class Tables:
         previous = old.location if old is not None and before is not None else None
         metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
         self._check_places(metadata)
+        if any(update["action"] == "add-snapshot" for update in change.updates):
+            metadata = self._tidied(metadata)
         if durable:
             # Data files and manifests that the client wrote, before a pointer says that they are there.
-            self._storage.flush(metadata["location"], previous)
-        return metadata, self._storage.write(metadata, previous, durable=durable)
+            self._storage.flush(metadata["location"], self._added(before, metadata), previous)
+        return before, metadata, self._storage.write(metadata, previous, durable=durable)
+
+    def _added(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str] | None:
+        """The files that came with a commit; None where its lists do not tell."""
+        known = {s["snapshot-id"] for s in before["snapshots"]} if before is not None else set()
+        fresh = [s for s in after["snapshots"] if s["snapshot-id"] not in known]
+        try:
+            return [path for snapshot in fresh for path in manifest.added(self._storage, snapshot)]
+        except (LakeError, KeyError, IndexError, TypeError):
+            return None
+
+    def _tidied(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        """The same rows, with short lists where many small commits made them long."""
+        updates = tidy.together(self._storage, metadata) if tidy.due(metadata) else []
+        if crowd := tidy.crowded(metadata):
+            updates.append({"action": "remove-snapshots", "snapshot-ids": crowd})
+        return iceberg.apply(metadata, updates) if updates else metadata
 
     def _check_places(self, metadata: Mapping[str, Any]) -> None:
         """Refuse a table whose files would lie where the lake does not look."""

@@ -79,10 +79,28 @@ class Check:
     severity: Literal["error", "warn"] = "error"
     #: Share of rows (0 to 1) that must pass.
     mostly: float = 1.0
+    #: At most so many failing rows; None: as ``mostly`` says.
+    most: int | None = None
     #: SQL condition: only these rows are looked at; empty for all.
     where: str = ""
+    #: Whether it holds back what is published, or is asked of what was.
+    when: Literal["before", "after"] = "before"
+    #: Look at a share (below 1) or at so many of the rows; 0: all of them.
+    sample: float | int = 0
+    #: Whether its bad rows are split off to ``<table>__rejected`` and the rest is published.
+    quarantine: bool = False
+    #: The columns it is about, when they are several; ``column`` is empty then.
+    columns: tuple[str, ...] = ()
+    #: What its author noted of it.
+    about: str = ""
     file: str = ""
     line: int = 0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Other tables that it reads: every kind names them in its arguments ``table`` or ``tables``."""
+        one, several = self.arguments.get("table"), self.arguments.get("tables", ())
+        return (*([str(one)] if one else []), *map(str, several))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from wherry.model.asset import Asset
+from wherry.model.contract import Breach, Contract
 from wherry.model.finding import Finding
 
 
@@ -71,6 +72,9 @@ class Graph:
     functions: Mapping[str, Function] = field(default_factory=dict)
     checks: tuple[SqlCheck, ...] = ()
     tests: tuple[UnitTest, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    #: Where tables are not what their contracts promise.
+    breaches: tuple[Breach, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __getitem__(self, name: str) -> Asset:

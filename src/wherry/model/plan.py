@@ -22,7 +22,7 @@ class Built:
     lineage: str
     #: Meaning of the table itself.
     meaning: str
-    #: Its build word, ``source`` or ``imported``.
+    #: Its build word, ``source``, ``imported``, or ``foreign``: another engine made it.
     word: str = "replace"
     #: Intervals of an incremental table.
     filled: tuple[Slice, ...] = ()
@@ -36,12 +36,23 @@ class Built:
     checked: bool = True
     #: Hash of the checks that were run on it.
     checks: str = ""
+    #: What its checks found, so that after the next build only new rows need be looked at; None: nothing is kept.
+    kept: Mapping[str, Any] | None = None
     #: A load that was cut off: rows and cursor are right but not yet the whole.
     partial: bool = False
+    #: The versions of its inputs that it was built from, each cut short; only to say which of them changed.
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    #: Who wrote to it since it was built, and when, where that was no run.
+    outside: str = ""
     #: Whether these rows are on the branch of an unfinished run only.
     unpublished: bool = False
     #: What is published instead, where these rows are not; None: nothing.
     published: "Built | None" = None
+
+    @property
+    def short(self) -> str:
+        """Enough of the version to tell it from another."""
+        return self.version[:8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,8 @@ class Step:
     refused: bool = False
     #: Whether checks run although nothing is built.
     only_checks: bool = False
+    #: Whether people should hear of it though nothing is done.
+    noted: bool = False
     #: Whether what an unfinished run gathered is given up: it goes on from what is published.
     give_up: bool = False
 

@@ -11,6 +11,19 @@ AssetState = Literal["built", "skipped", "failed", "blocked", "dropped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a check found, before ``mostly``, ``most`` and ``severity`` are applied."""
+
+    passed: bool
+    #: What was measured: a number, text or a list, as JSON knows them.
+    observed: Any = None
+    #: How many rows break it; 0 when it does not count rows, and then no tolerance applies.
+    failing: int = 0
+    #: Why it did not pass, in the user's words, when the number of bad rows does not say it.
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """The verdict of one check on one table."""
 
@@ -21,6 +34,18 @@ class CheckResult:
     failing: int
     #: Why it could not be decided, when it could not.
     error: str = ""
+    #: What was measured, as JSON knows it; None when only bad rows are counted.
+    observed: Any = None
+    #: How many rows were looked at; None when that was not counted.
+    looked: int | None = None
+    #: Why it did not pass, when the number of bad rows does not say it.
+    why: str = ""
+    #: How it was decided: the whole table was read, only new rows were, or the lake's metadata said it.
+    how: Literal["table", "slice", "metadata"] = "table"
+    #: Rows that went to the table of rejected rows for it.
+    quarantined: int = 0
+    #: Whether it was asked of what was published already: it blocks nothing.
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def promises(graph: Graph) -> dict[str, str]:
 
 def referred(asset: Asset) -> list[str]:
     """Lower-case names of the other tables that its checks refer to, sorted."""
-    names = {check.arguments["table"].lower() for check in asset.checks if check.kind == "refers"}
+    names = {name.lower() for check in asset.checks for name in check.needs}
     return sorted(names - {asset.name.lower()})
 
 
@@ -60,6 +60,8 @@ def promise(asset: Asset, own: str, built: Mapping[str, Built]) -> str:
 def checks_hash(checks: Iterable[Check]) -> str:
     """Hash of a table's promises: another when one is added, removed or changed."""
     described = (
-        f"{c.kind} {c.column} {sorted(c.arguments.items())!r} {c.severity} {c.mostly} {c.where}" for c in checks
+        f"{c.kind} {c.column} {c.columns} {sorted(c.arguments.items())!r} {c.severity} {c.mostly} {c.most} {c.where} "
+        f"{c.when} {c.sample} {c.quarantine}"
+        for c in checks
     )
     return digest(*sorted(described))

@@ -63,7 +63,9 @@ def _source_step(
     source_changes: Callable[[Asset, Built | None], str | None],
 ) -> Step:
     name = asset.name
-    if built is None:
+    if asset.source is not None and asset.source.connector == "lake" and built is not None:
+        return Step(name=name, action="skip", reason="imported" if built.word == "imported" else "made by others")
+    if built is None or built.word == "foreign":
         return Step(name=name, action="load", reason="new")
     if built.word == "imported":
         return Step(name=name, action="skip", reason="imported")
@@ -93,6 +95,8 @@ def table_step(
     wanted = _wanted_slice(asset, request) if incremental else None
     if built is None:
         return _first(asset, "new", wanted)
+    if built.word == "foreign":
+        return _first(asset, f"not built yet: the table that is there was made by {built.outside}", wanted)
     if request.full:
         return _first(asset, "--full was asked for", wanted)
     if _loses_rows(built.word, asset.build.word):
@@ -116,7 +120,7 @@ def table_step(
     elif any(n.lower() not in versions for n in asset.inputs):
         reason = "an input is not built yet"
     elif recipe(asset, {n.lower(): versions[n.lower()].version for n in asset.inputs}, files) != built.recipe:
-        reason = "its inputs changed since it was built"
+        reason = _which_changed(asset, built, versions)
     if reason and built.unpublished and asset.build.word in GATHERING:
         # Rows from inputs that were never published must not stay: a run that did not finish changes nothing.
         again = table_step(asset, built.published, lineage, request, versions, moving, files)
@@ -155,13 +159,30 @@ def _span(one: Slice | None, other: Slice | None) -> Slice | None:
     return Slice(start=min(one.start, other.start), end=max(one.end, other.end))
 
 
+def _which_changed(asset: Asset, built: Built, versions: Mapping[str, Built]) -> str:
+    """Why the recipe of a table is another, though its file and what is to be built of its inputs are not."""
+    for name in asset.inputs:
+        now = versions[name.lower()]
+        if now.outside and built.made_of.get(name.lower()) != now.short:
+            return f"{name} was written to from outside by {now.outside}"
+    return "its inputs changed since it was built"
+
+
 def _settled(step: Step, built: Built, promise: str) -> Step:
     """A table that is not built again may still have to be checked."""
+    if not built.checked and built.outside:
+        reason = f"only its checks run: it was written to from outside by {built.outside}"
+        return replace(step, only_checks=True, reason=reason)
     if not built.checked:
         return replace(step, only_checks=True, reason="only its checks run: they did not finish, or failed")
     if built.checks != promise:
         return replace(step, only_checks=True, reason="only its checks run: they changed")
-    return replace(step, reason="built by a run that did not finish") if built.unpublished else step
+    if built.unpublished:
+        return replace(step, reason="built by a run that did not finish")
+    if built.outside and built.word not in ("imported", "foreign"):
+        reason = f"{step.reason}, but written to from outside by {built.outside}: it stays so until it is built again"
+        return replace(step, reason=reason, noted=True)
+    return step
 
 
 def _changed_upstream(asset: Asset, moving: Mapping[str, Step]) -> str:
@@ -198,7 +219,7 @@ def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) 
 def _removed(graph: Graph, built: Mapping[str, Built], request: Request) -> list[Step]:
     steps = []
     for key in sorted(built):
-        if key in graph.assets or built[key].word == "imported":
+        if key in graph.assets or built[key].word in ("imported", "foreign"):
             continue
         if built[key].word in REBUILDABLE or request.prune:
             steps.append(Step(name=key, action="drop", reason="its file is gone"))

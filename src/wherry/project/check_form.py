@@ -1,127 +1,144 @@
 """Checks as people write them: the short form of a line and the long form of a mapping."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from wherry.model.asset import Check
+from wherry.project.bounds_form import CheckFormError, read_value
+from wherry.project.check_arguments import KINDS, read_arguments
+from wherry.project.nearest import did_you_mean
+from wherry.project.short_form import Short, column_form, table_form
 
-_COMPARE = re.compile(r"(>=|<=|!=|<>|=|>|<)\s*(\S.*)\Z", re.DOTALL)
-_BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)\Z", re.IGNORECASE | re.DOTALL)
-_IN = re.compile(r"in\s*(\[.*\])\Z", re.IGNORECASE | re.DOTALL)
-_MATCHES = re.compile(r"matches\s+(\S.*)\Z", re.IGNORECASE | re.DOTALL)
-_REFERS = re.compile(r"refers\s+to\s+(\S+)\.([^.\s]+)\Z", re.IGNORECASE)
-_ROWS = re.compile(r"rows\s*(>=|<=|!=|<>|=|>|<)\s*([0-9]+)\Z", re.IGNORECASE)
-_UNIQUE = re.compile(r"unique\s*\[(.*)\]\Z", re.IGNORECASE | re.DOTALL)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.+Z-]+)?\Z")
+__all__ = ["LONG_KEYS", "CheckFormError", "read_check", "refused", "tells_rows"]
 
-COLUMN_FORMS = (
-    "not_null",
-    "unique",
-    ">= 0",
-    "between 0 and 1",
-    "in [a, b]",
-    'matches "^[A-Z]+$"',
-    "refers to s.t.column",
-)
-LONG_KEYS = ("check", "mostly", "where", "severity", "name")
+#: What any check may say of itself in the long form; beside these, the arguments of its kind.
+LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
+_AT_MOST = re.compile(r"at\s+most\s+(\d+(?:\.\d+)?\s*%|\d+)(?:\s+(?:bad\s+)?rows?)?\Z", re.IGNORECASE)
+_ROWS = re.compile(r"(\d+)\s+rows?\Z", re.IGNORECASE)
+_SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
+#: Kinds that do not say of every row whether it is bad.
+_WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 
 
-class CheckFormError(ValueError):
-    """This check cannot be read."""
+def tells_rows(check: Check) -> bool:
+    """Whether a check of one of our kinds says of every row whether it is bad."""
+    return check.kind in KINDS and check.kind not in _WHOLE
 
 
-def read_check(written: Any, *, column: str, file: str, line: int) -> Check:
+def read_check(written: Any, *, column: str, file: str, line: int, custom: Collection[str] = ()) -> Check:
     """One check of a list, of ``column`` or (when that is empty) of the table.
 
-    Raises ``CheckFormError`` with a sentence that says what is wrong.
+    ``custom`` are the kinds that the project has of its own. Raises ``CheckFormError`` with a sentence that says what
+    is wrong.
     """
     if not isinstance(written, Mapping):
-        kind, arguments = _short(str(written).strip(), column)
-        return Check(kind=kind, column=column, arguments=arguments, text=str(written), file=file, line=line)
+        text = str(written).strip()
+        return _check(_short(text, column, custom), column, text=str(written), file=file, line=line)
     short = written.get("check")
     if not isinstance(short, str):
-        raise CheckFormError("A check in long form needs `check:` with one of the short forms.")
-    unknown = [key for key in written if key not in LONG_KEYS]
-    if unknown:
-        raise CheckFormError(f"A check has no `{unknown[0]}`: it takes {', '.join(LONG_KEYS)}.")
-    mostly = written.get("mostly", 1.0)
-    if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 <= mostly <= 1:
-        raise CheckFormError(f"`mostly: {mostly}` must be a share from 0 to 1.")
-    severity = written.get("severity", "error")
-    if severity not in ("error", "warn"):
-        raise CheckFormError(f"`severity: {severity}` must be error or warn.")
-    kind, arguments = _short(short.strip(), column)
-    if kind == "rows" and (mostly < 1 or written.get("where")):
+        raise CheckFormError("A check in long form needs `check:` with one of the short forms, or the name of a kind.")
+    found = _short(short.strip(), column, custom, bare=True)
+    arguments = {key: value for key, value in written.items() if key not in LONG_KEYS}
+    known = KINDS.get(found.kind)
+    if known is None:
+        found = Short(found.kind, {**found.arguments, **arguments})
+    elif arguments or short.strip() == found.kind:
+        for key in arguments:
+            if key not in known.arguments:
+                choices = (*LONG_KEYS, *known.arguments)
+                hint = did_you_mean(key, choices, f"It takes {', '.join(choices)}.")
+                raise CheckFormError(f"A check has no `{key}`: `{found.kind}` takes {', '.join(choices)}.", hint)
+        read, columns = read_arguments(found.kind, arguments)
+        found = Short(found.kind, {**found.arguments, **read}, columns or found.columns)
+        known.expect_whole(found.kind, found.arguments, found.columns, column)
+    mostly, most = _tolerance(written)
+    where = str(written.get("where") or "")
+    if found.kind == "rows" and (mostly < 1 or most is not None or where):
         raise CheckFormError("`rows` counts the whole table: it takes neither `mostly` nor `where`.")
-    return Check(
-        kind=kind,
-        column=column,
-        arguments=arguments,
+    quarantine = _choice(written, "quarantine", (False, True))
+    if quarantine and found.kind in _WHOLE:
+        raise CheckFormError(f"`{found.kind}` does not tell bad rows from good ones: it takes no `quarantine`.")
+    if quarantine and written.get("when") == "after":
+        raise CheckFormError("`quarantine` splits rows before they are published: it does not go with `when: after`.")
+    return _check(
+        found,
+        column,
         text=str(written.get("name") or short),
-        severity=severity,
-        mostly=float(mostly),
-        where=str(written.get("where") or ""),
+        severity=_choice(written, "severity", ("error", "warn")),
+        mostly=mostly,
+        most=most,
+        where=where,
+        when=_choice(written, "when", ("before", "after")),
+        sample=_sample(written.get("sample")),
+        quarantine=quarantine,
         file=file,
         line=line,
     )
 
 
-def _short(text: str, column: str) -> tuple[str, dict[str, Any]]:
+def refused(text: str, why: str, *, file: str, line: int) -> Check:
+    """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
+    message = f"it cannot run: {why}".replace("'", "''")
+    return Check(kind="sql", arguments={"sql": f"SELECT error('{message}')"}, text=text, file=file, line=line)
+
+
+def _check(short: Short, column: str, **fields: Any) -> Check:
+    fields |= {"column": "" if short.columns else column, "columns": short.columns}
+    return Check(kind=short.kind, arguments=short.arguments, **fields)
+
+
+def _short(text: str, column: str, custom: Collection[str], *, bare: bool = False) -> Short:
+    """What a short form says; with ``bare``, the name of a kind alone may stand for it."""
     if not text:
         raise CheckFormError("A check is empty.")
-    if not column:
-        return _table_form(text)
-    if text in ("not_null", "unique"):
-        return text, ({"columns": [column]} if text == "unique" else {})
-    for pattern, arguments in _COLUMN_FORMS:
-        if match := pattern.match(text):
-            return arguments(match)
-    raise CheckFormError(f"`{text}` is no check of a column. The forms are: {'; '.join(COLUMN_FORMS)}.")
+    if bare and (text in KINDS or text in custom) and text != "unique":
+        return Short(text)
+    if column:
+        return column_form(text, column, (*custom, *KINDS) if bare else custom)
+    if bare and text == "unique":
+        return Short(text)
+    return Short(text) if text in custom else table_form(text)
 
 
-def _table_form(text: str) -> tuple[str, dict[str, Any]]:
-    if match := _ROWS.match(text):
-        return "rows", {"operator": match[1], "value": int(match[2])}
-    if match := _UNIQUE.match(text):
-        return "unique", {"columns": _words(match[1])}
-    return "condition", {"sql": text}
+def _tolerance(written: Mapping[str, Any]) -> tuple[float, int | None]:
+    """``mostly`` and ``most``: a share that must pass, or how many may fail."""
+    mostly, most = written.get("mostly", 1.0), written.get("most")
+    if isinstance(mostly, str) and (match := _AT_MOST.match(mostly.strip())):
+        mostly, most = 1.0, match[1]
+    if isinstance(mostly, str) and mostly.strip().endswith("%"):
+        mostly = read_value(mostly, "mostly")
+    if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 <= mostly <= 1:
+        raise CheckFormError(f"`mostly: {mostly}` must be a share from 0 to 1.", _SHARES)
+    if isinstance(most, str) and (match := _ROWS.match(most.strip())):
+        most = match[1]
+    if isinstance(most, str) and most.strip().endswith("%"):
+        share = read_value(most, "most")
+        if not 0 <= share <= 1:
+            raise CheckFormError(f"`most: {most}` must be from 0% to 100%.")
+        return round(1 - share, 12), None
+    if isinstance(most, str) and most.isdecimal():
+        most = int(most)
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
+        raise CheckFormError(f"`most: {most}` must be a number of rows, or a percentage such as 5%.")
+    return float(mostly), most
 
 
-def _in(match: re.Match[str]) -> tuple[str, dict[str, Any]]:
-    from wherry.project.located import read_yaml
-
-    values = read_yaml(match[1], file="").value
-    if not isinstance(values, list) or not values or any(isinstance(v, list | dict) or v is None for v in values):
-        raise CheckFormError(f"`in {match[1]}` needs a list of plain values, such as in [paid, refunded].")
-    return "in", {"values": values}
-
-
-def _matches(match: re.Match[str]) -> tuple[str, dict[str, Any]]:
-    pattern = match[1].strip()
-    if len(pattern) > 1 and pattern[0] == pattern[-1] and pattern[0] in "\"'":
-        pattern = pattern[1:-1]
-    return "matches", {"pattern": pattern}
+def _choice(written: Mapping[str, Any], key: str, choices: tuple[Any, ...]) -> Any:
+    value = written.get(key, choices[0])
+    if value not in choices or type(value) is not type(choices[0]):
+        shown = " or ".join(str(each).lower() for each in choices)
+        raise CheckFormError(f"`{key}: {value}` must be {shown}.")
+    return value
 
 
-def _operand(text: str) -> str:
-    """A date without quotes means the date, not a subtraction; all else is SQL as written."""
-    text = text.strip()
-    return f"'{text}'" if _DATE.match(text) else text
-
-
-_Form = Callable[[re.Match[str]], tuple[str, dict[str, Any]]]
-_COLUMN_FORMS: tuple[tuple[re.Pattern[str], _Form], ...] = (
-    (_COMPARE, lambda m: ("compare", {"operator": m[1], "value": _operand(m[2])})),
-    (_BETWEEN, lambda m: ("between", {"low": _operand(m[1]), "high": _operand(m[2])})),
-    (_IN, _in),
-    (_MATCHES, _matches),
-    (_REFERS, lambda m: ("refers", {"table": m[1], "column": m[2].strip('"')})),
-)
-
-
-def _words(text: str) -> list[str]:
-    words = [word.strip().strip('"') for word in text.split(",")]
-    if not all(words):
-        raise CheckFormError(f"`unique [{text}]` needs column names between commas.")
-    return words
+def _sample(value: Any) -> float | int:
+    if value is None:
+        return 0
+    if isinstance(value, str) and (match := _ROWS.match(value.strip())):
+        value = int(match[1])
+    if isinstance(value, str) and value.strip().endswith("%"):
+        value = read_value(value, "sample")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0 or (value > 1 and value % 1):
+        raise CheckFormError(f"`sample: {value}` must be a share such as 10%, or a number of rows.")
+    return 0 if value == 1.0 and isinstance(value, float) else value

@@ -1,5 +1,6 @@
 """What one file says, before its references are joined to the other files'."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from wherry.model.asset import Asset
@@ -27,6 +28,8 @@ class Drafts:
 
     assets: list[Draft] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
+    #: Kinds of checks that the project has of its own.
+    custom: Collection[str] = ()
     checks: list[Draft] = field(default_factory=list)
     tests: list[UnitTest] = field(default_factory=list)
     #: Tables that unit tests speak of: name, file, line, column.

@@ -44,7 +44,7 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
             )
         )
         return
-    reader = TableKeys(located=Located(value=keys, places=places), file=file)
+    reader = TableKeys(located=Located(value=keys, places=places), file=file, custom=drafts.custom)
     reader.unknown(keys, HEADER_KEYS)
     fields = reader.read(keys)
     if "build" in fields and fields["build"].word not in _BUILDS:

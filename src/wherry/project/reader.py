@@ -1,9 +1,10 @@
 """Read a project's folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.cache import Cache
@@ -15,27 +16,31 @@ from wherry.project.source_files import read_source_file
 from wherry.project.sql_files import SqlFiles
 from wherry.project.unit_test_files import read_unit_tests
 
+#: Text of a check's file, the file, the tables -> name, SQL and severity of each check in it; or why there is none.
+Translate = Callable[[str, str, Sequence[Asset]], Sequence[tuple[str, str, str]] | Finding]
 
-def read_project(config: Config, cache: Cache) -> Graph:
+
+def read_project(config: Config, cache: Cache, translate: Translate | None = None) -> Graph:
     """The graph of ``config.folder``, with every finding of every file; types are not yet bound.
+
+    ``translate`` makes SQL of those files in checks/ that are written for another tool.
 
     O(size of the files that changed) parsing and O(all files) hashing.
     """
-    drafts = Drafts()
+    drafts = Drafts(custom=custom_kinds(config.folder))
     texts: dict[str, str] = {}
     sql = SqlFiles(cache, drafts)
     # What the environment lacks, a secret store may have; it is asked when the source is.
     known = None if config.secrets else config.variables
 
     def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
-        for file in _files(config.folder, folder, endings):
-            try:
-                text = (config.folder / file).read_bytes().decode("utf-8-sig")
-            except (OSError, UnicodeDecodeError) as error:
-                drafts.findings.append(_unreadable(file, error))
+        for file in files_of(config.folder, folder, endings):
+            text = read_text(config.folder, file)
+            if isinstance(text, Finding):
+                drafts.findings.append(text)
                 continue
-            texts[file] = text.replace("\r\n", "\n")
-            read(file, texts[file])
+            texts[file] = text
+            read(file, text)
 
     def table(file: str, text: str) -> None:
         name = _table_name(file, drafts)
@@ -44,20 +49,37 @@ def read_project(config: Config, cache: Cache) -> Graph:
         elif name:
             read_python_table(name, file, text, config.folder, drafts)
 
+    def check(file: str, text: str) -> None:
+        if translate is None or not any(mark in text for mark in ("{{", "{%", "{#")):
+            sql.check(file, text)
+            return
+        answer = translate(text, file, [draft.asset for draft in drafts.assets if draft.asset is not None])
+        if isinstance(answer, Finding):
+            drafts.findings.append(answer)
+            return
+        for name, statement, severity in answer:
+            sql.check(file, statement, name=name, severity=severity)
+
     each("functions", (".sql",), sql.functions)
     each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts))
     each("tables", (".sql", ".py"), table)
-    each("checks", (".sql",), sql.check)
+    each("checks", (".sql",), check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
     graph = join(drafts)
     return replace(graph, findings=with_source_lines(graph.findings, texts))
+
+
+def custom_kinds(folder: Path) -> frozenset[str]:
+    """Kinds of checks that may be the project's own: the names of the files in plugins/."""
+    plugins = folder / "plugins"
+    return frozenset(path.stem for path in plugins.glob("*.py")) if plugins.is_dir() else frozenset()
 
 
 def read_functions(config: Config) -> Graph:
     """A graph of the project's SQL functions alone, for queries; broken ones are left out."""
     drafts = Drafts()
     sql = SqlFiles(Cache(None), drafts)
-    for file in _files(config.folder, "functions", (".sql",)):
+    for file in files_of(config.folder, "functions", (".sql",)):
         sql.functions(file, (config.folder / file).read_bytes().decode("utf-8-sig", "replace"))
     return join(drafts)
 
@@ -75,7 +97,8 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
     return tuple(sorted(map(shown, findings), key=lambda f: (f.file, f.line, f.column, f.code)))
 
 
-def _files(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
+    """The files of a folder of the project, relative to it; hidden ones and those that begin with ``_`` left out."""
     start = root / folder
     for path in sorted(start.rglob("*")) if start.is_dir() else ():
         if path.suffix in endings and not any(part[0] in "._" for part in path.relative_to(start).parts):
@@ -90,6 +113,14 @@ def _table_name(file: str, drafts: Drafts) -> str:
     message = f"The path does not name a table: {'.'.join(parts)} is not schema.table."
     drafts.findings.append(Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1))
     return ""
+
+
+def read_text(root: Path, file: str) -> str | Finding:
+    """The text of a file, its lines ended by newlines alone; a finding when it cannot be read."""
+    try:
+        return (root / file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        return _unreadable(file, error)
 
 
 def _unreadable(file: str, error: Exception) -> Finding:

@@ -62,7 +62,7 @@ def _read_table(
     stem: str, file: str, table: str, written: Any, document: Mapping[str, Any], located: Located, drafts: Drafts
 ) -> None:
     path = f"tables/{table}"
-    reader = TableKeys(located=located, file=file, path=path)
+    reader = TableKeys(located=located, file=file, path=path, custom=drafts.custom)
     keys: Mapping[str, Any] = {} if written is None else written
     if not isinstance(keys, Mapping):
         reader.problem(

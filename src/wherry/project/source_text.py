@@ -43,14 +43,17 @@ def source_text(connector: str, options: Mapping[str, Any], schema: str, tables:
 def _table(table: Proposed, name: str) -> Iterator[str]:
     facts = [table.kind if table.kind != "table" else ""]
     facts.append(f"about {table.rows:,} rows" if table.rows is not None else "")
-    facts.append(f"{table.size / 1e6:,.1f} MB" if table.size else "")
-    facts.append(f"{len(table.columns)} columns" if table.columns else "")
+    facts.append(_bytes(table.size) if table.size else "")
+    facts.append(f"{len(table.columns)} column{'' if len(table.columns) == 1 else 's'}" if table.columns else "")
     told = ", ".join(fact for fact in facts if fact)
     if told or table.about:
         yield f"  # {'. '.join(part for part in (told, _one_line(table.about)) if part)}"
     keys = [f"as: {scalar(name)}"]
-    if table.cursors and table.key:
-        keys += ["mode: incremental", f"cursor: {scalar(table.cursors[0])}", f"key: {_listed(table.key)}"]
+    # A key that grows tells of new rows, not of changed ones: only where rows are never changed is it a cursor.
+    changing = [cursor for cursor in table.cursors if cursor not in table.key]
+    adding = [cursor for cursor in table.cursors if cursor in table.key]
+    if changing and table.key:
+        keys += ["mode: incremental", f"cursor: {scalar(changing[0])}", f"key: {_listed(table.key)}"]
     elif table.key:
         keys += ["mode: full", f"key: {_listed(table.key)}"]
     else:
@@ -61,14 +64,22 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
     yield f"{lead}{scalar(table.name)}:"
     for key in keys:
         yield f"{lead}  {key}"
-    if len(table.cursors) > 1:
-        yield f"{lead}  # or cursor: {', '.join(table.cursors[1:])}"
-    if table.cursors and not table.key:
-        yield f"{lead}  # where rows are only added: mode: incremental, cursor: {table.cursors[0]}; no key was found"
+    if len(changing) > 1 and table.key:
+        yield f"{lead}  # or cursor: {', '.join(changing[1:])}"
+    if table.cursors and not (changing and table.key):
+        why = "" if table.key else "; no key was found"
+        yield f"{lead}  # where rows are only added: mode: incremental, cursor: {(adding or changing)[0]}{why}"
     if personal:
         yield f"{lead}  columns:"
         for column in personal:
             yield f"{lead}    {scalar(column)}: {{tags: [pii]}}   # looks personal by its name"
+
+
+def _bytes(size: int) -> str:
+    for unit, width in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= width:
+            return f"{size / width:,.1f} {unit}"
+    return f"{size} bytes"
 
 
 def scalar(value: Any) -> str:

@@ -33,7 +33,7 @@ class SqlFiles:
     def table(self, name: str, file: str, text: str) -> None:
         """A table: its header says how, its SELECT says what."""
         header = self._header(text, file, HEADER_KEYS)
-        reader = TableKeys(located=header.keys, file=file)
+        reader = TableKeys(located=header.keys, file=file, custom=self._drafts.custom)
         reader.unknown(header.keys.value, HEADER_KEYS)
         fields = reader.read(header.keys.value)
         self._drafts.findings.extend(reader.findings)
@@ -45,19 +45,19 @@ class SqlFiles:
         sound = statement is not None and self._check_parameters(asset, statement)
         self._drafts.assets.append(Draft(asset=asset, statement=statement, sound=sound))
 
-    def check(self, file: str, text: str) -> None:
-        """A check: a SELECT of bad rows."""
+    def check(self, file: str, text: str, *, name: str = "", severity: str = "") -> None:
+        """A check: a SELECT of bad rows. ``name`` and ``severity`` are those of a file that says them elsewhere."""
         header = self._header(text, file, CHECK_KEYS)
         keys = header.keys.value
-        reader = TableKeys(located=header.keys, file=file)
+        reader = TableKeys(located=header.keys, file=file, custom=self._drafts.custom)
         reader.unknown(keys, CHECK_KEYS)
-        severity = keys.get("severity", "error")
+        severity = keys.get("severity", severity or "error")
         if severity not in ("error", "warn"):
             reader.problem("bad-value", "severity", f"`severity: {severity}` must be error or warn.")
         self._drafts.findings.extend(reader.findings)
         statement = self._statement(text, file)
         check = SqlCheck(
-            name=PurePosixPath(file).stem,
+            name=name or PurePosixPath(file).stem,
             file=file,
             text=text,
             about=str(keys.get("about") or header.about),

@@ -1,20 +1,20 @@
 """The keys that say what a table is: the same in a SQL header, a Python decorator and a source's table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
 from wherry.model.finding import Finding
-from wherry.project.check_form import CheckFormError, read_check
+from wherry.project.check_form import CheckFormError, read_check, refused, tells_rows
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
 from wherry.project.nearest import did_you_mean
 
 #: What any table may say of itself.
-COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "partition", "sort")
+COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "quarantine", "partition", "sort")
 #: What a table that is built here may say beside.
 BUILD_KEYS = ("build", "grain", "start", "lookback")
 HEADER_KEYS = (*BUILD_KEYS, *COMMON_KEYS)
@@ -33,6 +33,8 @@ class TableKeys:
     file: str
     #: Path of the table's mapping inside the document.
     path: str = ""
+    #: Kinds of checks that the project has of its own.
+    custom: Collection[str] = ()
     findings: list[Finding] = field(default_factory=list)
 
     def problem(self, code: str, path: str, message: str, hint: str = "") -> None:
@@ -62,11 +64,24 @@ class TableKeys:
         fields["tags"] = self._tags(keys.get("tags"), "tags")
         columns, checks = self._columns(keys.get("columns"))
         checks.extend(self._checks(keys.get("checks"), "checks", ""))
+        if self._quarantine(keys):
+            checks = [
+                replace(check, quarantine=check.quarantine or (check.when == "before" and tells_rows(check)))
+                for check in checks
+            ]
         fields["columns"], fields["checks"] = tuple(columns), tuple(checks)
         fields.update(self._layout(keys))
         if any(key in keys for key in BUILD_KEYS):
             fields["build"] = self._build(keys)
         return fields
+
+    def _quarantine(self, keys: Mapping[str, Any]) -> bool:
+        """Whether bad rows of every check are split off."""
+        value = keys.get("quarantine", False)
+        if not isinstance(value, bool):
+            self.problem("bad-value", "quarantine", f"`quarantine: {value}` must be true or false.")
+            return False
+        return value
 
     def _layout(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -132,9 +147,10 @@ class TableKeys:
             at = f"{path}/{index}"
             line, _ = self.located.at("/".join(p for p in (self.path, at) if p))
             try:
-                checks.append(read_check(item, column=column, file=self.file, line=line))
+                checks.append(read_check(item, column=column, file=self.file, line=line, custom=self.custom))
             except CheckFormError as error:
-                self.problem("bad-check", at, str(error))
+                self.problem("bad-check", at, str(error), error.hint)
+                checks.append(refused(str(item), str(error), file=self.file, line=line))
         return checks
 
     def _build(self, keys: Mapping[str, Any]) -> Build:

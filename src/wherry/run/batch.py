@@ -20,6 +20,15 @@ from wherry.run.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A table with rows of another: what goes from that goes from it too."""
+
+    #: Its name in SQL.
+    place: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The table that a batch goes to."""
 
@@ -32,6 +41,8 @@ class Target:
     before: Columns = ()
     #: In what the source's last batch was unlike the table; see ``Built.unlike``.
     unlike: dict[str, str] | Any = field(default_factory=dict)
+    #: The table of its rows that broke a check.
+    rejected: Beside | None = None
 
 
 @contextmanager
@@ -123,14 +134,19 @@ class Ready:
 
     def clear(self, cursor: DuckDB) -> int:
         """Take away the rows that these replace, and those that the source lost; how many of the latter."""
-        kinds = {column.lower(): kind for column, kind in self.target.columns}
-        place, gone = self.target.place, 0
+        if (rejected := self.target.rejected) is not None:
+            self._clear(cursor, rejected.place, rejected.columns)
+        return self._clear(cursor, self.target.place, self.target.columns)
+
+    def _clear(self, cursor: DuckDB, place: str, there: Columns) -> int:
+        kinds = {column.lower(): kind for column, kind in there}
+        gone = 0
         if (old := self.batch.replaces) is not None and old.column.lower() in kinds:
             column = name(old.column)
             condition = f"{column} {'>=' if old.onward else '='} CAST($value AS {kinds[old.column.lower()]})"
             condition += f" OR {column} IS NULL" if old.nulls else ""
             cursor.execute(f"DELETE FROM {place} WHERE {condition}", {"value": old.value})
-        if self.batch.upsert:
+        if self.batch.upsert and all(column.lower() in kinds for column in self.batch.upsert):
             # The first column alone prunes files by its range; a comparison of several does not.
             first, *others = map(name, self.batch.upsert)
             condition = f"t.{first} IN (SELECT {first} FROM {self.staged})"

@@ -15,6 +15,7 @@ from wherry.model.plan import Built, Step
 from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names
 from wherry.run.layout import declare_order, ordered, partitioned_by
+from wherry.run.quarantine import rejected_name, taken_back
 from wherry.run.record import to_state
 from wherry.run.replace import place_for, take_place
 from wherry.run.session import Session
@@ -90,7 +91,7 @@ def _create(session: Session, cursor: DuckDB, work: Work, select: str) -> None:
             cursor.execute(f"DROP TABLE IF EXISTS {target}")
         raise
     declare_order(session, beside, work.asset)
-    take_place(session, (beside, table))
+    _take_place(session, beside, table)
     if not in_memory or not session.mirrored(table, len(columns)):
         session.built(table)
 
@@ -118,8 +119,16 @@ def _commit(
         raise
     if written:
         declare_order(session, table, work.asset)
-    take_place(session, (table, work.asset.name))
+    _take_place(session, table, work.asset.name)
     session.built(work.asset.name)
+
+
+def _take_place(session: Session, written: str, table: str) -> None:
+    """Rows that were rejected from what was there before go with it."""
+    if written == table:
+        return
+    take_place(session, (written, table), (rejected_name(written), rejected_name(table)))
+    session.built(rejected_name(table))
 
 
 def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
@@ -144,6 +153,8 @@ def _incremental(session: Session, cursor: DuckDB, work: Work) -> bool:
         else:
             statements.append((f"DELETE FROM {target} WHERE {by} >= $start AND {by} < $end", moments))
             statements.append((f"INSERT INTO {target} BY NAME {ordered(work.asset, select)}", moments))
+        if not anew:
+            statements += taken_back(session, work.asset.name, f"t.{by} >= $start AND t.{by} < $end", moments)
     filled = union((*(() if anew else work.built.filled), *slices))
 
     def built() -> Built:
@@ -192,7 +203,9 @@ def _merge(session: Session, cursor: DuckDB, work: Work) -> bool:
         if not cursor.execute(f"SELECT 1 FROM {changed} LIMIT 1"):
             return False
         gone = f"DELETE FROM {target} AS t WHERE EXISTS (SELECT 1 FROM {changed} AS s WHERE {_same_key(key)})"
-        _commit(session, cursor, work, [(gone, None), (f"INSERT INTO {target} BY NAME FROM {changed}", None)])
+        again = taken_back(session, work.asset.name, f"EXISTS (SELECT 1 FROM {staged} AS s WHERE {_same_key(key)})")
+        new = (f"INSERT INTO {target} BY NAME FROM {changed}", None)
+        _commit(session, cursor, work, [(gone, None), new, *again])
         return True
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {changed}")
@@ -224,6 +237,8 @@ def _history(session: Session, cursor: DuckDB, work: Work) -> bool:
             statements.append((f"UPDATE {target} AS t SET {closed} WHERE is_current AND {found}", None))
         if cursor.execute(f"SELECT 1 FROM {opening} LIMIT 1"):
             statements.append((f"INSERT INTO {target} BY NAME FROM {opening}", None))
+            found = f"EXISTS (SELECT 1 FROM {opening} AS s WHERE {same})"
+            statements += taken_back(session, work.asset.name, f"t.is_current AND {found}")
         if statements:
             _commit(session, cursor, work, statements)
         return bool(statements)

@@ -1,108 +1,411 @@
-"""Run the checks of a table on the branch where it was built."""
+"""Carry out the checks of a table: no scan where metadata answers, only new rows where that is enough, else all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from types import ModuleType
+from typing import Any, Literal
 
-from wherry.checks import find
+from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
+from wherry.lake.changes import Change
+from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
-from wherry.model.graph import SqlCheck
-from wherry.model.run import CheckResult
-from wherry.quoting import full_name
-from wherry.sql.statement import body
+from wherry.model.run import CheckResult, Outcome
+from wherry.quoting import full_name, name, text
+from wherry.run import check_facts, check_plan, check_state
+from wherry.run.check_plan import Item, Job
+from wherry.run.check_slices import slice_groups
+from wherry.run.check_state import Kept
+from wherry.run.verdict import first_line, verdict
+
+#: Below so many rows, finding out how to do less costs more than it saves.
+LARGE = 200_000
+#: A column takes at most so many bytes a row where its values are few: grouping it is then nearly free.
+_FEW_BYTES = 2.5
+#: Rows of a slice, of those of the table: beyond, the whole is looked at.
+_SLICE = 0.5
+#: Bits of a map of a column's range, a row.
+_SPARSE = 64
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+
+#: Gives the module of a kind of check. Raises what there is to say when there is none.
+Find = Callable[[str], ModuleType]
 
 
-def run_checks(cursor: DuckDB, table: str, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
-    """The verdict of each check. Those that judge row by row share one pass; an error fails its own check alone."""
-    modules = [find(check.kind) for check in checks]
-    single = [index for index, module in enumerate(modules) if hasattr(module, "bad_row")]
-    failing: dict[int, int] = {}
-    looked: dict[int, int] = {}
-    errors: dict[int, str] = {}
-    try:
-        counts = _single_pass(cursor, table, [checks[index] for index in single])
-        for index, (bad, rows) in zip(single, counts, strict=True):
-            failing[index], looked[index] = bad, rows
-    except Exception:
-        # One condition that DuckDB refuses must not take the others with it.
-        for index in single:
-            try:
-                ((failing[index], looked[index]),) = _single_pass(cursor, table, [checks[index]])
-            except Exception as error:
-                errors[index] = _first_line(error)
-    for index, (check, module) in enumerate(zip(checks, modules, strict=True)):
-        if index in single:
-            continue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A table whose checks run, and what is known of it beforehand."""
+
+    name: str
+    #: What stands after FROM.
+    relation: str
+    find: Find = built_in
+    #: The moment of the run, UTC.
+    now: datetime = datetime(2000, 1, 1)
+    #: The version that is published, after FROM; None: none is.
+    before: str | None = None
+    rows: int | None = None
+    #: The attached Iceberg table; empty where the rows are in memory only.
+    lake: str = ""
+    facts: Facts | None = None
+    #: One of its data files, for a look at how its columns are stored.
+    file: str = ""
+    #: What the checks found on an earlier state, and what changed since; None: nothing that can be built on.
+    kept: Kept | None = None
+    change: Change | None = None
+    #: Identity of each check, by its place in the list; empty: nothing is kept.
+    identities: Sequence[str] = ()
+
+    @property
+    def large(self) -> bool:
+        return bool(self.lake) and (self.rows or 0) >= LARGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The verdicts, and what is kept of them by the checks' identities."""
+
+    results: tuple[CheckResult, ...]
+    kept: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+def run_checks(
+    cursor: DuckDB,
+    table: str,
+    checks: Sequence[Check],
+    *,
+    find: Find = built_in,
+    now: datetime | None = None,
+    before: str | None = None,
+) -> tuple[CheckResult, ...]:
+    """The verdict of each check of a table whose rows are all looked at.
+
+    ``now`` is the moment of the run, in UTC; ``before`` a relation of the version published before, if there is one.
+    """
+    moment = now or datetime.now(UTC).replace(tzinfo=None)
+    subject = Subject(name=table, relation=full_name(table), find=find, now=moment, before=before)
+    return check_table(cursor, checks, subject).results
+
+
+def check_table(cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> Checked:
+    """The verdict of each check; an error fails its own check alone."""
+    return _Checking(cursor, checks, subject).go()
+
+
+class _Checking:
+    def __init__(self, cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> None:
+        self.cursor, self.checks, self.subject = cursor, checks, subject
+        self.items: list[Item] = []
+        self.values: dict[int, tuple[Any, ...]] = {}
+        #: What is kept of a check, where that is more than it judges.
+        self.parts: dict[int, tuple[Any, ...]] = {}
+        self.outcomes: dict[int, tuple[Outcome, int | None]] = {}
+        self.errors: dict[int, str] = {}
+        self.how: dict[int, Literal["slice", "metadata"]] = {}
+        self._types: dict[str, str] | None = None
+
+    def go(self) -> Checked:
+        for index, check in enumerate(self.checks):
+            with self._told(index):
+                self.items.append(Item(index=index, check=check, kind=self.subject.find(check.kind)))
+        self._schema()
+        if self.subject.facts is not None:
+            self._metadata(self.subject.facts)
+        if self.subject.kept is not None and self.subject.change is not None:
+            self._slices(self.subject.kept, self.subject.change)
+        if self.subject.large:
+            self._bitmaps()
+        self._whole()
+        results = tuple(self._result(index, check) for index, check in enumerate(self.checks))
+        return Checked(results=results, kept=self._kept())
+
+    # What is to be done still
+
+    def _open(self, *faces: str) -> list[Item]:
+        done = self.values.keys() | self.outcomes.keys() | self.errors.keys()
+        return [item for item in self.items if item.index not in done and (not faces or item.face in faces)]
+
+    def _told(self, *indexes: int) -> _Told:
+        return _Told(self.errors, indexes)
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Types of the table's columns by lower-case name."""
+        if self._types is None:
+            self._columns = self.cursor.schema(f"FROM {self.subject.relation}")
+            self._types = {column.lower(): kind for column, kind in self._columns}
+        return self._types
+
+    def _at(self, sql: str) -> str:
+        return check_plan.at(sql, self.subject.now)
+
+    def _execute(self, sql: str) -> tuple[Any, ...]:
+        rows = self.cursor.execute(self._at(sql))
+        return rows[0] if rows else ()
+
+    # The ways
+
+    def _schema(self) -> None:
+        for item in self._open("schema"):
+            with self._told(item.index):
+                _ = self.types
+                self.outcomes[item.index] = item.kind.judge_schema(item.check, self._columns), None
+
+    def _metadata(self, facts: Facts) -> None:
+        for index, values in check_facts.counted(self._open("row"), facts).items():
+            self.values[index], self.how[index] = values, "metadata"
+        for item in self._open("row"):
+            sql = check_facts.range_sql(item, facts, self.types)
+            if sql and self._reads_one(item) and self._try(sql) == (0,):
+                self.values[item.index], self.how[item.index] = (0, facts.rows), "metadata"
+        for item in self._open("aggregate"):
+            sql = check_facts.aggregate_sql(item, facts, self.types)
+            found = self._try(sql) if sql else None
+            if found is not None:
+                self.values[item.index], self.how[item.index] = found, "metadata"
+
+    def _try(self, sql: str) -> tuple[Any, ...] | None:
+        """What a statement without rows gives; None when DuckDB refuses it: the whole way will tell why."""
+        import duckdb
+
         try:
-            failing[index] = int(cursor.execute(count_sql(module, check, table))[0][0])
-            looked[index] = (
-                int(cursor.execute(f"SELECT count(*) FROM {_relation(check, table)}")[0][0]) if check.mostly < 1 else 0
+            return self._execute(sql)
+        except duckdb.Error:
+            return None
+
+    def _reads_one(self, item: Item) -> bool:
+        """Whether the condition of a check binds where there is no other column than its own."""
+        import duckdb
+
+        check, kind = item.check, self.types.get(item.check.column.lower())
+        if kind is None:
+            return False
+        condition = check_plan.row_counts(item)[0]
+        try:
+            self.cursor.schema(self._at(f"SELECT {condition} FROM (SELECT NULL::{kind} AS {name(check.column)})"))
+        except duckdb.Error:
+            return False
+        return True
+
+    def _bitmaps(self) -> None:
+        """Whole numbers of a known range are unique when a bit for each sets as many bits as there are numbers."""
+        facts = self.subject.facts
+        for item in self._open("groups"):
+            keys = tuple(item.kind.group_by(item.check))
+            column = facts.columns.get(item.check.column.lower()) if facts is not None else None
+            if facts is None or column is None or not column.bounded or column.nulls is None or item.check.where:
+                continue
+            parts = check_state.group_parts(item)
+            plain = item.check.kind == "unique" and keys == (name(item.check.column),)
+            if not plain or not parts or self.types.get(item.check.column.lower()) not in _WHOLE:
+                continue
+            if column.high - column.low >= _SPARSE * facts.rows or column.high - column.low >= 2**31:
+                continue
+            filled = facts.rows - column.nulls
+            sql = (
+                f"SELECT bit_count(bitstring_agg({keys[0]}, {column.low}, {column.high})), count({keys[0]}) "
+                f"FROM {self.subject.relation}"
             )
+            if self._try(sql) == (filled, filled):
+                # Groups of one row, and one of the nulls.
+                counted = ", ".join(parts)
+                one = self._execute(f"SELECT {counted} FROM (SELECT {column.low} AS k1, 1::BIGINT AS copies)")
+                empty = f"(SELECT NULL::BIGINT AS k1, {column.nulls}::BIGINT AS copies WHERE {column.nulls} > 0)"
+                none = self._execute(f"SELECT {counted} FROM {empty}")
+                known = tuple(a * filled + b for a, b in zip(one, none, strict=True))
+                values = self._try(check_state.group_values_sql(item, known))
+                if values is not None:
+                    self.values[item.index], self.parts[item.index] = values, known
+
+    def _whole(self) -> None:
+        """Look at all rows."""
+        for item in self._open("query"):
+            if not check_plan.has_before(item.kind):
+                continue
+            with self._told(item.index):
+                relation = check_plan.looked_at(item.check, self.subject.relation)
+                self.values[item.index] = self._execute(item.kind.query(item.check, relation, self.subject.before))
+        sound = []
+        for item in self._open(*check_plan.FACES):
+            with self._told(item.index):
+                check_plan.plan_checks([item], self.subject.relation)
+                sound.append(item)
+        further: dict[int, tuple[str, ...]] = {}
+        if self.subject.identities:
+            # What rows count is kept as it is.
+            kept = [item for item in sound if item.face in ("aggregate", "groups")]
+            further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
+        few, alone = self._few(sound)
+        for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
+            self._carry_out(job)
+
+    def _carry_out(self, job: Job) -> None:
+        try:
+            row = self._execute(job.sql)
         except Exception as error:
-            errors[index] = _first_line(error)
-    return tuple(
-        _result(check, failing.get(index, 0), looked.get(index, 0), errors.get(index, ""))
-        for index, check in enumerate(checks)
-    )
+            if len(job.members) == 1:
+                self.errors[next(iter(job.members))] = first_line(error)
+                return
+            # One condition that DuckDB refuses must not take the others with it.
+            for index in job.members:
+                item = next(each for each in self.items if each.index == index)
+                for lone in check_plan.plan_checks([item], self.subject.relation):
+                    self._carry_out(lone)
+            return
+        for index, positions in job.members.items():
+            own = tuple(row[at] for at in positions) if positions else tuple(row)
+            kept = job.kept.get(index, ())
+            self.values[index] = own
+            if kept:
+                self.parts[index] = tuple(row[at] for at in kept)
+
+    @cached_property
+    def _few_columns(self) -> frozenset[str]:
+        """Columns (lower case) of few values, as far as one file shows."""
+        if not self.subject.large or not self.subject.file:
+            return frozenset()
+        sql = (
+            "SELECT path_in_schema, sum(total_compressed_size) / sum(num_values), "
+            "bool_and(dictionary_page_offset IS NOT NULL) "
+            f"FROM parquet_metadata({text(self.subject.file)}) GROUP BY ALL"
+        )
+        stored = self.cursor.execute(sql)
+        return frozenset(str(column).lower() for column, size, worded in stored if worded and size <= _FEW_BYTES)
+
+    def _few(self, items: Iterable[Item]) -> tuple[frozenset[str], dict[int, str]]:
+        """Columns of few values, and the checks that read such a column alone."""
+        rows = [item for item in items if item.face == "row" and item.check.column.lower() in self._few_columns]
+        return self._few_columns, {i.index: i.check.column.lower() for i in rows if self._reads_one(i)}
+
+    def _few_groups(self, item: Item) -> bool:
+        """Whether all groups of a table are counted faster than some are looked up."""
+        return all(key.strip('"').lower() in self._few_columns for key in item.kind.group_by(item.check))
+
+    def _slices(self, kept: Kept, change: Change) -> None:
+        """Look at the rows that came and went, and add that to what was found before."""
+        rows = self.subject.rows or 0
+        if change.rows_added + change.rows_removed > _SLICE * max(rows, 1) and not change.nothing:
+            return
+        known = {
+            item.index: kept.values[key]
+            for item in self.items
+            if (key := self.subject.identities[item.index]) and key in kept.values
+        }
+        items = [item for item in self._open(*check_plan.FACES) if item.index in known]
+        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
+        self._slice_rows([item for item in items if item.index in passed], known, change, passed)
+        rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
+        self._slice_rows(rows_too, known, change, {})
+        groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
+        for found in slice_groups(self.cursor, groups, self.subject.lake, change, self._at):
+            for item in (each for each in groups if each.index in found):
+                new, old = found[item.index]
+                parts = tuple(v - o + n for v, o, n in zip(known[item.index], old, new, strict=True))
+                values = self._try(check_state.group_values_sql(item, parts))
+                if values is not None:
+                    self.values[item.index], self.parts[item.index] = values, parts
+                    self.how[item.index] = "slice"
+
+    def _slice_rows(
+        self,
+        items: Sequence[Item],
+        known: Mapping[int, tuple[Any, ...]],
+        change: Change,
+        parts: Mapping[int, tuple[str, ...]],
+    ) -> None:
+        came = {} if change.nothing else self._measure(items, change.rows_that_came(self.subject.lake), parts)
+        went = {} if change.grows else self._measure(items, change.rows_that_went(self.subject.lake), parts)
+        for item in items:
+            index = item.index
+            found: tuple[Any, ...] | None = known[index]
+            if not change.nothing:
+                if index not in came or (not change.grows and index not in went):
+                    continue  # looking at all rows will tell what is wrong
+                found = check_state.together(item, known[index], came[index], went.get(index))
+            if found is None:
+                continue
+            sql = check_state.values_sql(item, found) if item.face == "aggregate" else ""
+            values = self._try(sql) if sql else found
+            if values is not None:
+                self.values[index], self.parts[index], self.how[index] = values, found, "slice"
+
+    def _measure(
+        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> dict[int, tuple[Any, ...]]:
+        """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
+        import duckdb
+
+        found: dict[int, tuple[Any, ...]] = {}
+        jobs = check_plan.measure(items, relation, parts)
+        while jobs:
+            job = jobs.pop(0)
+            try:
+                row = self._execute(job.sql)
+            except duckdb.Error:
+                if len(job.members) > 1:
+                    lone = [item for item in items if item.index in job.members]
+                    jobs += [each for item in lone for each in check_plan.measure([item], relation, parts)]
+                continue
+            found |= {index: tuple(row[at] for at in positions) for index, positions in job.members.items()}
+        return found
+
+    # What comes of it
+
+    def _result(self, index: int, check: Check) -> CheckResult:
+        item = next((each for each in self.items if each.index == index), None)
+        outcome, looked, error = Outcome(passed=False), None, self.errors.get(index, "")
+        if item is not None and not error:
+            with self._told(index):
+                if index in self.outcomes:
+                    outcome, looked = self.outcomes[index]
+                else:
+                    outcome, looked = check_plan.judge(item, self.values[index])
+                if outcome.failing and check.mostly < 1 and looked is None:
+                    rows = check_plan.looked_at(check, self.subject.relation)
+                    looked = self._execute(f"SELECT count(*) FROM {rows}")[0]
+            error = self.errors.get(index, "")
+        return verdict(check, outcome, looked, error, self.how.get(index, "table"))
+
+    def _kept(self) -> dict[str, tuple[Any, ...]]:
+        kept: dict[str, tuple[Any, ...]] = {}
+        for item in self.items if self.subject.identities else ():
+            values = self.parts.get(item.index, self.values.get(item.index))
+            if (
+                not self.subject.identities[item.index]
+                or item.index in self.errors
+                or values is None
+                or not check_state.keepable(values)
+            ):
+                continue
+            if item.face in ("aggregate", "groups"):
+                sliced = item.index in self.parts
+            else:
+                sliced = bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
+            if sliced:
+                kept[self.subject.identities[item.index]] = values
+        return kept
 
 
-def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
-    """The verdict of a file of SQL that returns bad rows."""
-    failing, error = 0, ""
-    try:
-        failing = int(cursor.execute(f"SELECT count(*) FROM (\n{body(check.text)}\n)")[0][0])
-    except Exception as problem:
-        error = _first_line(problem)
-    state = "passed" if not failing and not error else "warned" if check.severity == "warn" and not error else "failed"
-    return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
+class _Told:
+    """An exception in the block becomes the error of the checks that it is about."""
+
+    def __init__(self, errors: dict[int, str], indexes: Sequence[int]) -> None:
+        self._errors, self._indexes = errors, indexes
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._errors.update(dict.fromkeys(self._indexes, first_line(error)))
+        return True
 
 
-def bad_rows_sql(check: Check, table: str) -> str:
-    """A SELECT of the rows that break a check."""
-    module = find(check.kind)
-    if hasattr(module, "bad_row"):
-        return f"SELECT * FROM {_relation(check, table)} WHERE {module.bad_row(check)}"
-    return str(module.bad_rows(check, _relation(check, table)))
-
-
-def count_sql(module: ModuleType, check: Check, table: str) -> str:
-    """A SELECT of one number: how many rows break a check that does not judge row by row."""
-    relation = _relation(check, table)
-    if hasattr(module, "count"):
-        return str(module.count(check, relation))
-    return f"SELECT count(*) FROM ({module.bad_rows(check, relation)})"
-
-
-def single_pass_sql(table: str, checks: Iterable[Check]) -> str:
-    """One aggregate over the table: for each check the number of bad rows and of rows looked at."""
-    counts = []
-    for check in checks:
-        bad, where = find(check.kind).bad_row(check), f"({check.where})" if check.where else "true"
-        counts.append(f"count(*) FILTER (WHERE {where} AND ({bad})), count(*) FILTER (WHERE {where})")
-    return f"SELECT {', '.join(counts)} FROM {full_name(table)}"
-
-
-def _single_pass(cursor: DuckDB, table: str, checks: Sequence[Check]) -> list[tuple[int, int]]:
-    if not checks:
-        return []
-    row = cursor.execute(single_pass_sql(table, checks))[0]
-    return [(int(row[2 * index]), int(row[2 * index + 1])) for index in range(len(checks))]
-
-
-def _relation(check: Check, table: str) -> str:
-    return f"(SELECT * FROM {full_name(table)} WHERE {check.where})" if check.where else full_name(table)
-
-
-def _result(check: Check, failing: int, looked: int, error: str) -> CheckResult:
-    # A fraction, since in floating point 1 of 10 rows is more than what 0.9 leaves.
-    allowed = (1 - Fraction(str(check.mostly))) * looked
-    bad = bool(error) or failing > allowed
-    state = "passed" if not bad else "warned" if check.severity == "warn" and not error else "failed"
-    return CheckResult(check=check.text, column=check.column, state=state, failing=failing, error=error)  # type: ignore[arg-type]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def bad_rows_sql(check: Check, table: str, find: Find = built_in) -> str:
+    """A SELECT of the rows of a table that break a check; of one that has no rows to show, of what it measures."""
+    return check_plan.bad_rows_sql(check, find(check.kind), full_name(table))

@@ -1,19 +1,24 @@
-"""The rows that broke a check, looked up where the run that found them left them."""
+"""The rows that broke a check: those kept with the run that found them; more from where it left its table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.model.asset import Asset, Check
 from wherry.model.graph import Graph, SqlCheck
-from wherry.model.run import CheckResult
+from wherry.model.run import AssetResult
+from wherry.plugins import find_check
+from wherry.run.bad_rows import KEPT, bad_rows
+from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
 from wherry.run.reading import Reading, reading
 from wherry.run.seen import see
 from wherry.sql.statement import body
-from wherry.state.runs import last_result
+from wherry.state.runs import kept_bad_rows, last_result
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -30,24 +35,50 @@ def failing_rows(
     last = last_result(lake.engine, asset.name, branch)
     if last is None:
         return []
-    # Two checks may read the same and differ in their `where`: they are told apart by their order.
-    results: dict[tuple[str, str], list[CheckResult]] = {}
-    for result in last[1].checks:
-        results.setdefault((result.check, result.column), []).append(result)
+    run, result = last
+    kept = kept_bad_rows(lake.engine, run.id, result.name)
     answers = []
-    selects = [(check.text, check.column, partial(_select, check, asset)) for check in asset.checks]
-    files = [check for check in graph.checks if asset.name.lower() in (name.lower() for name in check.inputs)]
-    selects += [(check.name, "", partial(_select_file, check)) for check in files]
-    with reading(config, lake, _place(lake, asset, branch)) as read:
-        for text, column, select in selects:
-            same = results.get((text, column))
-            found = same.pop(0) if same else None
-            if found is None or found.state == "passed":
-                continue
-            rows = [] if found.error else _rows(read, select(read), limit)
-            told = {"check": text, "column": column, "failing": found.failing, "error": found.error}
-            answers.append({**told, "rows": rows})
+    for place, found in enumerate(result.checks):
+        if found.state == "passed":
+            continue
+        rows = kept.get(place, [])
+        if len(rows) < min(limit, found.failing) and not found.error and not found.quarantined:
+            more = place not in kept or len(rows) >= KEPT
+            rows = _looked_up(config, lake, graph, asset, branch, place, result, limit) if more else rows
+        answers.append(
+            {
+                "check": found.check,
+                "column": found.column,
+                "failing": found.failing,
+                "quarantined": found.quarantined,
+                "observed": found.observed,
+                "why": found.why,
+                "error": found.error,
+                "rows": rows[:limit],
+            }
+        )
     return answers
+
+
+def _looked_up(
+    config: Config, lake: Lake, graph: Graph, asset: Asset, branch: str, place: int, result: AssetResult, limit: int
+) -> list[dict[str, Any]]:
+    """Rows that break a check of a run in what it left of the table; none when that or the check is gone."""
+    wanted = result.checks[place]
+    # Two checks may read the same and differ in their `where`: they are told apart by their order.
+    same = [p for p, each in enumerate(result.checks) if (each.check, each.column) == (wanted.check, wanted.column)]
+    selects = [
+        partial(_select, check, asset, config.folder)
+        for check in sorted(asset.checks, key=lambda check: check.when != "before")
+        if (check.text, check.column) == (wanted.check, wanted.column)
+    ]
+    selects += [
+        partial(_select_file, check) for check in graph.checks if (check.name, "") == (wanted.check, wanted.column)
+    ]
+    with reading(config, lake, _place(lake, asset, branch)) as read:
+        if same.index(place) >= len(selects) or asset.name.lower() not in read.session.pointers:
+            return []
+        return bad_rows(read.session.engine, selects[same.index(place)](read), limit)
 
 
 def _place(lake: Lake, asset: Asset, branch: str) -> str:
@@ -56,11 +87,13 @@ def _place(lake: Lake, asset: Asset, branch: str) -> str:
     return next((name for name in unfinished if asset.name.lower() in lake.own_pointers(name)), branch)
 
 
-def _select(check: Check, asset: Asset, read: Reading) -> str:
+def _select(check: Check, asset: Asset, folder: Path, read: Reading) -> str:
     """A query of what breaks a check of the table, with all that it reads made ready."""
-    read.session.show([asset.name, *([check.arguments["table"]] if check.kind == "refers" else [])])
+    read.session.show([asset.name, *check.needs])
     _define(read, read.functions.functions_in(f"{check.arguments} {check.where}"))
-    return bad_rows_sql(check, asset.name)
+    return at(
+        bad_rows_sql(check, asset.name, partial(find_check, folder=folder)), datetime.now(UTC).replace(tzinfo=None)
+    )
 
 
 def _select_file(check: SqlCheck, read: Reading) -> str:
@@ -75,8 +108,3 @@ def _define(read: Reading, functions: Sequence[str]) -> None:
         function = read.functions.functions[name]
         read.session.show(function.tables)
         read.session.define(function.text)
-
-
-def _rows(read: Reading, select: str, limit: int) -> list[dict[str, Any]]:
-    columns, rows = read.session.engine.rows(f"SELECT * FROM (\n{select}\n) LIMIT {limit}")
-    return [dict(zip(columns, row, strict=True)) for row in rows]

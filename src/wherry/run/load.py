@@ -14,8 +14,9 @@ from wherry.model.plan import Built, Step
 from wherry.model.run import Drift
 from wherry.ports import Batch, Source, TableRequest
 from wherry.quoting import full_name
-from wherry.run.batch import Target, prepared
+from wherry.run.batch import Beside, Target, prepared
 from wherry.run.layout import declare_order, partitioned_by
+from wherry.run.quarantine import rejected_name
 from wherry.run.record import from_state, to_state
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
@@ -75,7 +76,7 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
     try:
         for batch in batches:
-            done.built = replace(done.built, cursor=dict(batch.cursor), partial=True)
+            done.built = replace(done.built, partial=True)
             counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, batch.expected))  # noqa: B023
             _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
@@ -90,7 +91,10 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     if begun is not None and not fresh:
         done.built = replace(done.built, cursor=begun.cursor)
     if written.anew:
-        take_place(session, (written.rows, loading.asset.name), (written.rejects, loading.asset.name + REJECTS))
+        table = loading.asset.name
+        old = (rejected_name(written.rows), rejected_name(table))
+        take_place(session, (written.rows, table), (written.rejects, table + REJECTS), old)
+        session.built(rejected_name(table))
     session.built(loading.asset.name)
     session.built(loading.asset.name + REJECTS)
     done.built = replace(done.built, partial=False)
@@ -159,6 +163,7 @@ def _commit_batch(
         columns=() if create else tuple(cursor.schema(f"FROM lake.{full_name(written.rows)}")),
         before=_published_columns(session, cursor, loading) if create else (),
         unlike=done.built.unlike,
+        rejected=_rejected(session, cursor, asset.name) if not written.anew else None,
     )
     with prepared(session, cursor, batch, target) as rows:
         if create:
@@ -168,18 +173,28 @@ def _commit_batch(
         else:
             rows.make_room(cursor)
         built = replace(done.built, unlike=rows.unlike)
-        session.lake.carry(session.branch, written.rows, to_state(built))
         try:
             with cursor.transaction():
                 if not create:
                     done.gone += rows.clear(cursor)
                 rows.insert(cursor)
                 done.rejected += _reject(session, cursor, written.rejects, batch, rows.refused)
+                built = replace(built, cursor=batch.reached())
+                session.lake.carry(session.branch, written.rows, to_state(built))
         except BaseException:
             session.lake.uncarry(session.branch, written.rows)
             raise
         done.built = built
         done.drifts += rows.drifts
+
+
+def _rejected(session: Session, cursor: DuckDB, table: str) -> Beside | None:
+    """The table of the rows that broke a check, where there is one."""
+    beside = rejected_name(table)
+    if beside.lower() not in session.pointers:
+        return None
+    place = f"lake.{full_name(beside)}"
+    return Beside(place=place, columns=tuple(cursor.schema(f"FROM {place}")))
 
 
 def _published_columns(session: Session, cursor: DuckDB, loading: Loading) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
 from wherry.run.redact import redacted
@@ -24,6 +25,10 @@ from wherry.sql.bind import bind
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
+
+
+#: Errors about a promise that cannot be read. In its place stands a check that fails and says so: the rest runs.
+PROMISES = ("bad-check", "bad-contract")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,9 @@ class Project:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.graph.findings if finding.severity == "error")
 
-    def expect_sound(self) -> None:
-        """Raises ``ProjectError`` with every finding when one is an error."""
-        if self.errors:
+    def expect_sound(self, *, but: Collection[str] = ()) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error, of another code than those of ``but``."""
+        if any(finding.code not in but for finding in self.errors):
             raise ProjectError(findings=self.graph.findings)
 
 
@@ -75,7 +80,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     Raises ``ProjectError`` when a store does not have one.
     """
     cache = Cache(config.scratch / "cache" / "project.json")
-    graph = read_project(config, cache)
+    graph = read_project(config, cache, translated)
     if online and config.secrets:
         from wherry.run.secrets import with_secrets
 
@@ -87,6 +92,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
+    graph = with_agreements(graph, config.folder)
     findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))

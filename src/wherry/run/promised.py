@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from wherry import quoting
+from wherry.errors import ProjectError
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, SqlCheck, UnitTest
 from wherry.plan.recipe import digest
+from wherry.plugins import find_check
 from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
+from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
 from wherry.sql.binder import Binder, BindError
 
@@ -42,8 +49,8 @@ class _Checks:
     def of(self, asset: Asset) -> Iterator[Finding]:
         columns = {column.name.lower() for column in asset.columns}
         for check in asset.checks:
-            if check.kind == "refers" and (problem := _refers_finding(self.graph, asset, check)):
-                yield problem
+            if problems := _needs_findings(self.graph, asset, check):
+                yield from problems
             elif asset.bound and (not check.column or check.column.lower() in columns):
                 # One of a column that is not there is told where the column is declared.
                 yield from self._bound(asset, check)
@@ -62,13 +69,33 @@ class _Checks:
     def _bound(self, asset: Asset, check: Check) -> Iterator[Finding]:
         functions = self.graph.functions_in(f"{check.arguments} {check.where}")
         read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
-        read += [check.arguments["table"]] if check.kind == "refers" else []
-        if problem := self._problem(bad_rows_sql(check, asset.name), read, functions):
+        read += check.needs
+        try:
+            sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
+        except ProjectError as error:
+            yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
+            return
+        except Exception as error:  # an argument that the kind does not understand, or a kind of the project's own
+            why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            yield _finding("bad-check", check.file, check.line, f"The check `{check.text}` cannot run: {why}", "")
+            return
+        moment = datetime(2000, 1, 1)
+        problem = self._problem(at(sql, moment), read, functions)
+        kind = find_check(check.kind, self.folder)
+        if not problem and asset.bound and hasattr(kind, "bad_row"):
+            # A bound of the wrong type binds; it is refused when it meets a row.
+            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in asset.columns)
+            condition = f"({check.where}) AND ({kind.bad_row(check)})" if check.where else kind.bad_row(check)
+            row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
+            problem = self._problem(at(row, moment), read, functions, run=True)
+        if problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
 
-    def _problem(self, sql: str, read: Sequence[str], functions: Sequence[str]) -> Mapping[str, Any]:
-        """Why ``sql`` does not bind; empty when it does, or when what it reads is not known."""
+    def _problem(
+        self, sql: str, read: Sequence[str], functions: Sequence[str], *, run: bool = False
+    ) -> Mapping[str, Any]:
+        """Why ``sql`` does not bind, or (``run``) run; empty when it does, or when what it reads is not known."""
         if not all(name in self.graph and self.graph[name].bound for name in read):
             return {}
         tables = [self.graph[name] for name in read]
@@ -76,18 +103,18 @@ class _Checks:
         key = "check:" + digest(sql, columns, *(self.graph.functions[function].meaning for function in functions))
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
-            stored = self._bind(sql, tables, functions)
+            stored = self._bind(sql, tables, functions, run=run)
             self.cache.put(key, stored)
         return stored
 
-    def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str]) -> Mapping[str, Any]:
+    def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str], *, run: bool) -> Mapping[str, Any]:
         self._binder = self._binder or Binder(self.folder)
         try:
             for table in tables:
                 self._binder.table(table)
             for function in functions:
                 self._binder.function(function, self.graph.functions[function].text)
-            self._binder.columns(sql)
+            self._binder.columns(sql, describe=not run)
         except BindError as error:
             there = ", ".join(dict.fromkeys(column.name for table in tables for column in table.columns))
             hint = error.hint or (f"There are: {there}." if error.name else "")
@@ -96,8 +123,13 @@ class _Checks:
         return {}
 
 
-def _refers_finding(graph: Graph, asset: Asset, check: Check) -> Finding | None:
-    table, column = check.arguments["table"], check.arguments["column"]
+def _needs_findings(graph: Graph, asset: Asset, check: Check) -> list[Finding]:
+    """What is wrong with the other tables that a check reads."""
+    found = (_need_finding(graph, asset, check, table) for table in check.needs)
+    return [finding for finding in found if finding is not None]
+
+
+def _need_finding(graph: Graph, asset: Asset, check: Check, table: str) -> Finding | None:
     message = hint = ""
     if table not in graph:
         message = f"There is no table `{table}` to refer to."
@@ -105,7 +137,10 @@ def _refers_finding(graph: Graph, asset: Asset, check: Check) -> Finding | None:
         return _finding("bad-check", check.file, check.line, message, hint)
     other = graph[table]
     columns = [each.name for each in other.columns]
-    if other.bound and column.lower() not in map(str.lower, columns):
+    of_other = check.arguments.get("columns", ()) if check.kind == "refers" else ()
+    for column in filter(None, (check.arguments.get("column"), *of_other)):
+        if not other.bound or column.lower() in map(str.lower, columns):
+            continue
         message = f"`{other.name}` has no column `{column}` to refer to."
         hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
         return _finding("bad-check", check.file, check.line, message, hint)
@@ -125,7 +160,7 @@ def _waiting(graph: Graph, start: str, goal: str) -> tuple[str, ...]:
     todo = [start]
     for key in todo:
         asset = graph.assets[key]
-        referred = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
+        referred = [name for check in asset.checks for name in check.needs]
         for name in (each.lower() for each in (*asset.inputs, *referred)):
             if name in graph.assets and name not in came:
                 came[name] = key

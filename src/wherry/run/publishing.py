@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from wherry.model.asset import Asset
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import AssetResult, CheckResult
-from wherry.run.checking import run_sql_check
 from wherry.run.load import REJECTS
+from wherry.run.quarantine import REJECTED
 from wherry.run.record import from_state
+from wherry.run.verdict import run_sql_check
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -46,7 +47,7 @@ def publishable(
     while behind := {key: name for key, asset in passed.items() if (name := _behind(asset, own, passed))}:
         for key, name in behind.items():
             held[passed.pop(key).name] = f"{name} is not published"
-    names = [*passed, *(key + REJECTS for key in passed if key + REJECTS in own)]
+    names = [*passed, *(key + end for key in passed for end in (REJECTS, REJECTED) if key + end in own)]
     if only is None:
         names.extend(k for k, p in own.items() if p.kind == "dropped" and k not in graph.assets and k not in names)
     return names, held
@@ -54,7 +55,7 @@ def publishable(
 
 def _behind(asset: Asset, own: Collection[str], passed: Collection[str]) -> str:
     """The first table that it rests on whose change is not published with it; empty when there is none."""
-    referred = (check.arguments["table"] for check in asset.checks if check.kind == "refers")
+    referred = (name for check in asset.checks for name in check.needs)
     return next((n for n in (*asset.inputs, *referred) if n.lower() in own and n.lower() not in passed), "")
 
 

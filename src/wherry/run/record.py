@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from wherry.lake.outside import OUTSIDE
 from wherry.model.plan import Built
 from wherry.model.slice import Slice
 
@@ -32,24 +33,45 @@ def to_state(built: Built) -> dict[str, Any]:
         state["reached"] = built.reached.isoformat()
     if built.cursor is not None:
         state["cursor"] = dict(built.cursor)
+    if built.kept is not None:
+        state["kept"] = dict(built.kept)
     if built.unlike:
         state["unlike"] = dict(built.unlike)
     if built.partial:
         state["partial"] = True
+    if built.made_of:
+        state["made_of"] = dict(built.made_of)
     return state
 
 
-_FIELDS = frozenset(field.name for field in fields(Built)) - {"filled", "reached"}
+_FIELDS = frozenset(field.name for field in fields(Built)) - {"filled", "reached", "outside"}
 
 
 def from_state(state: Mapping[str, Any]) -> Built | None:
-    """What a pointer's state says; None when wherry did not build the table."""
+    """What a pointer's state says; None when nobody knows anything of the table.
+
+    A commit from outside made other data of it, whose checks are still to be run.
+    """
+    outside = state.get(OUTSIDE)
     if "version" not in state:
-        return None
+        return _foreign(outside) if outside else None
     filled = tuple(
         Slice(start=datetime.fromisoformat(start), end=datetime.fromisoformat(end))
         for start, end in state.get("filled", ())
     )
     known = {key: value for key, value in state.items() if key in _FIELDS}
     reached = datetime.fromisoformat(state["reached"]) if "reached" in state else None
+    if outside:
+        if outside["version"] != state["version"]:
+            known |= {"version": outside["version"], "checked": not known.get("checks")}
+        known["outside"] = _who(outside)
     return Built(**known, filled=filled, reached=reached)
+
+
+def _foreign(outside: Mapping[str, Any]) -> Built:
+    """A table that another engine made."""
+    return Built(version=outside["version"], recipe="", lineage="", meaning="", word="foreign", outside=_who(outside))
+
+
+def _who(outside: Mapping[str, Any]) -> str:
+    return f"{outside.get('by') or 'nobody'}, {outside['at'][:16].replace('T', ' ')}"

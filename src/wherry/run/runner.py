@@ -20,14 +20,17 @@ from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
+from wherry.run.failure import explain
+from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.planning import plan_for
-from wherry.run.project import Project
+from wherry.run.project import PROMISES, Project
 from wherry.run.publishing import publishable, run_sql_checks
+from wherry.run.quarantine import REJECTED
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt, check_reason
-from wherry.state.runs import add_events, close_killed, end_run, start_run
+from wherry.state.runs import BAD_ROWS, add_events, close_killed, end_run, start_run
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -60,7 +63,7 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``, ``moved``. Raises ``LakeError``
     when another run is under way there, ``Conflict`` when others change again and again what it builds.
     """
-    project.expect_sound()
+    project.expect_sound(but=PROMISES)
     lake.storage.check()
     with run_lock(lake.engine, options.branch, options.author) as lock:
         return _Run(project, lake, request, options, tell, lock).go()
@@ -166,6 +169,7 @@ class _Run:
             lineages=lineages(self.graph),
             promises=promises(self.graph),
             built=dict(seen.built),
+            onto=self.options.branch,
         )
         try:
             self._drop(plan, attempt)
@@ -173,6 +177,7 @@ class _Run:
             for check, verdict, keys in list(run_sql_checks(self.graph, attempt, self.results)):
                 self._judge(attempt, check, verdict, keys)
             self._publish(attempt)
+            self._check_published(attempt)
         finally:
             engine.close()
         self._close_branch()
@@ -193,6 +198,11 @@ class _Run:
         gone = [as_put(base[k]) for k, p in own.items() if p.kind == "dropped" and k in base and base[k].state]
         if gone:
             self.lake.put(work, gone, author=author, message="what was dropped and not published", run=self.id)
+        # Rows that were rejected from a table whose ground moved are given up with it.
+        alone = [k for k in own if k.endswith(REJECTED) and k.removesuffix(REJECTED) not in own]
+        if alone:
+            puts = [as_put(base[k]) if k in base else Put(name=own[k].full_name, kind="dropped") for k in alone]
+            self.lake.put(work, puts, author=author, message="rejected rows of tables that others changed", run=self.id)
         self.continues = True
 
     def _close_branch(self) -> None:
@@ -208,7 +218,7 @@ class _Run:
                 continue
             if step.action == "drop":
                 pointers = attempt.session.pointers
-                for key in (step.name.lower(), f"{step.name.lower()}__rejects"):
+                for key in (step.name.lower() + end for end in ("", REJECTS, REJECTED)):
                     if key in pointers:
                         attempt.pending[key] = Put(name=pointers[key].full_name, kind="dropped")
             state = "dropped" if step.action == "drop" else "skipped"
@@ -242,6 +252,7 @@ class _Run:
                     for future in done:
                         key = under_way.pop(future)
                         self._finish(future.result())
+                        self._keep_bad_rows(attempt, key)
                         if self.options.publish_each and key not in together:
                             self._publish(attempt, only=[key])
                         ready.extend(self._released(key, waits, readers))
@@ -291,10 +302,43 @@ class _Run:
                 self.events = []
         self.tell("finished", result=result)
 
+    def _keep_bad_rows(self, attempt: Attempt, key: str) -> None:
+        """Rows that broke a check stay with the run, for when its branch is gone."""
+        for place, rows in attempt.bad_rows.pop(key, {}).items():
+            body = {"at": place, "rows": list(rows)}
+            name = self.graph.assets[key].name
+            self.events.append(Event(run=self.id, at=_stamp(), kind=BAD_ROWS, asset=name, body=body))
+
+    def _check_published(self, attempt: Attempt) -> None:
+        """Ask the checks that are asked of what is published; what they find is told, and blocks nothing."""
+        for key in attempt.later:
+            result = self.results.get(key)
+            if result is None or result.state in ("failed", "blocked"):
+                continue
+            try:
+                found = attempt.inspect_published(key)
+            except Exception as error:
+                # It is published all the same.
+                findings, _ = explain(error, self.graph.assets[key])
+                self.results[key] = replace(result, findings=(*result.findings, *findings))
+                self.tell("error", error=error)
+                continue
+            start = len(result.checks)
+            attempt.bad_rows[key] = {start + place: rows for place, rows in found.rows.items()}
+            self._keep_bad_rows(attempt, key)
+            told = tuple(replace(each, after=True) for each in found.results)
+            self.results[key] = replace(result, checks=(*result.checks, *told))
+            for verdict in told:
+                self.tell("checked", result=verdict, file="")
+
     def _judge(self, attempt: Attempt, check: SqlCheck, verdict: CheckResult, keys: Sequence[str]) -> None:
         """Add the verdict of a file of SQL to the tables it is about; when it failed, they are not to be published."""
         self.tell("checked", result=verdict, file=check.file)
+        rows = attempt.bad_rows_of(check) if verdict.failing else []
         for key in keys:
+            if rows:
+                attempt.bad_rows[key] = {len(self.results[key].checks): rows}
+                self._keep_bad_rows(attempt, key)
             result = replace(self.results[key], checks=(*self.results[key].checks, verdict))
             self.results[key] = result
             if verdict.state == "failed":

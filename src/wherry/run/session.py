@@ -34,6 +34,7 @@ class Session:
         self._small: set[str] = set()
         self._kinds: dict[str, str] = {}
         self._attached = False
+        self._others: dict[str, str] = {}
         self._numbers = itertools.count()
         self._pointers: dict[str, Pointer] | None = None
 
@@ -66,6 +67,15 @@ class Session:
             if not self._attached:
                 self.lake.attach(self.engine.connection, self.branch, "lake", self.at)
                 self._attached = True
+
+    def attach_other(self, branch: str) -> str:
+        """Make the tables of another branch reachable; what to write before their names."""
+        with self._lock:
+            if branch not in self._others:
+                alias = f"__wherry_other_{len(self._others)}"
+                self.lake.attach(self.engine.connection, branch, alias)
+                self._others[branch] = alias
+            return self._others[branch]
 
     def show(self, tables: Sequence[str]) -> None:
         """Make these tables readable by their own names. Raises ``LakeError`` for one that the branch does not have."""

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
 from wherry.lake.pointer import Pointer, Put, as_put
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
+from wherry.model.graph import SqlCheck
 from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
+from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
-from wherry.run.checking import run_checks
 from wherry.run.direct_files import fingerprint
 from wherry.run.failure import explain
+from wherry.run.inspecting import Inspected, Inspection, finder, inspect
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
+from wherry.run.quarantine import rejected_name
 from wherry.run.record import from_state, new_version, to_state
 from wherry.run.redact import redacted
 from wherry.run.session import Session
@@ -50,6 +53,12 @@ class Attempt:
     built: dict[str, Built]
     #: Changes of pointers that need no rows written: views, passed checks. Losing them costs time only.
     pending: dict[str, Put] = field(default_factory=dict)
+    #: The branch that it publishes to.
+    onto: str = ""
+    #: Tables (lower case) with checks that are asked once they are published.
+    later: list[str] = field(default_factory=list)
+    #: Table (lower case) -> place of a check's result -> rows that broke it.
+    bad_rows: dict[str, Mapping[int, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     #: Every cursor that was made, and those of them that no step is using.
     free: list[DuckDB] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,18 +94,19 @@ class Attempt:
             state, reason, loaded = self._source(asset, step, before, cursor)
         else:
             state, reason = self._table(asset, step, before, cursor)
-        checks = self._check(asset, before, cursor) if self._needs_checks(key, state) else ()
-        bad = [check for check in checks if check.state == "failed"]
+        needed = self._needs_checks(key, state)
+        inspected = self._inspect(asset, cursor) if needed else Inspected()
+        bad = [check for check in inspected.results if check.state == "failed"]
         built = self.built[key]
-        if not built.checked or built.checks != self._promise(key):
-            built = replace(built, checked=not bad, checks=self._promise(key))
+        if needed and (not built.checked or built.checks != self._promise(key) or built.kept != inspected.kept):
+            built = replace(built, checked=not bad, checks=self._promise(key), kept=inspected.kept)
             self._remember(asset, built)
         result = AssetResult(
             name=asset.name,
             state=state,
             reason=reason,
             rows=self.session.row_count(asset.name),
-            checks=checks,
+            checks=inspected.results,
         )
         if loaded is not None:
             result = replace(
@@ -116,18 +126,34 @@ class Attempt:
         built = self.built[key]
         return state == "built" or not built.checked or built.checks != self._promise(key)
 
-    def _check(self, asset: Asset, before: Built | None, cursor: DuckDB) -> tuple[CheckResult, ...]:
-        if not asset.checks:
-            return ()
-        self.session.show([asset.name])
-        others = [check.arguments["table"] for check in asset.checks if check.kind == "refers"]
-        self.session.show([name for name in others if name.lower() in self.session.pointers])
-        graph = self.project.graph
-        for check in asset.checks:
-            for function in graph.functions_in(f"{check.arguments} {check.where}"):
-                self.session.show(graph.functions[function].tables)
-                self.session.define(graph.functions[function].text)
-        return run_checks(cursor, asset.name, asset.checks)
+    def _inspect(self, asset: Asset, cursor: DuckDB) -> Inspected:
+        """Hold a table against its checks; those that are asked after publishing are noted for then."""
+        before = [check for check in asset.checks if check.when == "before"]
+        if len(before) < len(asset.checks):
+            with self.lock:
+                self.later.append(asset.name.lower())
+        inspected = inspect(self._inspection(asset), cursor, before)
+        if inspected.rows:
+            with self.lock:
+                self.bad_rows[asset.name.lower()] = inspected.rows
+        return inspected
+
+    def _inspection(self, asset: Asset) -> Inspection:
+        return Inspection(
+            session=self.session,
+            graph=self.project.graph,
+            asset=asset,
+            find=finder(self.project.config.folder),
+            now=self.request.now,
+            built=self.built,
+            onto=self.onto,
+        )
+
+    def inspect_published(self, key: str) -> Inspected:
+        """The checks of a table that are asked once it is published."""
+        asset = self.project.graph.assets[key]
+        checks = [check for check in asset.checks if check.when == "after"]
+        return inspect(self._inspection(asset), self.session.engine, checks)
 
     def _remember(self, asset: Asset, built: Built) -> None:
         """Note a new state of a pointer whose rows stay as they are."""
@@ -140,6 +166,10 @@ class Attempt:
             self.built[key] = built
             put = self.pending.get(key) or Put(name=pointer.full_name, kind=pointer.kind)
             self.pending[key] = replace(put, state=state)
+
+    def bad_rows_of(self, check: SqlCheck) -> list[dict[str, Any]]:
+        """The first rows that a file of SQL returns."""
+        return bad_rows(self.session.engine, body(check.text))
 
     def remember_failed(self, name: str) -> None:
         """A check that came later failed on this table."""
@@ -160,6 +190,7 @@ class Attempt:
             word="source",
             checked=False,
             checks=self._promise(key),
+            kept=before.kept if before is not None else None,
         )
         loading = Loading(
             asset=asset,
@@ -167,7 +198,7 @@ class Attempt:
             source=ready.source,
             options=ready.options,
             request=ready.request,
-            before=None if step.refill else before,
+            before=None if step.refill or (before is not None and before.word == "foreign") else before,
             built=built,
         )
         loaded = load(
@@ -218,6 +249,10 @@ class Attempt:
             filled=before.filled if before is not None and not step.refill else (),
             checks=self._promise(key),
             checked=not self._promise(key),
+            kept=before.kept if before is not None else None,
+            made_of={name.lower(): self.built[name.lower()].short for name in asset.inputs}
+            if before is None or not backfill or step.refill
+            else before.made_of,
         )
         if asset.build.word == "view":
             self._view(asset, built)
@@ -234,9 +269,15 @@ class Attempt:
         """Take the run's branch back to what is published of a table; what is remembered of that."""
         key = asset.name.lower()
         ground = self.lake.base_pointers(self.session.branch).get(key)
-        put = as_put(ground) if ground is not None else Put(name=asset.name, kind="dropped")
-        self.lake.put(self.session.branch, [put], author="", message=f"give up what was gathered in {asset.name}")
+        puts = [as_put(ground) if ground is not None else Put(name=asset.name, kind="dropped")]
+        base, beside = self.lake.base_pointers(self.session.branch), rejected_name(asset.name)
+        if beside.lower() in self.session.pointers or beside.lower() in base:
+            # Rows that it rejected meanwhile were never published either.
+            other = base.get(beside.lower())
+            puts.append(as_put(other) if other is not None else Put(name=beside, kind="dropped"))
+        self.lake.put(self.session.branch, puts, author="", message=f"give up what was gathered in {asset.name}")
         self.session.built(asset.name)
+        self.session.built(beside)
         before = from_state(ground.state) if ground is not None else None
         with self.lock:
             self.built.pop(key)
@@ -280,6 +321,6 @@ def check_reason(bad: list[CheckResult]) -> str:
     """Why a table failed, from the checks that did."""
     first = bad[0]
     what = f"{first.column}: {first.check}" if first.column else first.check
-    found = first.error or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
+    found = first.error or first.why or f"{first.failing} bad row{'' if first.failing == 1 else 's'}"
     more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
     return f"check failed: {what} ({found}){more}"

@@ -126,6 +126,15 @@ class Parser:
             meaning=blake2b(_normal(written).encode(), digest_size=16).hexdigest(),
         )
 
+    def tables(self, sql: str) -> list[tuple[int, str, str]]:
+        """Every place where a table is named: its byte offset, the name without quotes, and its alias."""
+        seen = _Seen()
+        _walk(self._tree(sql)[1], frozenset(), seen)
+        return [
+            (offset, ".".join(part for part in (schema, table) if part), alias)
+            for (schema, table, offset), alias in zip(seen.tables, seen.aliases, strict=True)
+        ]
+
     def split(self, sql: str) -> list[str]:
         """The statements of a script. Raises ``SqlError``."""
         import duckdb
@@ -177,6 +186,8 @@ def _split_error(raised: str, sql: str) -> SqlError:
 class _Seen:
     def __init__(self) -> None:
         self.tables: list[tuple[str, str, int]] = []
+        #: The alias of each, in the same order; empty where it has none.
+        self.aliases: list[str] = []
         self.files: list[str] = []
         self.calls: set[str] = set()
         self.parameters: set[str] = set()
@@ -220,6 +231,7 @@ def _base_table(node: dict[str, Any], ctes: frozenset[str], seen: _Seen) -> None
     if node.get("catalog_name"):
         schema = f"{node['catalog_name']}.{schema}"
     seen.tables.append((schema, table, int(node["query_location"])))
+    seen.aliases.append(str(node.get("alias") or ""))
 
 
 def _constants(nodes: list[Any]) -> Iterator[str]:

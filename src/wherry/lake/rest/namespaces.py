@@ -26,7 +26,7 @@ def _create(contents: Contents, request: Request) -> Answer:
 
 
 def _load(contents: Contents, request: Request) -> Answer:
-    with db.reading(contents.engine) as connection:
+    with db.glancing(contents.engine) as connection:
         name, properties = namespaces.find(connection, request.branch, request.names[0], request.at)
     # Trino makes no table in a schema without a location.
     return 200, {"namespace": [name], "properties": {"location": contents.tables.folder(name), **properties}}

@@ -35,6 +35,13 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     author: str = ""
+    #: What the client calls itself.
+    agent: str = ""
+
+    @property
+    def by_duckdb(self) -> bool:
+        """Whether the client is DuckDB, or built on it."""
+        return "duckdb/" in self.agent.lower()
 
     @property
     def full_name(self) -> str:

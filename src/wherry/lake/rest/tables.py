@@ -29,7 +29,7 @@ def _list(contents: Contents, request: Request) -> Answer:
 
 def spelled(contents: Contents, request: Request) -> str:
     """The schema in the address as it was first written; 404 when there is none."""
-    with db.reading(contents.engine) as connection:
+    with db.glancing(contents.engine) as connection:
         return namespaces.find(connection, request.branch, request.names[0], None)[0]
 
 
@@ -53,7 +53,7 @@ def _register(contents: Contents, request: Request) -> Answer:
 def _load(contents: Contents, request: Request) -> Answer:
     if "." in request.names[0]:
         raise no_table(request.full_name)
-    answer = contents.tables.load(request.branch, request.full_name, request.at)
+    answer = contents.tables.load(request.branch, request.full_name, request.at, by_clock=request.by_duckdb)
     wanted = request.query.get("snapshots") or "all"
     if wanted not in ("all", "refs"):
         raise bad(f"snapshots are `all` or `refs`, not `{wanted}`")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wherry.lake.upkeep import avro, files
+from wherry.lake.storage import Storage
+from wherry.lake.upkeep import avro
 
 EXISTING, ADDED, DELETED = 0, 1, 2
 DATA, POSITION_DELETES, EQUALITY_DELETES = 0, 1, 2
@@ -88,20 +89,32 @@ def _bound(bounds: Any) -> bytes | None:
     return next((value for key, value in pairs if int(key) in _PATH_FIELDS), None)
 
 
-def manifests(manifest_list: str) -> list[Manifest]:
-    """The manifests of a snapshot. Raises ``FileNotFoundError``."""
-    rows = avro.read(files.read(manifest_list)).records
+def manifests(manifest_list: bytes) -> list[Manifest]:
+    """The manifests of a snapshot, from its list."""
+    rows = avro.read(manifest_list).records
     return [Manifest(path=row["manifest_path"], row=row) for row in rows]
 
 
-def entries(manifest: Manifest) -> list[Entry]:
-    """The files that a manifest lists, those it says were removed left out."""
-    container = avro.read(files.read(manifest.path))
+def entries(manifest: Manifest, content: bytes) -> list[Entry]:
+    """The files that a manifest lists, those it says were removed left out; ``content`` is the manifest's file."""
+    container = avro.read(content)
     # A line of a list in version 1 has no content; neither has the header then.
-    content, spec = int(manifest.row.get("content") or 0), int(manifest.row["partition_spec_id"])
+    kind, spec = int(manifest.row.get("content") or 0), int(manifest.row["partition_spec_id"])
     header = tuple(sorted(container.metadata.items()))
-    form = Form(content=content, spec=spec, schema=container.schema, header=header)
+    form = Form(content=kind, spec=spec, schema=container.schema, header=header)
     return [_entry(row, manifest, form) for row in container.records if row["status"] != DELETED]
+
+
+def added(storage: Storage, snapshot: Mapping[str, Any]) -> list[str]:
+    """Every file that came with a snapshot: its list, the manifests it made, and the files that those add."""
+    listed = str(snapshot["manifest-list"])
+    found = [listed]
+    for each in manifests(storage.read_bytes(listed)):
+        if each.snapshot == snapshot["snapshot-id"]:
+            found.append(each.path)
+            lines = avro.read(storage.read_bytes(each.path)).records
+            found += [row["data_file"]["file_path"] for row in lines if row["status"] == ADDED]
+    return found
 
 
 def _entry(row: Row, manifest: Manifest, form: Form) -> Entry:
@@ -124,18 +137,21 @@ def _entry(row: Row, manifest: Manifest, form: Form) -> Entry:
     )
 
 
-def write_manifests(folder: str, kept: Iterable[Entry], snapshot: int, sequence: int) -> list[Row]:
-    """List files, which stay as they are, in new manifests below ``folder``; their lines for a manifest list."""
+def write_manifests(storage: Storage, folder: str, kept: Iterable[Entry], snapshot: int, sequence: int) -> list[Row]:
+    """List files, which stay as they are, in new manifests below ``folder``; their lines for a manifest list.
+
+    They survive a power cut once the pointer that leads to them is published.
+    """
     groups: dict[Form, list[Entry]] = {}
     for entry in kept:
         groups.setdefault(entry.form, []).append(entry)
-    return [_write(folder, form, group, snapshot, sequence) for form, group in groups.items()]
+    return [_write(storage, folder, form, group, snapshot, sequence) for form, group in groups.items()]
 
 
-def _write(folder: str, form: Form, group: Sequence[Entry], snapshot: int, sequence: int) -> Row:
+def _write(storage: Storage, folder: str, form: Form, group: Sequence[Entry], snapshot: int, sequence: int) -> Row:
     content = avro.write(form.schema, (entry.row for entry in group), dict(form.header))
     path = f"{folder}/{uuid.uuid4()}-m0.avro"
-    files.write(path, content)
+    storage.put(path, content, durable=False)
     return {
         "manifest_path": path,
         "manifest_length": len(content),
@@ -156,14 +172,20 @@ def _write(folder: str, form: Form, group: Sequence[Entry], snapshot: int, seque
 
 
 def write_list(
-    folder: str, lines: Iterable[Mapping[str, Any]], snapshot: int, parent: int | None, sequence: int
+    storage: Storage,
+    folder: str,
+    lines: Iterable[Mapping[str, Any]],
+    snapshot: int,
+    parent: int | None,
+    sequence: int,
 ) -> str:
     """Write a snapshot's manifest list; its path."""
     header = {"snapshot-id": snapshot, "parent-snapshot-id": parent, "sequence-number": sequence, "format-version": 2}
     # Lines of other writers may have more fields than those that every reader knows, or lack some.
     rows = [{name: line.get(name) for name in _LIST_FIELDS} for line in lines]
     path = f"{folder}/snap-{snapshot}-{uuid.uuid4()}.avro"
-    files.write(path, avro.write(_LIST_SCHEMA, rows, {k: str(v).encode() for k, v in header.items() if v is not None}))
+    content = avro.write(_LIST_SCHEMA, rows, {k: str(v).encode() for k, v in header.items() if v is not None})
+    storage.put(path, content, durable=False)
     return path
 
 

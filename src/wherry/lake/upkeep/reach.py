@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from wherry.errors import LakeError
 from wherry.lake import database as db
-from wherry.lake.upkeep import files, manifest
+from wherry.lake.storage import Storage
+from wherry.lake.upkeep import manifest
 from wherry.lake.upkeep.forget import Kept, pasts
+from wherry.lake.upkeep.manifest import Manifest
 
 _CURRENT = re.compile(rb'"current-snapshot-id"\s*:\s*(-?\d+)')
 
 Seen = Callable[[int], None]
 
 
-def current_snapshot_id(location: str) -> int | None:
-    """The current snapshot of a metadata file, without reading all of it as JSON, which may be a megabyte."""
-    found = _CURRENT.search(files.read(location))
-    return int(found[1]) if found else None
+def current_snapshot_ids(storage: Storage, locations: Iterable[str]) -> Iterator[int]:
+    """The current snapshots of metadata files, without reading all of them as JSON, which may be a megabyte each."""
+    for location, content in storage.read_all(locations):
+        if content is None:
+            raise _missing(location)
+        if found := _CURRENT.search(content):
+            yield int(found[1])
 
 
 class Reach:
-    """The paths of all files that are reachable. Memory grows with their number, some 200 bytes each."""
+    """The locations of all files that are reachable. Memory grows with their number, some 200 bytes each."""
 
-    def __init__(self, seen: Seen = lambda count: None) -> None:
+    def __init__(self, storage: Storage, seen: Seen = lambda count: None) -> None:
         self.files: set[str] = set()
         #: Folders of tables that can be read.
         self.tables: set[str] = set()
+        self._storage = storage
         self._seen = seen
         #: Metadata files that were followed.
         self._looked_at: set[str] = set()
@@ -46,98 +52,90 @@ class Reach:
         self._until = connection.execute(newest).scalar() or 0
         # Heads first: they lead to nearly all that older commits do.
         heads = sa.select(db.pointer.c.branch, db.pointer.c.location).where(db.pointer.c.location.is_not(None))
-        for branch, location in connection.execute(heads).all():
-            if branch in kept.branches:
-                self.head(location)
-        for past in pasts(connection):
-            if past.location is not None and kept.needs(past):
-                self._past(past.location)
+        found = connection.execute(heads).all()
+        self.heads(location for branch, location in found if branch in kept.branches)
+        needed = (past.location for past in pasts(connection) if kept.needs(past))
+        for location, content in self._metadata(location for location in needed if location is not None):
+            self._past(location, content)
 
     def extend(self, connection: sa.Connection) -> None:
         """Mark what was committed since."""
         newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
         if newest > self._until:
             fresh = sa.select(db.change.c.location).where(db.change.c.seq > self._until)
-            for location in connection.execute(fresh).scalars().all():
-                if location is not None:
-                    self.head(location)
+            found = connection.execute(fresh).scalars().all()
+            self.heads(location for location in found if location is not None)
             self._until = newest
 
-    def head(self, location: str) -> None:
-        """Mark all that the current state of a table lists, older snapshots included."""
-        if location in self._looked_at or _elsewhere(location):
-            return
-        self._looked_at.add(location)
-        metadata = json.loads(self._content(location))
+    def heads(self, locations: Iterable[str]) -> None:
+        """Mark all that the current states of tables list, older snapshots included."""
+        for location, content in self._metadata(locations):
+            self._head(location, json.loads(content))
+
+    def _metadata(self, locations: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The metadata files that were not looked at before."""
+        for location, content in self._storage.read_all(self._fresh(locations)):
+            if content is None:
+                raise _missing(location)
+            yield location, content
+
+    def _fresh(self, locations: Iterable[str]) -> Iterator[str]:
+        for location in locations:
+            # Of a table in a bucket, from when the lake was there, no file is in a folder.
+            if location not in self._looked_at and not self._storage.elsewhere(location):
+                self._looked_at.add(location)
+                yield location
+
+    def _head(self, location: str, metadata: dict[str, Any]) -> None:
         self._add(location)
         folder = metadata["location"]
-        self.tables.add(files.local(folder))
-        current = metadata.get("current-snapshot-id")
-        named = {current, *(ref["snapshot-id"] for ref in (metadata.get("refs") or {}).values())}
-        for snapshot in metadata["snapshots"]:
-            # What was expired before the table was restored to this state cannot be read, and need not be.
-            self._snapshot(folder, snapshot, needed=snapshot["snapshot-id"] in named)
+        self.tables.add(self._storage.spelled(folder))
+        named = {metadata.get("current-snapshot-id")}
+        named |= {ref["snapshot-id"] for ref in (metadata.get("refs") or {}).values()}
+        # What was expired before the table was restored to this state cannot be read, and need not be.
+        self._mark(folder, metadata["snapshots"], named)
         self._add(*(entry["metadata-file"] for entry in metadata.get("metadata-log") or ()))
         for name in ("statistics", "partition-statistics"):
             self._add(*(each["statistics-path"] for each in metadata.get(name) or ()))
 
-    def _past(self, location: str) -> None:
+    def _past(self, location: str, content: bytes) -> None:
         """Mark what a kept commit shows of a table: the snapshot that was current then."""
-        if location in self._looked_at or _elsewhere(location):
-            return
-        self._looked_at.add(location)
         self._add(location)
-        content = self._content(location)
         folder = location.rpartition("/metadata/")[0]
         found = _CURRENT.search(content)
         if found is not None and (folder, int(found[1])) in self._snapshots:
             return
         metadata = json.loads(content)
-        self.tables.add(files.local(metadata["location"]))
-        for snapshot in metadata["snapshots"]:
-            if snapshot["snapshot-id"] == metadata.get("current-snapshot-id"):
-                self._snapshot(metadata["location"], snapshot, needed=True)
+        self.tables.add(self._storage.spelled(metadata["location"]))
+        current = metadata.get("current-snapshot-id")
+        shown = [snapshot for snapshot in metadata["snapshots"] if snapshot["snapshot-id"] == current]
+        self._mark(metadata["location"], shown, {current})
 
     def _add(self, *paths: str) -> None:
-        self.files.update(map(files.local, paths))
+        self.files.update(map(self._storage.spelled, paths))
 
-    def _content(self, location: str) -> bytes:
-        try:
-            return files.read(location)
-        except FileNotFoundError:
-            raise _missing(location) from None
-
-    def _snapshot(self, folder: str, snapshot: dict[str, Any], *, needed: bool) -> None:
-        number = (folder, snapshot["snapshot-id"])
-        if number in self._snapshots:
-            return
-        path = snapshot["manifest-list"]
-        try:
-            found = manifest.manifests(path)
-        except FileNotFoundError:
-            if needed:
-                raise _missing(path) from None
-            return
-        self._snapshots.add(number)
-        self._add(path)
-        self._manifests((each for each in found if files.local(each.path) not in self.files), needed=needed)
-        self._seen(len(self.files))
-
-    def _manifests(self, found: Iterable[manifest.Manifest], *, needed: bool) -> None:
-        for each in found:
-            try:
-                listed = manifest.entries(each)
-            except FileNotFoundError:
-                if needed:
-                    raise _missing(each.path) from None
+    def _mark(self, folder: str, snapshots: Sequence[dict[str, Any]], needed: set[int | None]) -> None:
+        """Mark the files of a table's snapshots; of those not ``needed``, as far as they are there."""
+        fresh = {s["manifest-list"]: s for s in snapshots if (folder, s["snapshot-id"]) not in self._snapshots}
+        listed: dict[str, tuple[Manifest, bool]] = {}
+        for path, content in self._storage.read_all(fresh):
+            must = fresh[path]["snapshot-id"] in needed
+            if content is None:
+                if must:
+                    raise _missing(path)
                 continue
-            self._add(each.path)
-            self._add(*(entry.path for entry in listed))
-
-
-def _elsewhere(location: str) -> bool:
-    """Whether a table lies in a bucket, from when the lake was there: none of its files are in a folder."""
-    return "://" in location and not location.startswith("file:")
+            self._snapshots.add((folder, fresh[path]["snapshot-id"]))
+            self._add(path)
+            for each in manifest.manifests(content):
+                if self._storage.spelled(each.path) not in self.files:
+                    listed[each.path] = each, must or (each.path in listed and listed[each.path][1])
+        for path, content in self._storage.read_all(listed):
+            each, must = listed[path]
+            if content is not None:
+                self._add(path, *(entry.path for entry in manifest.entries(each, content)))
+            elif must:
+                raise _missing(path)
+        self._seen(len(self.files))
 
 
 def _missing(path: str) -> LakeError:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry import quoting
-from wherry.errors import LakeError
+from wherry.errors import LakeError, MissingFile
 from wherry.lake import iceberg
-from wherry.lake.upkeep import files, manifest
+from wherry.lake.upkeep import manifest
 from wherry.lake.upkeep.choose import TARGET, Choice, choose
 from wherry.lake.upkeep.manifest import DATA, Entry, Manifest
 from wherry.lake.upkeep.scratch import Scratch, attached, emptied, holding
@@ -66,14 +66,24 @@ class Written:
         return sum(entry.rows for entry in self.entries)
 
 
-def contents(metadata: Metadata) -> Contents | None:
-    """The files of the current snapshot; None when there is none."""
+def contents(storage: Storage, metadata: Metadata) -> Contents | None:
+    """The files of the current snapshot; None when there is none. Raises ``MissingFile``."""
     snapshot = iceberg.current_snapshot(metadata)
     if snapshot is None:
         return None
-    found = manifest.manifests(snapshot["manifest-list"])
-    entries = tuple(entry for each in found for entry in manifest.entries(each))
-    return Contents(metadata=metadata, snapshot=snapshot, manifests=tuple(found), entries=entries)
+    found, entries = _listed(storage, snapshot["manifest-list"])
+    return Contents(metadata=metadata, snapshot=snapshot, manifests=found, entries=entries)
+
+
+def _listed(storage: Storage, manifest_list: str) -> tuple[tuple[Manifest, ...], tuple[Entry, ...]]:
+    """The manifests and files of a snapshot."""
+    found = manifest.manifests(storage.read_bytes(manifest_list))
+    entries: list[Entry] = []
+    for each, (path, content) in zip(found, storage.read_all(each.path for each in found), strict=True):
+        if content is None:
+            raise MissingFile(f"the file `{path}` is missing")
+        entries += manifest.entries(each, content)
+    return tuple(found), tuple(entries)
 
 
 def plan(table: Contents) -> Work:
@@ -103,8 +113,8 @@ def write_anew(
     metadata, snapshot = table.metadata, table.snapshot
     folder = f"{metadata['location']}/metadata"
     number, sequence = snapshot["snapshot-id"], snapshot["sequence-number"]
-    lines = manifest.write_manifests(folder, (*choice.data, *choice.deletes), number, sequence)
-    listed = manifest.write_list(folder, lines, number, None, sequence)
+    lines = manifest.write_manifests(storage, folder, (*choice.data, *choice.deletes), number, sequence)
+    listed = manifest.write_list(storage, folder, lines, number, None, sequence)
     to_read = holding(metadata, {**snapshot, "manifest-list": listed})
     scratch = Scratch(to_read, emptied(metadata, _properties(metadata)), config)
     try:
@@ -112,19 +122,16 @@ def write_anew(
             order = _order(metadata)
             (inserted,) = connection.execute(f"INSERT INTO {written} FROM {read}{order}").fetchone() or (0,)
     finally:
-        for path in (listed, *(line["manifest_path"] for line in lines)):
-            files.remove(path)
+        storage.remove([listed, *(line["manifest_path"] for line in lines)])
     made = Written()
     if scratch.snapshot is not None:
         path = scratch.snapshot["manifest-list"]
-        found = manifest.manifests(path)
-        files.remove(path)
-        made = Written(
-            manifests=tuple(found), entries=tuple(entry for each in found for entry in manifest.entries(each))
-        )
+        found, entries = _listed(storage, path)
+        storage.remove([path])
+        made = Written(manifests=found, entries=entries)
     expected = _live(choice)
     if made.rows != inserted or (expected is not None and inserted != expected):
-        forget(made)
+        forget(storage, made)
         raise LakeError(f"{inserted} rows were written and {expected} expected: the table is left as it is")
     return made
 
@@ -170,7 +177,7 @@ def still_fits(table: Contents, choice: Choice) -> bool:
     )
 
 
-def replaced(table: Contents, work: Work, written: Written) -> list[dict[str, Any]]:
+def replaced(storage: Storage, table: Contents, work: Work, written: Written) -> list[dict[str, Any]]:
     """Write the manifests of a snapshot in which the written files stand for the chosen ones; its catalog updates."""
     metadata = table.metadata
     number, sequence = secrets.randbits(62) + 1, metadata["last-sequence-number"] + 1
@@ -183,7 +190,7 @@ def replaced(table: Contents, work: Work, written: Written) -> list[dict[str, An
     if work.manifests:
         touched |= used
     lines = [dict(each.row) for each in table.manifests if each.path in used - touched]
-    lines += manifest.write_manifests(folder, (e for e in kept if e.manifest in touched), number, sequence)
+    lines += manifest.write_manifests(storage, folder, (e for e in kept if e.manifest in touched), number, sequence)
     numbers = {"sequence_number": sequence, "min_sequence_number": sequence, "added_snapshot_id": number}
     lines += [{**each.row, **numbers} for each in written.manifests]
     snapshot = {
@@ -191,7 +198,7 @@ def replaced(table: Contents, work: Work, written: Written) -> list[dict[str, An
         "parent-snapshot-id": table.snapshot["snapshot-id"],
         "sequence-number": sequence,
         "timestamp-ms": max(int(time.time() * 1000), metadata["last-updated-ms"] + 1),
-        "manifest-list": manifest.write_list(folder, lines, number, table.snapshot["snapshot-id"], sequence),
+        "manifest-list": manifest.write_list(storage, folder, lines, number, table.snapshot["snapshot-id"], sequence),
         "summary": _summary(table, kept, written, gone),
         "schema-id": metadata["current-schema-id"],
     }
@@ -227,10 +234,9 @@ def _size(entries: Iterable[Entry]) -> int:
     return sum(entry.size for entry in entries)
 
 
-def forget(written: Written) -> None:
+def forget(storage: Storage, written: Written) -> None:
     """Remove files that certainly nothing refers to."""
-    for path in (*(each.path for each in written.manifests), *(entry.path for entry in written.entries)):
-        files.remove(path)
+    storage.remove([*(each.path for each in written.manifests), *(entry.path for entry in written.entries)])
 
 
 def without_spent(work: Work, table: Contents) -> Work:

@@ -35,7 +35,7 @@ class Scratch:
         self.snapshot: dict[str, Any] | None = None
 
     def handle(
-        self, method: str, path: str, query: Any = None, body: Any = None, *, author: str = ""
+        self, method: str, path: str, query: Any = None, body: Any = None, *, author: str = "", agent: str = ""
     ) -> tuple[int, dict[str, Any] | None]:
         match [method, *path.strip("/").split("/")[1:]]:
             case ["GET", "config"]:

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from wherry.lake.upkeep import files
-from wherry.lake.upkeep.files import NOTES, Found
+from wherry.errors import MissingFile
+from wherry.lake.storage import NOTES, Storage, StoredFile
 
 #: Files that are removed before the database is asked again for new commits.
-_BATCH = 500
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Ages:
 
 
 def sweep(
-    root: str,
+    storage: Storage,
     reached: Callable[[str], bool],
     extend: Callable[[], None],
     tables: set[str],
@@ -65,31 +65,31 @@ def sweep(
 
     Memory grows with the number of files that are out of reach.
     """
-    notes = f"{root}/{NOTES}/out-of-reach.jsonl"
-    known = _known(notes)
-    going: list[Found] = []
+    notes = f"{storage.location}/{NOTES}/out-of-reach.jsonl"
+    known = _known(storage, notes)
+    going: list[StoredFile] = []
     waiting: dict[str, float] = {}
     kept = kept_bytes = waiting_bytes = 0
-    for count, found in enumerate(files.listing(root)):
+    for count, found in enumerate(storage.listing()):
         if count % 1000 == 0:
             seen(count)
-        if reached(found.path):
+        if reached(found.location):
             kept, kept_bytes = kept + 1, kept_bytes + found.size
             continue
-        since = known.get(found.path, ages.now)
-        if since <= ages.now - ages.grace and found.written <= ages.old:
+        since = known.get(found.location, ages.now)
+        if since <= ages.now - ages.grace and found.modified <= ages.old:
             going.append(found)
         else:
-            waiting[found.path] = since
+            waiting[found.location] = since
             waiting_bytes += found.size
     if dry_run:
         gone = going
         folders = 0
     else:
-        _write_down(notes, waiting | {found.path: known.get(found.path, ages.now) for found in going})
-        gone = list(_removed(going, reached, extend))
-        _write_down(notes, waiting)
-        folders = files.remove_empty(root, tables, ages.old)
+        _write_down(storage, notes, waiting | {found.location: known.get(found.location, ages.now) for found in going})
+        gone = list(_removed(storage, going, reached, extend))
+        _write_down(storage, notes, waiting)
+        folders = storage.remove_empty(tables, ages.old)
     return Swept(
         files=len(gone),
         bytes=sum(found.size for found in gone),
@@ -101,22 +101,25 @@ def sweep(
     )
 
 
-def _removed(going: list[Found], reached: Callable[[str], bool], extend: Callable[[], None]) -> Iterator[Found]:
+def _removed(
+    storage: Storage, going: list[StoredFile], reached: Callable[[str], bool], extend: Callable[[], None]
+) -> Iterator[StoredFile]:
     for start in range(0, len(going), _BATCH):
         extend()
-        for found in going[start : start + _BATCH]:
-            if not reached(found.path) and files.remove(found.path):
-                yield found
+        batch = [found for found in going[start : start + _BATCH] if not reached(found.location)]
+        storage.remove([found.location for found in batch])
+        yield from batch
 
 
-def _known(notes: str) -> dict[str, float]:
+def _known(storage: Storage, notes: str) -> dict[str, float]:
     """When each file was first found out of reach. Notes that are lost or spoilt cost time only."""
     try:
-        return {str(path): float(since) for path, since in map(json.loads, files.read(notes).splitlines())}
-    except (FileNotFoundError, ValueError, TypeError):
+        content = storage.read_bytes(notes)
+        return {str(path): float(since) for path, since in map(json.loads, content.splitlines())}
+    except (MissingFile, ValueError, TypeError):
         return {}
 
 
-def _write_down(notes: str, waiting: dict[str, float]) -> None:
+def _write_down(storage: Storage, notes: str, waiting: dict[str, float]) -> None:
     content = "".join(json.dumps([path, since], ensure_ascii=False) + "\n" for path, since in waiting.items())
-    files.write_whole(notes, content.encode())
+    storage.put(notes, content.encode())

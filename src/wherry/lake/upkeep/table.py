@@ -11,7 +11,7 @@ from wherry.errors import Conflict, LakeError
 from wherry.lake import iceberg
 from wherry.lake.pointer import Pointer, Put
 from wherry.lake.upkeep import layout as laying
-from wherry.lake.upkeep import rewrite
+from wherry.lake.upkeep import rewrite, tidy
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.rewrite import Contents, Work, Written
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
-#: Snapshots that a table lists at most after upkeep: each query reads the list. Those of kept commits stay readable
-#: as of their commit.
-_LISTED = 100
 #: A table that others write to all the time is left to the next upkeep after so many tries.
 _TRIES = 5
 
@@ -76,8 +73,9 @@ def keep_table(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layo
         return _keep(turn, pointer, kept, layout)
     except Conflict:
         return TableResult(name=pointer.full_name, state="skipped", reason="others were writing to it")
-    except (LakeError, FileNotFoundError, duckdb.Error) as problem:
-        return TableResult(name=pointer.full_name, state="failed", reason=str(problem))
+    except (LakeError, duckdb.Error) as problem:
+        reason = turn.lake.storage.without_secrets(str(problem))
+        return TableResult(name=pointer.full_name, state="failed", reason=reason)
 
 
 def _keep(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layout | None) -> TableResult:
@@ -94,8 +92,10 @@ def _keep(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layout | 
     if _adopted(metadata):
         layout = None
     laid = _laid(metadata, layout)
-    table = rewrite.contents(laid)
-    if table is not None and (_adopted(metadata) or not all(holds(entry.path) for entry in table.entries)):
+    storage = turn.lake.storage
+    table = rewrite.contents(storage, laid)
+    ours = table is None or all(holds(storage.spelled(entry.path)) for entry in table.entries)
+    if table is not None and (_adopted(metadata) or not ours):
         # Files that others wrote, and that may still be theirs, stay as they are; old snapshots go all the same.
         table, laid, layout = None, metadata, None
     work = rewrite.plan(table) if table is not None else None
@@ -110,11 +110,11 @@ def _keep(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layout | 
     if rewriting:
         assert table is not None and work is not None
         config = _config(turn, pointer)
-        written = rewrite.write_anew(turn.connection(), turn.lake.storage, table, work.choice, config)
+        written = rewrite.write_anew(turn.connection(), storage, table, work.choice, config)
     try:
         after = _commit(turn, pointer, kept, layout, work if rewriting else None, written)
     except Conflict:
-        rewrite.forget(written)
+        rewrite.forget(storage, written)
         raise
     if after is None:
         return result
@@ -140,10 +140,10 @@ def _commit(
         laid = _laid(metadata, layout)
         updates = [] if laid is metadata else laying.updates(metadata, layout or Layout())
         if work is not None:
-            table = rewrite.contents(laid)
+            table = rewrite.contents(lake.storage, laid)
             if table is None or not rewrite.still_fits(table, work.choice):
                 raise Conflict()
-            updates += rewrite.replaced(table, rewrite.without_spent(work, table), written)
+            updates += rewrite.replaced(lake.storage, table, rewrite.without_spent(work, table), written)
         expired = _expired(turn, metadata, kept)
         if expired:
             updates.append({"action": "remove-snapshots", "snapshot-ids": sorted(expired)})
@@ -163,7 +163,7 @@ def _commit(
         except Conflict:
             lake.storage.forget(location)
             continue
-        return rewrite.contents(new)
+        return rewrite.contents(lake.storage, new)
     raise Conflict()
 
 
@@ -179,18 +179,17 @@ def _laid(metadata: Metadata, layout: Layout | None) -> Metadata:
 
 
 def _expired(turn: Turn, metadata: Metadata, kept: Collection[str]) -> set[int]:
-    """Snapshots that are older than the retention and that no kept commit shows, and those beyond the newest hundred.
+    """Snapshots that are older than the retention and that no kept commit shows, and the oldest of very many.
 
     What a ref names stays.
     """
     cutoff = turn.since.timestamp() * 1000
     old = {s["snapshot-id"] for s in metadata["snapshots"] if s["timestamp-ms"] < cutoff}
     if old:
-        from wherry.lake.upkeep.reach import current_snapshot_id
+        from wherry.lake.upkeep.reach import current_snapshot_ids
 
-        old -= {current_snapshot_id(location) for location in kept}
-    if len(metadata["snapshots"]) > 1.5 * _LISTED:  # not a commit for each one more
-        old |= {s["snapshot-id"] for s in metadata["snapshots"][:-_LISTED]}
+        old -= set(current_snapshot_ids(turn.lake.storage, kept))
+    old |= set(tidy.crowded(metadata))
     return old - {metadata["current-snapshot-id"], *(ref["snapshot-id"] for ref in metadata["refs"].values())}
 
 

@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from wherry import quoting
-from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
-from wherry.lake.folder import Folder
 from wherry.lake.names import MAIN, WORK
 from wherry.lake.upkeep import forget as forgetting
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.reach import Reach
 from wherry.lake.upkeep.sweep import Ages, Swept, sweep
 from wherry.lake.upkeep.table import TableResult, Turn, keep_table
-from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -79,16 +76,7 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
     ``tell`` hears ``table`` (its ``result``), ``marked``, ``listed`` (``files``). Raises ``LakeError`` when a file that
     is needed is missing: then nothing is removed.
     """
-    if not isinstance(lake.storage, Folder):
-        raise LakeError(
-            findings=[
-                Finding(
-                    code="upkeep-bucket",
-                    message=f"Upkeep does not work on a lake in a bucket yet: `{lake.storage.location}`.",
-                    hint="Nothing was changed. Queries and runs need no upkeep to be right; they may become slower.",
-                )
-            ]
-        )
+    lake.storage.check()
     since = options.now - options.keep
     with ExitStack() as stack:
         turn = Turn(
@@ -179,7 +167,7 @@ def _busy(connection: sa.Connection, options: Options) -> dict[str, str]:
 
 def _sweep(lake: Lake, options: Options, since: datetime, dropped: Collection[str], tell: Tell) -> Swept:
     began = time.time()
-    reach = Reach(seen=lambda count: tell("marked", files=count))
+    reach = Reach(lake.storage, seen=lambda count: tell("marked", files=count))
     with db.reading(lake.engine) as connection:
         kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
         if options.dry_run:
@@ -194,7 +182,7 @@ def _sweep(lake: Lake, options: Options, since: datetime, dropped: Collection[st
     starts = [datetime.fromisoformat(moment).timestamp() - _SLACK for moment in busy]
     ages = Ages(now=began, grace=options.grace.total_seconds(), busy_since=min([began, *starts]))
     return sweep(
-        lake.storage.location,
+        lake.storage,
         reach.files.__contains__,
         extend,
         reach.tables,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
 from wherry.model.finding import Finding
-from wherry.sources.files.options import Options
+from wherry.sources.files.options import Options, credential
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +42,7 @@ def failed(code: str, message: str, hint: str = "", file: str = "", line: int = 
     return SourceError(findings=[Finding(code=code, message=message, hint=hint, file=file, line=line)])
 
 
-def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
+def load_extension(con: duckdb.DuckDBPyConnection, name: str, extra: str = "") -> None:
     """Load an extension from its Python package: nothing is downloaded."""
     import duckdb
 
@@ -53,29 +53,50 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
         raise failed(
             "missing-extension",
             f"DuckDB's `{name}` extension is not installed.",
-            f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
+            f"pip install 'wherry[{extra}]'"
+            if extra
+            else f"pip install 'duckdb-extension-{name}=={duckdb.__version__}'",
         )
     con.execute(f"LOAD {quoted(str(found[0]))}")
 
 
-def open_database(options: Options) -> duckdb.DuckDBPyConnection:
-    """A database in memory that reads local files, and the remote ones that ``path`` speaks of."""
+def open_database(options: Options, scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A database in memory that reads local files, and the objects of the bucket that ``path`` speaks of.
+
+    What does not fit its memory goes to ``scratch``.
+    """
     import duckdb
 
-    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,
+    }
+    if scratch is not None:
+        config["temp_directory"] = str(scratch / "spill")
+    con = duckdb.connect(config=config)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
-    scheme = options.path.partition("://")[0] if "://" in options.path else ""
-    if scheme in ("http", "https", "s3"):
+    if (allowed := allowed_memory()) is not None:
+        # The run's own database, Python and what is on the way between them have the rest.
+        con.execute(f"SET GLOBAL memory_limit = '{allowed // 4 >> 20}MiB'")
+        if allowed < 2 << 30:
+            # Each thread has buffers of its own, of 64 MB for JSON.
+            con.execute("SET GLOBAL threads = 1")
+    if options.scheme == "s3":
         load_extension(con, "httpfs")
         con.execute("SET GLOBAL http_retries = 2")
-    if scheme == "s3":
         con.execute(f"CREATE SECRET storage ({', '.join(secret_parameters(options))})")
     return con
 
 
-def credential(options: Options, name: str) -> str:
-    """An option of the storage, or else the environment variable of the same name."""
-    return str(getattr(options, name)) or os.environ.get(name, "")
+def allowed_memory() -> int | None:
+    """Bytes that this process may have where somebody limited it; None where not."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
 
 
 def secret_parameters(options: Options) -> list[str]:
@@ -95,11 +116,3 @@ def secret_parameters(options: Options) -> list[str]:
             f"USE_SSL {'false' if address.scheme == 'http' else 'true'}",
         ]
     return parameters
-
-
-def without_secrets(text: str, options: Options) -> str:
-    """The text with credentials struck out."""
-    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"):
-        if secret := credential(options, name):
-            text = text.replace(secret, "***")
-    return text

@@ -3,126 +3,66 @@
 from __future__ import annotations
 
 import difflib
-import glob
 import hashlib
-import os
-import stat
+import itertools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wherry.errors import ProjectError, SourceError
 from wherry.model.finding import Finding
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options
+from wherry.sources.files.options import Options, in_archive
+from wherry.sources.files.places.local import base_folder, unreadable
+from wherry.sources.files.places.patterns import has_magic
+from wherry.sources.files.places.place import File, Place, address, marks_agree
 
 #: A file younger than this (seconds) may be written again without its times telling.
 SETTLED = 2.0
+#: How many names are looked through for the nearest to one that is not there.
+LOOK_THROUGH = 2000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """One file, as it was when it was listed."""
-
-    #: Relative to the source's path, with forward slashes; how people and cursors know it.
-    name: str
-    #: Absolute path or address.
-    path: str
-    size: int
-    #: What tells this content from another, as kept in a cursor: times of a local file, times and tag of a remote one.
-    marks: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def remote(self) -> bool:
-        return "://" in self.path
-
-
-def is_remote(options: Options) -> bool:
-    return "://" in options.path
-
-
-def base_folder(options: Options) -> Path:
-    """The absolute folder of a local source."""
-    return Path(options.project or ".", options.path).absolute()
-
-
-def list_files(options: Options, table: str) -> list[File]:
+def list_files(options: Options, place: Place, table: str) -> list[File]:
     """The files of a table, sorted by name. Raises ``SourceError`` with the nearest names when there are none."""
-    if is_remote(options):
-        from wherry.sources.files.remote import list_remote
-
-        return list_remote(options, table)
-    base = base_folder(options)
-    if PurePosixPath(table).is_absolute() or ".." in PurePosixPath(table).parts:
-        raise ProjectError(
-            findings=[
-                Finding(
-                    code="outside",
-                    message=f"`{table}` is outside of the source's path `{options.path}`.",
-                    hint="Change `path:`, or name files below it.",
-                )
-            ]
-        )
-    if os.path.lexists(base / table) and not (base / table).is_dir():
-        found = [look_at(base, PurePosixPath(table).as_posix())]
-    else:
-        names = glob.glob(table, root_dir=base, recursive=True) if glob.has_magic(table) else []  # noqa: PTH207 - a base may hold brackets
-        found = [look_at(base, PurePosixPath(n).as_posix()) for n in names if not (base / n).is_dir()]
+    pattern, _ = in_archive(table)
+    if ".." in pattern.split("/") or pattern.startswith("/"):
+        message = f"`{pattern}` is outside of the source's path `{address(options)}`."
+        hint = "Change `path:`, or name files below it."
+        raise ProjectError(findings=[Finding(code="outside", message=message, hint=hint)])
+    exact = None if options.scheme and has_magic(pattern) and "[" not in pattern else place.look(pattern)
+    listed = has_magic(pattern) or options.scheme in ("http", "https")
+    found = [exact] if exact else list(place.list(pattern)) if listed else []
     if not found:
-        raise nothing_matches(options, base, table)
+        raise nothing_matches(options, place, pattern)
     return sorted(found, key=lambda f: f.name)
 
 
-def look_at(base: Path, name: str) -> File:
-    """A local file as it is now."""
-    path = base / name
-    try:
-        about = path.stat()
-    except FileNotFoundError:
-        raise failed("no-file", f"`{name}` is gone, or is a link to nothing.", "Put it back and run again.") from None
-    except OSError as error:
-        raise unreadable(name, error) from None
-    if not stat.S_ISREG(about.st_mode):
-        raise failed("not-a-file", f"`{name}` is not a regular file.", "Name files, or a pattern such as `*.csv`.")
-    if not os.access(path, os.R_OK):
-        raise unreadable(name, PermissionError(13, "Permission denied"))
-    return File(
-        name=name,
-        path=str(path),
-        size=about.st_size,
-        marks={"mtime": about.st_mtime_ns, "ctime": about.st_ctime_ns},
-    )
-
-
-def unreadable(name: str, error: OSError) -> SourceError:
-    """A Finding for a file that the operating system refuses."""
-    hint = "Let the user that runs wherry read it." if isinstance(error, PermissionError) else "Mend it and run again."
-    return failed("unreadable", f"`{name}` cannot be read: {error.strerror or error}.", hint)
-
-
-def nothing_matches(options: Options, base: Path, table: str) -> SourceError:
+def nothing_matches(options: Options, place: Place, pattern: str) -> SourceError:
     """A Finding that names what is there instead."""
-    if not base.is_dir():
-        what = "is not a folder" if base.exists() else "does not exist"
-        return failed("no-folder", f"The source's path `{options.path}` {what}.", "Correct `path:` in the source file.")
-    if (base / table).is_dir():
-        return failed("no-file", f"`{table}` is a folder.", f"Did you mean `{table.rstrip('/')}/*`?")
+    where = address(options) if options.scheme else options.path
+    if not options.scheme and (base_folder(options) / pattern).is_dir():
+        return failed("no-file", f"`{pattern}` is a folder.", f"Did you mean `{pattern.rstrip('/')}/*`?")
+    if options.scheme in ("http", "https"):
+        return failed(
+            "no-file", f"`{pattern}` at {where} cannot be read: the server answers 404, there is none.",
+            "Is the address right? Does the file still exist?",
+        )  # fmt: skip
     there: list[str] = []
-    for folder, folders, names in os.walk(base):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        there += (Path(folder, n).relative_to(base).as_posix() for n in names)
-        if len(there) > 2000:
-            break
-    return failed("no-file", f"No file matches `{table}` in `{options.path}`.", nearest_files(table, there))
+    for wide in ("*", "**") if options.scheme else ("**",):
+        there = [f.name for f in itertools.islice(place.list(wide), LOOK_THROUGH)]
+        if any(name.startswith(f"{pattern}/") for name in there):
+            return failed("no-file", f"`{pattern}` is a folder.", f"Did you mean `{pattern.rstrip('/')}/*`?")
+    return failed("no-file", f"No file matches `{pattern}` in `{where}`.", nearest_files(pattern, there))
 
 
 def nearest_files(table: str, there: list[str]) -> str:
     """ "did you mean", for a file or a pattern."""
     if not there:
         return "There are no files at all."
-    if glob.has_magic(table):
+    if has_magic(table):
         return f"There are {', '.join(f'`{n}`' for n in sorted(there)[:3])}{'...' if len(there) > 3 else ''}"
     near = difflib.get_close_matches(table, there, 3, 0.4)
     near = near or [n for n in sorted(there) if PurePosixPath(n).name == PurePosixPath(table).name][:3]
@@ -137,15 +77,18 @@ def digest(path: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
 
 
-def entry(file: File) -> dict[str, Any]:
-    """What a cursor remembers of a file: its size, its marks and, for a local one, the hash of its content."""
+def entry(file: File, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What a cursor remembers of a file: its size, its marks and the hash of its content.
+
+    ``digests`` has the hash of a file that was brought here; a local one is read for it.
+    """
     if file.remote:
-        return {"size": file.size, **file.marks}
+        return {"size": file.size, **file.marks, **({"sha": digests[file.name]} if file.name in digests else {})}
     marks = dict(file.marks)
     if time.time() - max(marks["mtime"], marks["ctime"]) / 1e9 < SETTLED:
         marks = {}
     try:
-        return {"size": file.size, **marks, "sha": digest(file.path)}
+        return {"size": file.size, **marks, "sha": digests.get(file.name) or digest(file.path)}
     except OSError as error:
         raise unreadable(file.name, error) from None
 
@@ -153,15 +96,17 @@ def entry(file: File) -> dict[str, Any]:
 def is_same(file: File, known: Mapping[str, Any], memory: dict[Any, str]) -> bool:
     """Whether a file still has the content that a cursor remembers.
 
-    Constant time when size and times are the same or the size differs. Only when the times moved (touched, copied,
-    restored) or were too young to trust is the content hashed, in time linear to its size; ``memory`` keeps that hash
-    for as long as the process lives.
+    Constant time when size and times are the same or the size differs. Only when the times of a local file moved
+    (touched, copied, restored) or were too young to trust is the content hashed, in time linear to its size;
+    ``memory`` keeps that hash for as long as the process lives.
     """
     if file.size != known.get("size"):
         return False
+    if file.remote:
+        return marks_agree(file.marks, known)
     if all(known.get(mark) == value for mark, value in file.marks.items()) and file.marks:
         return True
-    if file.remote or "sha" not in known:
+    if "sha" not in known:
         return False
     key = (file.path, file.size, *file.marks.values())
     if key not in memory:
@@ -211,15 +156,22 @@ def difference(files: list[File], known: Mapping[str, Any], memory: dict[Any, st
     )
 
 
-def still_same(files: tuple[File, ...]) -> None:
-    """Raise a Finding when a local file changed since it was listed."""
+def still_same(files: tuple[File, ...], look: Callable[[str], File | None], *, grows: bool = False) -> None:
+    """Raise a Finding when a file changed since it was listed; a file of which the beginning was read may grow.
+
+    Of remote files only those are looked at that are read where they are; a copy was compared when it was made.
+    """
     for file in files:
+        now: File | None
         if file.remote:
-            continue
-        try:
-            about = Path(file.path).stat()
-            now: object = (about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-        except OSError:
-            now = None
-        if now != (file.size, file.marks["mtime"], file.marks["ctime"]):
+            now = look(file.name)
+            same = now is not None and now.size == file.size and (not file.marks or marks_agree(file.marks, now.marks))
+        else:
+            try:
+                about = Path(file.path).stat()
+                same = (about.st_size, about.st_mtime_ns, about.st_ctime_ns) == (file.size, *file.marks.values())
+                same = same or (grows and about.st_size >= file.size)
+            except OSError:
+                same = False
+        if not same:
             raise failed("changed-meanwhile", f"`{file.name}` changed while it was being read.", "Run again.")

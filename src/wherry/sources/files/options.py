@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -11,30 +12,60 @@ from wherry.errors import ProjectError
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 
-FORMATS = ("csv", "json", "jsonl", "parquet", "excel")
 ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".dat": "csv",
-    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel",
+    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".xml": "xml",
+    ".parquet": "parquet", ".pq": "parquet", ".avro": "avro", ".orc": "orc", ".xlsx": "excel",
 }  # fmt: skip
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+#: Tables that another system keeps as a folder of files.
+TABLE_FORMATS = ("delta", "iceberg", "hudi")
+FORMATS = ("csv", "json", "jsonl", "xml", "fixed", "parquet", "avro", "orc", "excel", *TABLE_FORMATS)
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+#: Between an archive's name and the pattern of its members.
+INSIDE = "!/"
+
+_LOGIN = ("username", "password")
+#: Which credentials belong to which kind of address.
+BELONGS = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"),
+    "gs": (
+        "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_ACCESS_KEY_ID",
+        "GOOGLE_SECRET_ACCESS_KEY", "GOOGLE_ENDPOINT_URL",
+    ),
+    "az": (
+        "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_ENDPOINT",
+    ),
+    "sftp": (*_LOGIN, "private_key", "passphrase", "host_key"),
+    "ftp": _LOGIN, "ftps": (*_LOGIN, "certificate"),
+    "https": (*_LOGIN, "token", "headers", "certificate"), "http": (*_LOGIN, "token", "headers"),
+}  # fmt: skip
+#: Options that nobody may be shown.
+SECRETS = (
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_ACCESS_KEY_ID", "GOOGLE_SECRET_ACCESS_KEY", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_TOKEN", "password", "token", "passphrase",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Files in a folder, in a bucket or behind a web address: CSV, JSON, JSON Lines, Parquet and Excel.
+    """Files in a folder, in a bucket, on an SFTP or FTP server or behind a web address.
 
-    Storage credentials that are not given here are taken from environment variables of the same names.
+    Credentials of a bucket that are not given here are taken from environment variables of the same names.
     """
 
-    #: The folder: relative to the project, absolute, ``s3://bucket/prefix`` or ``https://host/folder``.
+    #: The folder: relative to the project, absolute, or an address: ``s3://bucket/prefix``, ``gs://bucket/prefix``,
+    #: ``az://container/prefix``, ``sftp://host/folder``, ``ftp://host/folder``, ``ftps://host/folder``,
+    #: ``https://host/folder``.
     path: str = "."
     #: Absolute folder that a relative ``path`` starts from; filled in by wherry.
     project: str = ""
     #: ``reject`` puts rows that cannot be read aside and loads the rest; ``fail`` loads nothing.
     on_bad_row: str = "reject"
     #: Key id for ``s3://``; without one the bucket is read anonymously.
-    AWS_ACCESS_KEY_ID: str = ""
+    AWS_ACCESS_KEY_ID: str = field(default="", repr=False)
     #: Secret key for ``s3://``.
     AWS_SECRET_ACCESS_KEY: str = field(default="", repr=False)
     #: Session token of temporary credentials.
@@ -43,6 +74,47 @@ class Options:
     AWS_REGION: str = ""
     #: Address of a storage that speaks S3 (MinIO, R2, Ceph...); empty for Amazon's own.
     AWS_ENDPOINT_URL: str = ""
+    #: ``gs://``: file with a service account's key.
+    GOOGLE_APPLICATION_CREDENTIALS: str = ""
+    #: ``gs://``: a service account's key itself, as JSON.
+    GOOGLE_SERVICE_ACCOUNT_KEY: str = field(default="", repr=False)
+    #: ``gs://``: id of an HMAC key, instead of a service account.
+    GOOGLE_ACCESS_KEY_ID: str = field(default="", repr=False)
+    #: ``gs://``: secret of the HMAC key.
+    GOOGLE_SECRET_ACCESS_KEY: str = field(default="", repr=False)
+    #: ``gs://``: address of the storage, when it is not Google's own.
+    GOOGLE_ENDPOINT_URL: str = ""
+    #: ``az://``: everything in one, as Azure's portal shows it.
+    AZURE_STORAGE_CONNECTION_STRING: str = field(default="", repr=False)
+    #: ``az://``: name of the storage account.
+    AZURE_STORAGE_ACCOUNT: str = ""
+    #: ``az://``: key of the account.
+    AZURE_STORAGE_KEY: str = field(default="", repr=False)
+    #: ``az://``: shared access signature, instead of a key.
+    AZURE_STORAGE_SAS_TOKEN: str = field(default="", repr=False)
+    #: ``az://``: address of the storage, when it is not Azure's own.
+    AZURE_STORAGE_ENDPOINT: str = ""
+    #: Name to log in with: ``sftp://``, ``ftp://``, ``https://`` (basic authentication).
+    username: str = ""
+    #: Password to log in with.
+    password: str = field(default="", repr=False)
+    #: ``sftp://``: file with the private key; without it and a password, the agent and ``~/.ssh`` are asked.
+    private_key: str = ""
+    #: ``sftp://``: what opens the private key.
+    passphrase: str = field(default="", repr=False)
+    #: ``sftp://``: the server's public key, as in ``known_hosts`` (``ssh-ed25519 AAAA...``); else that file is asked.
+    host_key: str = ""
+    #: ``https://``: token that is sent as ``Authorization: Bearer``.
+    token: str = field(default="", repr=False)
+    #: ``https://``: further headers to send.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: ``https://``, ``ftps://``: file with the certificates to trust, when the system's are not enough.
+    certificate: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """What the address starts with; empty for a local folder."""
+        return self.path.partition("://")[0].lower() if "://" in self.path else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +127,8 @@ class TableOptions:
     looks like a number, such as ``007`` or ``+49``, stays text.
     """
 
-    #: ``csv``, ``json``, ``jsonl``, ``parquet`` or ``excel``; found from the file's ending when not given.
+    #: ``csv``, ``json``, ``jsonl``, ``xml``, ``fixed``, ``parquet``, ``avro``, ``orc`` or ``excel``, found from the
+    #: file's ending when not given; ``delta``, ``iceberg`` or ``hudi`` for a folder that is such a table.
     format: str = ""
     #: Whether the first row holds the names; when not given, it does unless it holds a number, a date or a null.
     header: bool | None = None
@@ -75,12 +148,20 @@ class TableOptions:
     types: Mapping[str, str] = field(default_factory=dict)
     #: Lines to leave out at the top of each file.
     skip: int = 0
+    #: Fixed width: the columns and their characters, from 1: ``{id: 1-5, name: 6-25, rest: 26-}``.
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+    #: XML: the path of the elements that are rows, such as ``orders/order``; the children of the root when not given.
+    records: str = ""
     #: Excel: name of the sheet; the first one when not given.
     sheet: str = ""
     #: Excel: cells to read, such as ``B3:F20``.
     range: str = ""
-    #: ``gzip``, ``zstd`` or ``none``; found from the file's ending when not given.
+    #: ``gzip``, ``zstd``, ``bzip2``, ``xz`` or ``none``; found from the file's ending when not given.
     compression: str = ""
+    #: A compressed file or an archive may become this many times as large when it is unpacked (a gigabyte in any case).
+    expands_to: int = 200
+    #: The files are logs that are only added to: each is read up to its last whole line, also while it is written.
+    grows: bool = False
     #: Character before the fraction of a number.
     decimal: str = "."
     #: How dates are written, such as ``%d.%m.%Y``.
@@ -103,7 +184,7 @@ def bad_option(option: str, value: object, allowed: Iterable[str] | str) -> Find
 
 def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     """Everything that is wrong with the options, at once."""
-    found: list[Finding] = []
+    found: list[Finding] = [*_misplaced(options)]
     for name, value, allowed in (
         ("on_bad_row", options.on_bad_row, ("reject", "fail")),
         ("on_bad_row", table.on_bad_row, ("", "reject", "fail")),
@@ -122,6 +203,8 @@ def option_findings(options: Options, table: TableOptions) -> list[Finding]:
         found.append(bad_option("delimiter", table.delimiter, "It must differ from `quote` and `escape`."))
     if table.skip < 0:
         found.append(bad_option("skip", table.skip, "It is a number of lines, 0 or more."))
+    if table.expands_to < 1:
+        found.append(bad_option("expands_to", table.expands_to, "It is a number of times, 1 or more."))
     lowered = [n.lower() for n in table.names]
     if len(set(lowered)) < len(lowered):
         found.append(bad_option("names", list(table.names), "Two names are the same."))
@@ -130,6 +213,29 @@ def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     except (LookupError, UnicodeError):
         found.append(bad_option("encoding", table.encoding, ("utf-8", "latin-1", "cp1252", "utf-16", "shift_jis")))
     return found
+
+
+def _misplaced(options: Options) -> Iterable[Finding]:
+    """Credentials that the kind of address has no use for: they would be dropped silently."""
+    scheme = options.scheme
+    if scheme and scheme not in BELONGS:
+        known = ", ".join(f"{each}://" for each in BELONGS)
+        yield Finding(
+            code="bad-option",
+            message=f"`path:` starts with `{scheme}://`, which is not read.",
+            hint=f"It can be a folder, or an address that starts with {known}.",
+        )
+        return
+    mine = BELONGS.get(scheme, ())
+    for name in dict.fromkeys(n for names in BELONGS.values() for n in names):
+        if name not in mine and getattr(options, name):
+            whose = ", ".join(f"{s}://" for s, names in BELONGS.items() if name in names)
+            where = f"{scheme}://" if scheme else "a local folder"
+            yield Finding(
+                code="bad-option",
+                message=f"The option `{name}` is for {whose}, and `path:` is {where}.",
+                hint=f"Leave `{name}` out, or correct `path:`.",
+            )
 
 
 def table_options(options: Options, table: TableRequest) -> TableOptions:
@@ -144,11 +250,35 @@ def table_options(options: Options, table: TableRequest) -> TableOptions:
     return checked
 
 
+def credential(options: Options, name: str) -> str:
+    """A credential of a bucket: as given, or else the environment variable of the same name."""
+    return str(getattr(options, name)) or os.environ.get(name, "")
+
+
+def without_secrets(text: str, options: Options) -> str:
+    """The text with credentials struck out."""
+    hidden = [credential(options, name) if name.isupper() else getattr(options, name) for name in SECRETS]
+    for secret in (*hidden, *options.headers.values()):
+        if len(secret) > 3:
+            text = text.replace(secret, "***")
+    return text
+
+
 def compression_of(name: str, table: TableOptions) -> str:
-    """``gzip``, ``zstd`` or ``none``."""
+    """``gzip``, ``zstd``, ``bzip2``, ``xz`` or ``none``."""
     if table.compression:
         return table.compression
     return next((word for end, word in COMPRESSIONS.items() if name.lower().endswith(end)), "none")
+
+
+def is_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVES)
+
+
+def in_archive(table: str) -> tuple[str, str]:
+    """A table's name as the pattern of its files and that of the members wanted of archives."""
+    outer, _, inner = table.partition(INSIDE)
+    return outer, inner
 
 
 def format_of(name: str, table: TableOptions) -> str:

@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from wherry.ports import TableRequest
 from wherry.sources.files.database import open_database
-from wherry.sources.files.listing import File, is_remote, list_files
-from wherry.sources.files.options import Options, TableOptions, compression_of, format_of
+from wherry.sources.files.formats.scan import FILE_COLUMN
+from wherry.sources.files.formats.text import HEAD
+from wherry.sources.files.listing import list_files
+from wherry.sources.files.options import (
+    TABLE_FORMATS,
+    Options,
+    TableOptions,
+    compression_of,
+    format_of,
+    in_archive,
+    is_archive,
+)
+from wherry.sources.files.places.place import File, open_place
 from wherry.sources.files.reading import Reading
-from wherry.sources.files.scan import FILE_COLUMN
-from wherry.sources.files.text import HEAD, open_bytes
+from wherry.sources.files.unpack import unpacked
 
 
 def preview(options: Options, table: TableRequest, chosen: TableOptions) -> Mapping[str, str] | None:
     """Types are those of the first rows: later ones may widen them. None when only reading would tell."""
-    if is_remote(options):
+    if options.scheme or chosen.format in TABLE_FORMATS or is_archive(in_archive(table.name)[0]):
         return None
-    first = next((f for f in list_files(options, table.name) if f.size), None)
-    if first is None:
+    place = open_place(options)
+    first = next((f for f in list_files(options, place, table.name) if f.size), None)
+    if first is None or is_archive(first.name):
         return None
     kind = format_of(first.name, chosen)
-    with open_database(options) as con, tempfile.TemporaryDirectory(prefix="wherry-files-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wherry-files-") as folder, closing(open_database(options)) as con:
         file = first
-        if kind in ("csv", "jsonl"):
+        if kind in ("csv", "jsonl", "fixed"):
             target = Path(folder, "head", first.name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            with open_bytes(first.path, compression_of(first.name, chosen)) as stream:
-                head = stream.read(HEAD)
+            head = b""
+            for piece in unpacked(first.path, compression_of(first.name, chosen)):
+                head += piece
+                if len(head) >= HEAD:
+                    break
+            head = head[:HEAD]
             whole = len(head) < HEAD
             target.write_bytes(head if whole else head[: head.rfind(b"\n") + 1])
-            file = File(name=first.name, path=str(target), size=len(head))
+            about = target.stat()
+            marks = {"mtime": about.st_mtime_ns, "ctime": about.st_ctime_ns}
+            file = File(name=first.name, path=str(target), size=about.st_size, marks=marks)
             chosen = replace(chosen, compression="none")
         elif kind != "parquet" and first.size > HEAD * 16:
             return None
-        scan = Reading(con, options, chosen, (file,), Path(folder)).scan()
+        scan = Reading(con, place, options, chosen, (file,), Path(folder, "work")).scan()
     columns = dict(scan.columns)
     return columns | {FILE_COLUMN: "VARCHAR"} if table.mode == "incremental" else columns

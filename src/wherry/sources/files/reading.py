@@ -5,24 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wherry.errors import SourceError, WherryError
+from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import REJECT_COLUMNS, Batch, Replaced
-from wherry.sources.files.database import failed, without_secrets
-from wherry.sources.files.listing import File, still_same, unreadable
-from wherry.sources.files.options import Options, TableOptions, format_of
-from wherry.sources.files.scan import Reject, Scan
-from wherry.sources.files.text import WorkFolder
+from wherry.ports import Batch, Replaced
+from wherry.sources.files.database import failed
+from wherry.sources.files.formats.scan import Job, Scan
+from wherry.sources.files.grown import can_grow, read_on
+from wherry.sources.files.listing import entry, still_same
+from wherry.sources.files.magic import check_kind
+from wherry.sources.files.options import (
+    Options,
+    TableOptions,
+    compression_of,
+    format_of,
+    in_archive,
+    is_archive,
+    without_secrets,
+)
+from wherry.sources.files.places.local import unreadable
+from wherry.sources.files.places.place import File, Place, fetch
+from wherry.sources.files.unpack import members
+from wherry.sources.files.work import Piece, Reject, Rejects, WorkFolder
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-#: Rows in one Arrow record batch.
-ROWS_PER_BATCH = 122_880
+#: Rows in one Arrow record batch: few, since rows may be long.
+ROWS_PER_BATCH = 16_384
+#: The module that reads each format, when it is not called like it.
+MODULES = {"jsonl": "json"}
 
 
 class Reading:
@@ -31,68 +48,133 @@ class Reading:
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
+        place: Place,
         options: Options,
         table: TableOptions,
         files: tuple[File, ...],
         folder: Path,
         *,
+        wanted: str = "",
         known: Mapping[str, str] | None = None,
+        before: Mapping[str, Any] | None = None,
         with_file: bool = False,
+        kept: str = "",
     ) -> None:
-        self.con = con.cursor()
+        self.con, self.place = con.cursor(), place
         self.options, self.table, self.files = options, table, files
-        self.folder, self.known, self.with_file = folder, known or {}, with_file
+        #: Which members of archives are wanted.
+        self.wanted = in_archive(wanted)[1]
+        self.known, self.with_file = known or {}, with_file
+        #: What a cursor remembers of the one file there is, if it may be read on.
+        self.before = before
+        #: What stays loaded when these files cannot be.
+        self.kept = kept
+        self.work = WorkFolder(folder)
+        self.rejects = Rejects(self.work)
         self.failure: WherryError | None = None
+        #: Hashes of files that were read here, and how far they were read when that is not to their end.
+        self.digests: dict[str, str] = {}
+        self.ends: dict[str, int] = {}
+        #: Remote files that DuckDB reads where they are.
+        self.in_place: set[str] = set()
+        #: Whether only the end of the file is read, so that its earlier rows stay.
+        self.goes_on = False
 
-    def batch(self, cursor: dict[str, Any], replaces: Replaced | None = None) -> Batch:
-        """The rows of the files, with a cursor that also tells the columns when rows carry their file's name."""
+    def batch(self, done: Mapping[str, Any], replaces: Replaced | None = None) -> Batch:
+        """The rows of the files, with a cursor that tells of them and of what was ``done`` before.
+
+        It also tells the columns when rows carry their file's name.
+        """
         with self.told_plainly():
             scan = self.scan()
-            still_same(self.files)
+            self.check_same()
             on_bad_row = self.table.on_bad_row or self.options.on_bad_row
-            if scan.rejects and on_bad_row == "fail":
-                raise SourceError(findings=[bad_row(scan.rejects)])
+            if self.rejects.first is not None and on_bad_row == "fail":
+                raise SourceError(findings=[bad_row(self.rejects.first, self.rejects.count)])
+            cursor: dict[str, Any] = {"files": {**done, **{f.name: self.entry(f) for f in self.files}}}
             reader = self.con.execute(scan.sql).to_arrow_reader(ROWS_PER_BATCH)
         if self.with_file:
-            cursor = cursor | {"columns": scan.columns}
+            cursor |= {"columns": scan.columns}
         return Batch(
             rows=self.guarded(reader, scan),
             cursor=cursor,
-            replaces=replaces,
-            rejects=lambda: self.rejects(scan.rejects),
-            size=lambda: sum(f.size for f in self.files),
+            replaces=None if self.goes_on else replaces,
+            rejects=self.bad_rows,
+            size=lambda: sum(max(f.size, 0) for f in self.files),
         )
+
+    def entry(self, file: File) -> dict[str, Any]:
+        """What the cursor remembers of a file."""
+        found = entry(file, self.digests)
+        return found | {"end": self.ends[file.name]} if file.name in self.ends else found
 
     def scan(self) -> Scan:
         """Work out the query, in the way of the files' format."""
-        formats = {format_of(f.name, self.table) for f in self.files}
+        pieces = [piece for file in self.files for piece in self.pieces(file)]
+        formats = {format_of(p.name, self.table) for p in pieces}
         if len(formats) > 1 and formats != {"json", "jsonl"}:
             raise failed(
                 "mixed-formats", f"The files are of different formats: {', '.join(sorted(formats))}.",
                 "Match one format by the pattern, or set `format:`.",
             )  # fmt: skip
         kind = formats.pop()
-        work = WorkFolder(self.folder)
-        local: dict[str, str] = {}
-        if kind != "parquet" and any(f.remote for f in self.files):
-            from wherry.sources.files.remote import fetch
+        module: Any = import_module(f"wherry.sources.files.formats.{MODULES.get(kind, kind)}")
+        job = Job(
+            con=self.con, table=self.table, work=self.work, pieces=pieces, known=self.known, with_file=self.with_file,
+            rejects=self.rejects,
+        )  # fmt: skip
+        return module.scan(job)  # type: ignore[no-any-return]
 
-            local = {f.name: fetch(self.con, self.options, f, work) for f in self.files}
-        if kind == "csv":
-            from wherry.sources.files.csv import CsvScan
+    def pieces(self, file: File) -> list[Piece]:
+        """A file as something to read on this machine: itself, a copy, its end, its members."""
+        piece = Piece(file=file, path=file.path, name=file.name, label=file.name)
+        archive = is_archive(file.name)
+        if file.remote:
+            if not archive and self.is_read_in_place(file):
+                self.in_place.add(file.name)
+                return [piece]
+            target = self.work.new(file.name)
+            self.digests[file.name] = fetch(self.place, file, target)
+            piece = replace(piece, path=str(target))
+        if archive:
+            found = members(file, piece.path, self.wanted, self.table, self.work)
+        elif self.wanted:
+            raise failed(
+                "no-archive", f"`{file.name}` is no archive that has members, and `!/{self.wanted}` names one.",
+                "Archives are called .zip, .tar, .tar.gz, .tar.bz2, .tar.xz or .tar.zst.",
+            )  # fmt: skip
+        else:
+            found = [self.grown(piece)]
+        for each in found:
+            kind = format_of(each.name, self.table)
+            if each.tail is None:
+                check_kind(each, kind, compression_of(each.name, self.table))
+        return found
 
-            return CsvScan(self.con, self.table, work, self.known, self.with_file).scan(self.files, local)
-        if kind in ("json", "jsonl"):
-            from wherry.sources.files.json import JsonScan
+    def grown(self, piece: Piece) -> Piece:
+        """The part of a file that is to be read."""
+        kind = format_of(piece.name, self.table)
+        if not self.with_file or not can_grow(piece, kind, self.table):
+            return piece
+        read = read_on(piece, kind, self.table, self.before, self.work)
+        if read is None:
+            return piece
+        self.goes_on = read.piece.tail is not None
+        self.digests[piece.file.name] = read.sha
+        self.ends[piece.file.name] = read.end
+        return read.piece
 
-            return JsonScan(self.con, self.table, work, self.known, self.with_file).scan(self.files, local)
-        if kind == "excel":
-            from wherry.sources.files.excel import scan_excel
+    def is_read_in_place(self, file: File) -> bool:
+        """Whether DuckDB reads the file where it is: it fetches only what it needs of Parquet in a bucket."""
+        return self.options.scheme == "s3" and format_of(file.name, self.table) == "parquet"
 
-            return scan_excel(self.con, self.table, self.files, self.known, self.with_file, local)
-        from wherry.sources.files.parquet import scan_parquet
-
-        return scan_parquet(self.con, self.table, self.files, self.known, self.with_file)
+    def check_same(self) -> None:
+        """Raise a Finding when a file that is read where it is changed meanwhile."""
+        still_same(
+            tuple(f for f in self.files if not f.remote or f.name in self.in_place),
+            self.place.look,
+            grows=self.table.grows,
+        )
 
     def guarded(self, reader: pa.RecordBatchReader, scan: Scan) -> pa.RecordBatchReader:
         """The same rows; after the last one, a check that they are all of what the files still are."""
@@ -104,7 +186,7 @@ class Reading:
                 for batch in reader:
                     count += batch.num_rows
                     yield batch
-                still_same(self.files)
+                self.check_same()
                 if scan.rows is not None and count != scan.rows:
                     raise failed(
                         "changed-meanwhile",
@@ -114,16 +196,11 @@ class Reading:
 
         return pa.RecordBatchReader.from_batches(reader.schema, rows())
 
-    def rejects(self, found: list[Reject]) -> pa.Table | None:
+    def bad_rows(self) -> pa.Table | None:
         """Bad rows; or the error that ended the rows, for a reader that only passed on its text."""
-        import pyarrow as pa
-
         if self.failure:
             raise self.failure
-        if not found:
-            return None
-        schema = pa.schema([(c, pa.int64() if c == "line" else pa.string()) for c in REJECT_COLUMNS])
-        return pa.Table.from_pylist([{c: getattr(r, c) for c in REJECT_COLUMNS} for r in found], schema=schema)
+        return self.rejects.table()
 
     def names(self) -> str:
         shown = ", ".join(f"`{f.name}`" for f in self.files[:3])
@@ -131,51 +208,69 @@ class Reading:
 
     @contextmanager
     def told_plainly(self) -> Iterator[None]:
-        """Errors as Findings; and when a file changed meanwhile, that is the error, whatever it led to."""
+        """Errors as Findings that say what is kept; a file that changed meanwhile is the error, whatever it led to."""
         import duckdb
+        import pyarrow as pa
 
         try:
             yield
-        except (WherryError, duckdb.Error, OSError) as error:
+        except (WherryError, duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError, MemoryError) as error:
+            cause: Exception = error
             try:
-                still_same(self.files)
+                self.check_same()
             except SourceError as changed:
-                self.failure = changed
-                raise changed from None
-            self.failure = error if isinstance(error, WherryError) else self.explained(error)
+                cause = changed
+            found = cause if isinstance(cause, WherryError) else self.explained(cause)
+            self.failure = found if isinstance(found, ProjectError) else with_kept(found, self.kept)
             raise self.failure from None
 
     def explained(self, error: Exception) -> SourceError:
         """What DuckDB says, with the name of the file and a next step."""
         if isinstance(error, PermissionError):
             return unreadable(self.names(), error)
-        whole = without_secrets(str(error), self.options).strip()
+        whole = without_secrets(str(error) or "there is not enough memory", self.options).strip()
         text = whole.split("\n")[0]
         text = re.sub(r"^([A-Z]\w+ )+Error: ", "", text)
-        guilty = next((f for f in self.files if f.path in text), None)
+        text = re.sub(
+            re.escape(f"{self.work.path}/") + r"(\d{9})", lambda m: self.work.names[int(m[1])] or "a copy", text
+        )
+        guilty = next((f for f in self.files if f.path in text or f.name in text), None)
         who = f"`{guilty.name}`" if guilty else self.names()
         if guilty:
             text = text.replace(guilty.path, guilty.name)
         hints = (
             (("404", "NotFound"), "Is the address right? Does the file still exist?"),
             (("403", "401", "Forbidden", "AccessDenied"), "Check the credentials and what they allow."),
-            (("parquet", "magic bytes", "Parquet"), "It is cut off or no Parquet file: write it again and run again."),
+            (("parquet", "magic bytes", "Parquet", "thrift"), "It is cut off or no Parquet file: write it again."),
             (("zip", "xlsx"), "It is no Excel workbook (.xlsx) or is damaged; or correct `sheet:` and `range:`."),
+            (
+                ("Out of Memory", "allocate", "memory"),
+                "A single value or row group is too large: write it in smaller ones.",
+            ),
             (("HTTP", "Connection", "connect"), "Is the server reachable? Run again."),
         )
         near = re.search(r"^Did you mean: .*", whole, re.MULTILINE)
         hint = (
             near[0]
             if near
-            else next((h for words, h in hints if any(w in text for w in words)), "Mend it and run again.")
+            else next((h for words, h in hints if any(w in text for w in words)), "It may be cut off: write it again.")
         )
         return failed("unreadable", f"{who} cannot be read: {text}", hint)
 
 
-def bad_row(rejects: list[Reject]) -> Finding:
+def with_kept(error: WherryError, kept: str) -> WherryError:
+    """The same error, saying what stays loaded."""
+    if kept:
+        error.findings = tuple(
+            f if kept in f.message else replace(f, message=f"{f.message.rstrip()} {kept}") for f in error.findings
+        )
+        error.args = ("\n".join(f.message for f in error.findings),)
+    return error
+
+
+def bad_row(first: Reject, count: int) -> Finding:
     """The first bad row, for tables that have none."""
-    first = rejects[0]
-    more = f" ({len(rejects) - 1:,} more bad rows)" if len(rejects) > 1 else ""
+    more = f" ({count - 1:,} more bad rows)" if count > 1 else ""
     return Finding(
         code="bad-row",
         message=f"`{first.file}`: {first.reason}{more}",

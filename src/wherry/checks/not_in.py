@@ -1,0 +1,9 @@
+"""``not in [a, b]``: no value is one of those; null passes."""
+
+from wherry.model.asset import Check
+from wherry.quoting import literals, name
+
+
+def bad_row(check: Check) -> str:
+    values = literals(check.arguments["values"])
+    return f"{name(check.column)} IN ({values})" if values else "false"

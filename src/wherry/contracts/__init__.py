@@ -1,0 +1,1 @@
+"""Data contracts as the Open Data Contract Standard writes them: read, kept, compared, written."""

@@ -1,0 +1,86 @@
+"""What each expectation of Great Expectations means, in the kinds of ``wherry.checks``."""
+
+from collections.abc import Callable
+
+from wherry.imports import gx_drafts as drafts
+from wherry.imports.gx_drafts import Draft, Given
+
+#: Expectation -> the check that it is. A ``KeyError`` says which argument is missing.
+EXPECTATIONS: dict[str, Callable[[Given], Draft]] = {
+    # Every value of a column.
+    "expect_column_values_to_not_be_null": lambda given: Draft(kind="not_null", column=drafts.column_of(given)),
+    "expect_column_values_to_be_null": lambda given: Draft(kind="null", column=drafts.column_of(given)),
+    "expect_column_values_to_be_unique": drafts.unique,
+    "expect_column_values_to_be_between": drafts.every_value("between", drafts.sql_bounds),
+    "expect_column_values_to_be_in_set": drafts.every_value("in", drafts.in_set),
+    "expect_column_values_to_not_be_in_set": drafts.every_value("not_in", drafts.in_set),
+    "expect_column_value_lengths_to_be_between": drafts.every_value("length", drafts.lengths),
+    "expect_column_value_lengths_to_equal": drafts.every_value("length", drafts.length),
+    "expect_column_values_to_match_regex": drafts.every_value("matches", drafts.regex),
+    "expect_column_values_to_not_match_regex": drafts.every_value("not_matches", drafts.regex),
+    "expect_column_values_to_match_regex_list": drafts.every_value("matches", drafts.regexes),
+    "expect_column_values_to_not_match_regex_list": drafts.every_value("not_matches", drafts.regexes),
+    "expect_column_values_to_match_like_pattern": drafts.every_value("like", drafts.like),
+    "expect_column_values_to_not_match_like_pattern": drafts.every_value("not_like", drafts.like),
+    "expect_column_values_to_match_like_pattern_list": drafts.every_value("like", drafts.likes),
+    "expect_column_values_to_not_match_like_pattern_list": drafts.every_value("not_like", drafts.likes),
+    "expect_column_values_to_match_strftime_format": drafts.every_value("time_format", drafts.strftime),
+    "expect_column_values_to_be_dateutil_parseable": drafts.in_format("any_date"),
+    "expect_column_values_to_be_json_parseable": drafts.json_text,
+    "expect_column_values_to_match_json_schema": drafts.every_value("json_schema", drafts.json_schema),
+    "expect_column_values_to_be_of_type": drafts.of_type("type_"),
+    "expect_column_values_to_be_in_type_list": drafts.of_type("type_list"),
+    "expect_column_type_to_be": drafts.of_type("type_"),
+    "expect_column_values_to_be_increasing": drafts.ordered("increasing"),
+    "expect_column_values_to_be_decreasing": drafts.ordered("decreasing"),
+    "expect_column_value_z_scores_to_be_less_than": drafts.every_value("outliers", drafts.z_scores),
+    "expect_column_values_to_not_be_outliers": drafts.every_value("outliers", drafts.outliers),
+    # Several columns of a row.
+    "expect_column_pair_values_a_to_be_greater_than_b": drafts.pair_compare(">"),
+    "expect_column_pair_values_to_be_equal": drafts.pair_compare("="),
+    "expect_column_pair_values_to_be_in_set": drafts.pair_in_set,
+    "expect_compound_columns_to_be_unique": drafts.compound,
+    "expect_select_column_values_to_be_unique_within_record": drafts.within_record,
+    "expect_multicolumn_values_to_be_unique": drafts.within_record,
+    "expect_multicolumn_sum_to_equal": drafts.sum_of_columns,
+    "expect_multicolumn_values_to_be_equal": drafts.same_values,
+    # One number of a column.
+    "expect_column_min_to_be_between": drafts.aggregate("min"),
+    "expect_column_max_to_be_between": drafts.aggregate("max"),
+    "expect_column_sum_to_be_between": drafts.sum_of_column,
+    "expect_column_mean_to_be_between": drafts.aggregate("avg"),
+    "expect_column_stdev_to_be_between": drafts.aggregate("stddev"),
+    "expect_column_median_to_be_between": drafts.median,
+    "expect_column_quantile_values_to_be_between": drafts.quantiles,
+    "expect_column_unique_value_count_to_be_between": drafts.aggregate("distinct_count", "distinct"),
+    "expect_column_proportion_of_unique_values_to_be_between": drafts.aggregate("distinct_share", "distinct"),
+    "expect_column_proportion_of_non_null_values_to_be_between": drafts.aggregate("not_null_share"),
+    # The set of values, and how they are spread.
+    "expect_column_distinct_values_to_be_in_set": drafts.of_set("values_in"),
+    "expect_column_distinct_values_to_contain_set": drafts.of_set("values_cover"),
+    "expect_column_distinct_values_to_equal_set": drafts.of_set("values_equal"),
+    "expect_column_most_common_value_to_be_in_set": drafts.most_common,
+    "expect_column_kl_divergence_to_be_less_than": drafts.distribution("kl", "statistic", "<=", "threshold", None),
+    "expect_column_chisquare_test_p_value_to_be_greater_than": drafts.chi_square,
+    "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than": drafts.distribution("ks", "p", ">", "p", 0.05),
+    "expect_column_pair_cramers_phi_value_to_be_less_than": drafts.cramers_phi,
+    # The table as a whole.
+    "expect_table_row_count_to_be_between": drafts.rows,
+    "expect_table_row_count_to_equal": drafts.rows_exactly,
+    "expect_table_row_count_to_equal_other_table": drafts.rows_as,
+    "expect_table_column_count_to_be_between": drafts.column_count,
+    "expect_table_column_count_to_equal": drafts.column_count,
+    "expect_table_columns_to_match_ordered_list": drafts.columns_ordered,
+    "expect_table_columns_to_match_set": drafts.columns_set,
+    "expect_column_to_exist": drafts.exists,
+    "unexpected_rows_expectation": drafts.query,
+    # Of its gallery, what is a format here.
+    "expect_column_values_to_be_valid_email": drafts.in_format("email"),
+    "expect_column_values_to_be_valid_uuid": drafts.in_format("uuid"),
+    "expect_column_values_to_be_valid_iban": drafts.in_format("iban"),
+    "expect_column_values_to_be_valid_ipv4": drafts.in_format("ipv4"),
+    "expect_column_values_to_be_valid_ipv6": drafts.in_format("ipv6"),
+    "expect_column_values_to_be_valid_mac": drafts.in_format("mac"),
+    "expect_column_values_to_be_valid_currency_code": drafts.in_format("currency"),
+    "expect_column_values_to_be_valid_http_url": drafts.in_format("url"),
+}

@@ -1,0 +1,296 @@
+"""Soda's data contracts: those of Soda 4 (``- missing:``) and those of Soda 3 (``- type: missing_count``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from wherry.imports import Imported
+from wherry.imports.making import Making
+from wherry.imports.soda_schema import duckdb_type
+from wherry.imports.soda_validity import NotUnderstood, Validity
+from wherry.imports.sodacl import AGGREGATES, duplicates
+from wherry.imports.threshold import Threshold, of_keys
+from wherry.model.asset import Check
+from wherry.model.finding import Finding
+from wherry.project.located import Located
+from wherry.quoting import name, names
+
+_NONE = Threshold(operator="=", value=0)
+_SOME = Threshold(operator=">", value=0)
+_UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
+#: Words of Soda 3 -> what is counted, and its bound when it says none.
+_OLD = {
+    "no_missing_values": ("missing", _NONE), "missing_count": ("missing", None), "missing_percent": ("missing", None),
+    "no_invalid_values": ("invalid", _NONE), "invalid_count": ("invalid", None), "invalid_percent": ("invalid", None),
+    "no_duplicate_values": ("duplicate", _NONE), "duplicate_count": ("duplicate", None),
+    "duplicate_percent": ("duplicate", None), "rows_exist": ("row_count", _SOME), "row_count": ("row_count", None),
+}  # fmt: skip
+
+
+def is_soda_contract(document: Any) -> bool:
+    return isinstance(document, Mapping) and isinstance(document.get("dataset"), str)
+
+
+def read_soda_contract(located: Located, file: str) -> list[Imported]:
+    """The checks of the one table that a contract is about."""
+    document = located.value
+    reading = _Reading(located, file)
+    # Soda 4 names a table by its whole path, data source first.
+    table = str(document["dataset"]).rpartition("/")[2]
+    reading.where = str(document.get("filter") or "").strip()
+    columns = [each for each in _list(document.get("columns")) if isinstance(each, Mapping)]
+    for index, column in enumerate(columns):
+        for number, item in enumerate(_list(column.get("checks"))):
+            reading.check(item, f"columns/{index}/checks/{number}", str(column.get("name") or ""), column)
+    old = any(isinstance(item, Mapping) and "type" in item for item in _items(document))
+    for number, item in enumerate(_list(document.get("checks"))):
+        if isinstance(item, Mapping) and "schema" in item:
+            reading.schema(columns, item["schema"] or {}, f"checks/{number}")
+        else:
+            reading.check(item, f"checks/{number}", "", {})
+    if columns and (old or (not list(_items(document)) and "/" not in str(document["dataset"]))):
+        reading.schema(columns, {}, "columns")  # what Soda 3 checks without being told
+    return [Imported(table=table, checks=tuple(reading.checks), findings=tuple(reading.findings))]
+
+
+def _items(document: Mapping[str, Any]) -> Iterator[Any]:
+    yield from _list(document.get("checks"))
+    for column in _list(document.get("columns")):
+        yield from _list(column.get("checks")) if isinstance(column, Mapping) else ()
+
+
+def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str, Any]) -> list[Check]:
+    """One check of a contract, of either version. Raises ``NotUnderstood``."""
+    if isinstance(item, str):
+        item = {item: {}}
+    if not isinstance(item, Mapping):
+        raise NotUnderstood("it is no mapping")
+    if "${" in repr(item):
+        raise NotUnderstood("it has variables, which are given when Soda runs")
+    if isinstance(kind := item.get("type"), str):
+        return _old(kind, item, making, column, defaults)
+    if len(item) != 1:
+        raise NotUnderstood("it has several keys, and must have the kind of check alone")
+    ((kind, keys),) = item.items()
+    return list(_new(str(kind), keys or {}, making, column, defaults))
+
+
+def _new(
+    kind: str, keys: Mapping[str, Any], making: Making, column: str, defaults: Mapping[str, Any]
+) -> Iterator[Check]:
+    if isinstance(keys.get("name"), str):
+        making = replace(making, text=keys["name"])
+    making = narrowed(making, keys.get("filter"))
+    if keys.get("column_expression"):
+        raise NotUnderstood("it is about an expression, not a column")
+    written = keys.get("threshold") or {}
+    default = {"row_count": _SOME, "aggregate": None, "metric": None, "freshness": None}.get(kind, _NONE)
+    for level, bound in ((written.get("level"), written), *_additional(written)):
+        threshold = of_keys(dict(bound)) or default
+        if threshold is None:
+            raise NotUnderstood("it has no threshold")
+        here = replace(making, severity="warn" if str(level).lower() == "warn" else "error")
+        yield _one(kind, keys, column, Validity.among(keys, defaults), threshold, written, here)
+
+
+def _additional(written: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    more = written.get("additional")
+    return [(more.get("level"), more)] if isinstance(more, Mapping) else []
+
+
+def _one(
+    kind: str,
+    keys: Mapping[str, Any],
+    column: str,
+    validity: Validity,
+    threshold: Threshold,
+    written: Mapping[str, Any],
+    making: Making,
+) -> Check:
+    percent, text = written.get("metric") == "percent", making.text
+    if kind == "row_count":
+        return making.rows(threshold, text)
+    if kind == "failed_rows":
+        return _failed_rows(keys, threshold, making, percent=percent)
+    if kind == "metric":
+        if isinstance(query := keys.get("query"), str):
+            return replace(making, where="").number(query.strip().rstrip(";"), threshold, text, empty=True)
+        return making.aggregate(str(keys.get("expression")).strip(), threshold, text, empty=True)
+    if kind == "freshness":
+        return _freshness(keys, threshold, written, making)
+    if kind == "duplicate" and isinstance(keys.get("columns"), list):
+        listed = [str(each) for each in keys["columns"]]
+        different = f"SELECT count(*) FROM (SELECT DISTINCT {names(listed)} FROM {{table}})"
+        count = f"(SELECT count(*) FROM {{table}}) - ({different})"
+        if percent:
+            count = f"coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
+        return making.number(f"SELECT {count}", threshold, text)
+    if not column:
+        raise NotUnderstood(
+            f"`{kind}` names no column"
+            if kind in ("missing", "invalid", "duplicate", "aggregate")
+            else f"there is no check `{kind}`"
+        )
+    missing = validity.missing(column)
+    if kind == "missing":
+        tolerant = None if validity or percent else making.tolerating(threshold, percent=False)
+        return tolerant.not_null(column) if tolerant else _counted(missing, threshold, making, column, percent)
+    if kind == "invalid":
+        if isinstance(reference := keys.get("valid_reference_data"), Mapping):
+            return _reference(reference, missing, threshold, column, making, percent=percent)
+        return _counted(validity.invalid(column), threshold, making, column, percent)
+    if kind == "duplicate":
+        if not validity and not percent and threshold.rows_at_most() == 0:
+            return making.unique([column])
+        usable = f"CASE WHEN {validity.usable(column)} THEN {name(column)} END" if validity else name(column)
+        found = f"count(CASE WHEN NOT {missing} THEN 1 END)"
+        count = f"{found} - count(DISTINCT {usable})"
+        measured = f"coalesce(100.0 * ({count}) / nullif({found}, 0), 0)" if percent else count
+        return making.aggregate(measured, threshold, text, column=column)
+    if kind == "aggregate":
+        return _aggregate(str(keys.get("function")).lower(), column, validity, threshold, making)
+    raise NotUnderstood(f"there is no check `{kind}`")
+
+
+def _aggregate(function: str, column: str, validity: Validity, threshold: Threshold, making: Making) -> Check:
+    if function not in AGGREGATES:
+        raise NotUnderstood(f"there is no function `{function}`")
+    value = name(column)
+    if validity:
+        # Soda 4 leaves out what is missing and invalid at once, and nothing else.
+        bad = [*validity.breaks_valid(column), *validity.is_listed_invalid(column)]
+        both = " AND ".join([validity.missing(column), *([f"({' OR '.join(bad)})"] if bad else [])])
+        value = f"CASE WHEN NOT ({both}) THEN {value} END"
+    return making.aggregate(AGGREGATES[function].format(x=value), threshold, making.text, column=column, empty=True)
+
+
+def _counted(bad: str, threshold: Threshold, making: Making, column: str, percent: bool) -> Check:
+    return making.counted(bad, threshold, making.text, percent=percent, column=column)
+
+
+def _reference(
+    reference: Mapping[str, Any], missing: str, threshold: Threshold, column: str, making: Making, *, percent: bool
+) -> Check:
+    table, other = str(reference.get("dataset")).rpartition("/")[2], str(reference.get("column"))
+    tolerant = None if percent else making.tolerating(threshold, percent=False)
+    if tolerant and missing == f"({name(column)} IS NULL)":
+        return tolerant.refers([column], table, [other])
+    unknown = f"NOT EXISTS (SELECT 1 FROM {table} AS there WHERE there.{name(other)} = here.{name(column)})"
+    count = f"SELECT count(*) FROM {{table}} AS here WHERE NOT {missing} AND {unknown}"
+    if percent:
+        count = f"SELECT coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
+    check = making.number(count, threshold, making.text, column=column)
+    return replace(check, arguments={**check.arguments, "tables": [table]})
+
+
+def _failed_rows(keys: Mapping[str, Any], threshold: Threshold, making: Making, *, percent: bool) -> Check:
+    if isinstance(expression := keys.get("expression"), str):
+        return making.counted(f"({expression.strip()})", threshold, making.text, percent=percent)
+    if isinstance(query := keys.get("query"), str):
+        statement, free = query.strip().rstrip(";"), replace(making, where="")
+        if percent:
+            rows = keys.get("rows_tested_query")
+            if not isinstance(rows, str):
+                raise NotUnderstood("percent of a query's rows needs `rows_tested_query`")
+            count = f"(SELECT count(*) FROM ({statement})) / nullif(({rows.strip().rstrip(';')}), 0)"
+            return free.number(f"SELECT coalesce(100.0 * {count}, 0)", threshold, making.text)
+        tolerant = free.tolerating(threshold, percent=False)
+        if tolerant is not None:
+            return tolerant.query(statement, making.text)
+        return free.number(f"SELECT count(*) FROM ({statement})", threshold, making.text)
+    raise NotUnderstood("it has neither `expression` nor `query`")
+
+
+def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[str, Any], making: Making) -> Check:
+    if keys.get("now_variable"):
+        raise NotUnderstood("its moment is a variable of Soda's")
+    column, unit = keys.get("column"), str(written.get("unit") or "hour")
+    if not isinstance(column, str) or unit not in _UNITS:
+        raise NotUnderstood("it names no column" if not column else f"there is no unit `{unit}`")
+    if threshold.operator in ("<", "<="):
+        return making.check("fresh", {"seconds": threshold.value * _UNITS[unit]}, making.text, column=column)
+    raise NotUnderstood("an age has an upper bound only")
+
+
+def _old(kind: str, keys: Mapping[str, Any], making: Making, column: str, defaults: Mapping[str, Any]) -> list[Check]:
+    if isinstance(keys.get("name"), str):
+        making = replace(making, text=keys["name"])
+    making = narrowed(making, keys.get("filter_sql") or keys.get("filter"))
+    what, bound = _OLD.get(kind, (kind, None))
+    percent = kind.endswith("_percent")
+    threshold = of_keys(dict(keys)) or bound
+    if threshold is None:
+        raise NotUnderstood("it has no bound")
+    validity = Validity.among(keys, defaults)
+    listed = [str(each) for each in keys["columns"]] if isinstance(keys.get("columns"), list) else [column]
+    if what == "duplicate" and listed[0]:
+        return [duplicates(listed, threshold, making, percent=percent)]
+    if isinstance(reference := keys.get("valid_values_column"), Mapping) and what == "invalid":
+        missing = validity.missing(column)
+        return [_reference(reference, missing, threshold, column, making, percent=percent)]
+    if kind.startswith("freshness_in_"):
+        unit = kind.removeprefix("freshness_in_").removesuffix("s")
+        return [_freshness({"column": column}, threshold, {"unit": unit}, making)]
+    if isinstance(query := keys.get("query_sql") or keys.get("sql_query"), str):
+        return [replace(making, where="").number(query.strip().rstrip(";"), threshold, making.text, empty=True)]
+    if isinstance(expression := keys.get("expression_sql") or keys.get("sql_expression"), str):
+        return [making.aggregate(expression.strip(), threshold, making.text, column=column, empty=True)]
+    if what in AGGREGATES and column:
+        value = f"CASE WHEN {validity.usable(column)} THEN {name(column)} END" if validity else name(column)
+        return [making.aggregate(AGGREGATES[what].format(x=value), threshold, making.text, column=column, empty=True)]
+    written = {"metric": "percent" if percent else "count"}
+    return [_one(what, keys, column, validity, threshold, written, making)]
+
+
+def narrowed(making: Making, condition: Any) -> Making:
+    """With a condition more on the rows that are looked at."""
+    if not isinstance(condition, str) or not condition.strip():
+        return making
+    return replace(making, where=f"({making.where}) AND ({condition.strip()})" if making.where else condition.strip())
+
+
+class _Reading:
+    def __init__(self, located: Located, file: str) -> None:
+        self.located, self.file, self.where = located, file, ""
+        self.checks: list[Check] = []
+        self.findings: list[Finding] = []
+
+    def check(self, item: Any, path: str, column: str, defaults: Mapping[str, Any]) -> None:
+        line, across = self.located.at(path)
+        shown = item.get("type") or ", ".join(map(str, item)) if isinstance(item, Mapping) else str(item)
+        text = str(shown).replace("_", " ")
+        making = Making(file=self.file, line=line, text=text, where=self.where)
+        try:
+            self.checks.extend(contract_check(item, making, column, defaults))
+        except NotUnderstood as problem:
+            self.findings.append(
+                Finding(
+                    code="not-imported",
+                    severity="warning",
+                    message=f"`{shown}` was not taken over: {problem}.",
+                    hint="Write it as a check of the table's own, or as a file in checks/.",
+                    file=self.file,
+                    line=line,
+                    column=across,
+                )
+            )
+
+    def schema(self, columns: list[Mapping[str, Any]], keys: Mapping[str, Any], path: str) -> None:
+        """The table has these columns, with their types where they are said."""
+        wanted = [str(each["name"]) for each in columns if "name" in each]
+        needed = [str(each["name"]) for each in columns if "name" in each and not each.get("optional")]
+        types = {str(c["name"]): duckdb_type(str(c["data_type"])) for c in columns if c.get("data_type")}
+        how = (
+            "contains"
+            if keys.get("allow_extra_columns") or needed != wanted
+            else ("exact" if keys.get("allow_other_column_order") or path == "columns" else "ordered")
+        )
+        making = Making(file=self.file, line=self.located.at(path)[0], text=str(keys.get("name") or "schema"))
+        arguments = {"how": how, **({"types": types} if types else {})}
+        self.checks.append(making.check("columns_are", arguments, making.text, columns=needed))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

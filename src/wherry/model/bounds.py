@@ -1,0 +1,69 @@
+"""What a measured value is held against: ``> 3``, or between two ends."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
+
+_OPERATORS = {">=": ge, "<=": le, ">": gt, "<": lt, "=": eq, "==": eq, "!=": ne, "<>": ne}
+
+
+def holds(value: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether a value keeps the bounds of a check's arguments.
+
+    These are ``operator`` and ``value``, or ``low`` and ``high`` (either may be missing) with ``strict_low`` and
+    ``strict_high``. Without bounds every value keeps them. No value keeps none, and NaN keeps no bound.
+    """
+    limits = _limits(arguments)
+    return value is not None and all(_OPERATORS[operator](*_alike(value, limit)) for operator, limit in limits)
+
+
+def told(arguments: Mapping[str, Any]) -> str:
+    """The bounds as a person would write them."""
+    return " and ".join(f"{operator} {limit}" for operator, limit in _limits(arguments)) or "anything"
+
+
+def _limits(arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    limits = [(str(arguments["operator"]), arguments["value"])] if "operator" in arguments else []
+    if arguments.get("low") is not None:
+        limits.append((">" if arguments.get("strict_low") else ">=", arguments["low"]))
+    if arguments.get("high") is not None:
+        limits.append(("<" if arguments.get("strict_high") else "<=", arguments["high"]))
+    return limits
+
+
+def _alike(value: Any, limit: Any) -> tuple[Any, Any]:
+    """Both in a form that Python compares: bounds are JSON, values are what the database gives."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, date) and isinstance(limit, str):
+        moment = datetime.fromisoformat(limit.strip("'"))
+        whole = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        if (whole.tzinfo is None) != (moment.tzinfo is None):
+            moment = moment.replace(tzinfo=whole.tzinfo)
+        return whole, moment
+    if isinstance(value, str) and not isinstance(limit, str):
+        return float(value), limit
+    if isinstance(value, Decimal) and isinstance(limit, float):
+        return value, Decimal(repr(limit))
+    if not isinstance(value, str) and isinstance(limit, str):
+        return value, Decimal(limit) if isinstance(value, Decimal) else float(limit)
+    return value, limit
+
+
+def plain(value: Any) -> Any:
+    """A value that the database gave, as JSON knows it."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, date) else str(value)

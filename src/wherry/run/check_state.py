@@ -1,0 +1,321 @@
+"""What is kept of a check so that, after rows came or went, only those need be looked at."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from wherry.plan.recipe import checks_hash, digest
+from wherry.quoting import NOW, text
+from wherry.run.check_plan import Item, bad_rows_sql, row_counts
+
+#: Words in a condition whose answer changes by itself, or which reads more than the row.
+_UNSTEADY = re.compile(
+    r"\b(now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|gen_random_uuid|"
+    r"nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob)\b|" + re.escape(NOW),
+    re.IGNORECASE,
+)
+_SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
+#: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
+_PARTS: dict[str, tuple[str, ...]] = {
+    "count": ("count({x})",),
+    "sum": ("sum({x})",),
+    "min": ("min({x})",),
+    "max": ("max({x})",),
+    **dict.fromkeys(("avg", "mean"), ("count({x})", "avg({x})")),
+    **dict.fromkeys(_SPREAD, ("count({x})", "avg({x})", "var_pop({x})")),
+}
+_CALL = re.compile(rf"\b({'|'.join(_PARTS)})\s*\(", re.IGNORECASE)
+_ADDITIVE = re.compile(r"\b(?:count|sum)\s*\((?!\s*distinct\b)", re.IGNORECASE)
+_FILTER = re.compile(r"\s*filter\s*\(", re.IGNORECASE)
+_MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is remembered of the checks of a table."""
+
+    #: The table and the snapshot whose rows were looked at.
+    of: tuple[str, str]
+    #: Identity of a check -> what it found.
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"of": list(self.of), "values": {key: [_plain(v) for v in found] for key, found in self.values.items()}}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
+        if not stored:
+            return None
+        values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
+        return cls(of=(stored["of"][0], stored["of"][1]), values=values)
+
+
+def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:
+    """What a check means and reads beside its table: when that is another, what it found before counts for nothing.
+
+    ``functions`` are the SQL functions that it calls, as they are written; ``versions`` those of other tables.
+    """
+    if any(_UNSTEADY.search(each) for each in functions):
+        return ""
+    # The SQL too: another version of a kind may ask another question by the same name.
+    sql = repr(
+        (measured(item), group_parts(item), bad_rows_sql(item.check, item.kind, "t") if item.face == "rows" else "")
+    )
+    others = sorted(f"{table}={version}" for table, version in versions.items())
+    return digest(checks_hash([item.check]), sql, *functions, "", *others)[:16]
+
+
+def measured(item: Item) -> tuple[str, ...]:
+    """The aggregates that are kept of a check in the shared pass; none when its verdict cannot be told from slices."""
+    check = item.check
+    if check.sample or _UNSTEADY.search(check.where):
+        return ()
+    if item.face == "row":
+        counts = row_counts(item)
+        return () if _UNSTEADY.search(counts[0]) else counts
+    if item.face != "aggregate" or item.heavy:
+        return ()
+    parts: list[str] = []
+    for expression in item.kind.aggregates(check):
+        calls = _calls(expression)
+        if not calls:
+            return ()
+        parts += [part.replace("{x}", call.inside) for call in calls for part in _PARTS[call.function]]
+    return tuple(parts)
+
+
+def by_slices(item: Item, table: str) -> bool:
+    """Whether bad rows of a check may be counted slice by slice: its kind says so, and it reads no more than those and
+    tables whose version is known."""
+    check = item.check
+    if check.sample or item.face != "rows" or not getattr(item.kind, "decomposes", False):
+        return False
+    own = table.lower() in (each.lower() for each in check.needs)
+    texts = [check.where, *(str(value) for value in check.arguments.values() if isinstance(value, str))]
+    return not own and not any(_UNSTEADY.search(each) for each in texts)
+
+
+def group_parts(item: Item) -> tuple[str, ...]:
+    """What is kept of a check of groups: counts and sums over them, which groups that came and went add to and take
+    from; none when its values are not made of such."""
+    check = item.check
+    keys = () if item.face != "groups" else item.kind.group_by(check)
+    if not keys or check.sample or _UNSTEADY.search(f"{check.where} {' '.join(keys)}"):
+        return ()
+    calls = [_group_calls(expression) for expression in item.kind.judge_groups(check)]
+    return tuple(f"coalesce({call}, 0)::HUGEINT" for each in calls for _, _, call in each)
+
+
+def group_values_sql(item: Item, parts: Sequence[Any]) -> str:
+    """A SELECT, without a table, of the values that a check of groups judges."""
+    left = iter(parts)
+    written = []
+    for expression in item.kind.judge_groups(item.check):
+        sql, end = "", 0
+        for start, stop, call in _group_calls(expression):
+            value = next(left)
+            # A sum of no groups is null.
+            known = "NULL" if not value and call.lower().startswith("sum") else _literal(value)
+            sql, end = sql + expression[end:start] + known, stop
+        written.append(sql + expression[end:])
+    return f"SELECT {', '.join(written)}"
+
+
+def _group_calls(expression: str) -> list[tuple[int, int, str]]:
+    """Counts and sums in an expression over groups: from, to, text; their FILTER with them."""
+    found = []
+    at = 0
+    while match := _ADDITIVE.search(expression, at):
+        end = _closing(expression, match.end()) + 1
+        if not end:
+            return []
+        if narrowed := _FILTER.match(expression, end):
+            end = _closing(expression, narrowed.end()) + 1
+        found.append((match.start(), end, expression[match.start() : end]))
+        at = end
+    return found
+
+
+def values_sql(item: Item, parts: Sequence[Any]) -> str:
+    """A SELECT, without a table, of the values that a check judges, from what is kept of its aggregates."""
+    written, at = [], 0
+    for expression in item.kind.aggregates(item.check):
+        sql, end = "", 0
+        for call in _calls(expression):
+            width = len(_PARTS[call.function])
+            sql += expression[end : call.start] + _literal(_value(call.function, parts[at : at + width]))
+            at, end = at + width, call.end
+        written.append(sql + expression[end:])
+    return f"SELECT {', '.join(written)}"
+
+
+def together(
+    item: Item, kept: Sequence[Any], came: Sequence[Any], went: Sequence[Any] | None
+) -> tuple[Any, ...] | None:
+    """What is kept of a check once rows came and others went; None when that does not follow."""
+    if item.face != "aggregate":
+        return tuple(_sum(_sum(a, b), c, -1) for a, b, c in zip(kept, came, went or [0] * len(kept), strict=True))
+    result: list[Any] = []
+    at = 0
+    for call in (each for expression in item.kind.aggregates(item.check) for each in _calls(expression)):
+        width = len(_PARTS[call.function])
+        old, new = kept[at : at + width], came[at : at + width]
+        if call.function == "count":
+            result.append(_sum(_sum(old[0], new[0]), went[at] if went is not None else 0, -1))
+        else:
+            joined = _JOINS[call.function](old, new) if went is None else None
+            if joined is None:
+                return None
+            result += joined
+        at += width
+    return tuple(result)
+
+
+def _sum(one: Any, other: Any, sign: int = 1) -> Any:
+    return None if one is None or other is None else one + sign * other
+
+
+def _value(function: str, parts: Sequence[Any]) -> Any:
+    if function in ("avg", "mean"):
+        return parts[1]
+    if function not in _SPREAD:
+        return parts[0]
+    rows, _, spread = parts
+    if rows - _SPREAD[function] <= 0 or spread is None:
+        return None
+    variance = spread * rows / (rows - _SPREAD[function])
+    return math.sqrt(variance) if function.startswith("stddev") else variance
+
+
+def _either(choose: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]:
+    def join(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
+        if old[0] is None or new[0] is None:
+            return (new[0] if old[0] is None else old[0],)
+        return None if type(old[0]) is not type(new[0]) or old[0] != old[0] else (choose(old[0], new[0]),)
+
+    return join
+
+
+def _join_means(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Count, mean and (where there) variance of two sets together: Chan, Golub and LeVeque (1979)."""
+    if not old[0] or not new[0]:
+        return tuple(new if not old[0] else old)
+    if not all(isinstance(value, float) for value in (*old[1:], *new[1:])):
+        return None
+    rows = old[0] + new[0]
+    apart = new[1] - old[1]
+    mean = old[1] + apart * new[0] / rows
+    if len(old) == 2:
+        return rows, mean
+    return rows, mean, (old[2] * old[0] + new[2] * new[0] + apart * apart * old[0] * new[0] / rows) / rows
+
+
+#: DuckDB orders text by its bytes in UTF-8, which is Python's order too.
+_JOINS: dict[str, Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]] = {
+    "sum": _either(lambda a, b: a + b),
+    "min": _either(min),
+    "max": _either(max),
+    **dict.fromkeys(("avg", "mean", *_SPREAD), _join_means),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """An aggregate inside an expression."""
+
+    function: str
+    #: What it aggregates.
+    inside: str
+    start: int
+    end: int
+
+
+def _calls(expression: str) -> list[_Call]:
+    """The aggregates in an expression; none when one of them cannot be told from slices."""
+    calls: list[_Call] = []
+    at = 0
+    while match := _CALL.search(expression, at):
+        end = _closing(expression, match.end())
+        inside = expression[match.end() : end]
+        if end < 0 or not _simple(inside) or _MODIFIED.match(expression, end + 1):
+            return []
+        calls.append(_Call(function=match[1].lower(), inside=inside, start=match.start(), end=end + 1))
+        at = end + 1
+    return calls
+
+
+def _closing(sql: str, start: int) -> int:
+    """Where the bracket that opened right before ``start`` closes; -1 where it does not."""
+    depth, quote = 1, ""
+    for at in range(start, len(sql)):
+        character = sql[at]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if not depth:
+                return at
+    return -1
+
+
+def _simple(inside: str) -> bool:
+    """Whether an aggregate takes one steady expression."""
+    bare = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", "x", inside)
+    while (less := re.sub(r"[(\[{][^()\[\]{}]*[)\]}]", "", bare)) != bare:
+        bare = less
+    ordered = re.search(r",|\bdistinct\b|\border\s+by\b", bare, re.IGNORECASE)
+    return not ordered and not _UNSTEADY.search(inside) and not _CALL.search(inside)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        digits = max(0, -int(value.as_tuple().exponent))
+        return f"CAST('{value}' AS DECIMAL(38,{digits}))"
+    kind = {int: "HUGEINT", float: "DOUBLE", datetime: "TIMESTAMP", date: "DATE", str: "VARCHAR"}[type(value)]
+    return f"CAST({text(repr(value) if isinstance(value, float) else str(value))} AS {kind})"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, datetime):
+        return {"moment": value.isoformat()}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    return value
+
+
+def keepable(values: Sequence[Any]) -> bool:
+    """Whether values can be kept as they are and read back the same."""
+    return all(
+        value is None
+        or isinstance(value, int | Decimal | date | str)
+        or (isinstance(value, float) and math.isfinite(value))
+        for value in values
+    ) and not any(isinstance(value, datetime) and value.tzinfo for value in values)
+
+
+def _typed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, stored),) = value.items()
+    readers: dict[str, Callable[[str], Any]] = {
+        "decimal": Decimal,
+        "moment": datetime.fromisoformat,
+        "date": date.fromisoformat,
+    }
+    return readers[kind](stored)

@@ -1,0 +1,211 @@
+"""The checks of one table of a run: what is known beforehand, the verdicts, the rows that broke them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from wherry.engines.duckdb import DuckDB
+from wherry.lake.changes import change_since, identity
+from wherry.lake.statistics import facts, files
+from wherry.model.asset import Asset, Check
+from wherry.model.graph import Graph
+from wherry.model.plan import Built
+from wherry.model.run import CheckResult
+from wherry.plugins import find_check
+from wherry.quoting import full_name
+from wherry.run import check_state
+from wherry.run.bad_rows import bad_rows
+from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
+from wherry.run.check_state import Kept
+from wherry.run.checking import Find, Subject, check_table
+from wherry.run.quarantine import expect_tables, split
+from wherry.run.session import Session
+
+#: From so many rows on the lake's metadata is asked first, and what the checks found is kept for the next time.
+WORTH = 20_000
+#: Names of DuckDB's that say where a row of a table lies; a column of such a name hides them.
+_PLACES = frozenset(("filename", "file_row_number"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A table to check and everything that says how."""
+
+    session: Session
+    graph: Graph
+    asset: Asset
+    find: Find
+    now: datetime
+    #: What is built of each table, by lower-case name.
+    built: Mapping[str, Built]
+    #: The branch that the run publishes to.
+    onto: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """The verdicts on a table."""
+
+    results: tuple[CheckResult, ...] = ()
+    #: Place of a result -> rows that broke its check, as JSON knows them.
+    rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    #: What to remember beside the pointer; None: nothing.
+    kept: Mapping[str, Any] | None = None
+
+
+def finder(folder: Any) -> Find:
+    """Finds kinds of checks: built in, and those of the project at ``folder``."""
+    return partial(find_check, folder=folder)
+
+
+def make_ready(session: Session, graph: Graph, asset: Asset, checks: Sequence[Check]) -> None:
+    """Make readable what the checks read: the table, others that they name, functions and what those read."""
+    session.show([asset.name])
+    session.show([name for check in checks for name in check.needs if name.lower() in session.pointers])
+    for check in checks:
+        for function in graph.functions_in(f"{check.arguments} {check.where}"):
+            session.show(graph.functions[function].tables)
+            session.define(graph.functions[function].text)
+
+
+def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspected:
+    """Check the table as it is on the run's branch.
+
+    Rows that a check with ``quarantine`` finds bad are split off first; the other checks are held against the rest.
+    """
+    if not checks:
+        return Inspected()
+    make_ready(work.session, work.graph, work.asset, checks)
+    rows: dict[int, Sequence[Mapping[str, Any]]] = {}
+    went: dict[int, CheckResult] = {}
+    apart = [(index, check) for index, check in enumerate(checks) if check.quarantine]
+    if apart:
+        expect_tables(work.session, work.asset, [check for _, check in apart])
+        found = _verdicts(work, cursor, [check for _, check in apart]).results
+        bad = [
+            (index, check, told) for (index, check), told in zip(apart, found, strict=True) if _to_split(check, told)
+        ]
+        rows |= {index: _rows(work, cursor, check) for index, check, _ in bad}
+        counts = split(work.session, cursor, work.asset, [check for _, check, _ in bad], work.find, work.now)
+        went = {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
+        if bad:
+            make_ready(work.session, work.graph, work.asset, checks)
+    verdicts = _verdicts(work, cursor, checks, whole=True)
+    results = []
+    for index, (check, result) in enumerate(zip(checks, verdicts.results, strict=True)):
+        if index in went and result.state == "passed":
+            result = replace(went[index], state="warned", why="")
+        elif result.state != "passed" and not result.error:
+            rows[index] = _rows(work, cursor, check)
+        results.append(result)
+    return replace(verdicts, results=tuple(results), rows=rows)
+
+
+def _to_split(check: Check, result: CheckResult) -> bool:
+    """Whether there are bad rows, and no more than its author tolerates: beyond, it is for a person to look at."""
+    tolerant = check.mostly < 1 or check.most is not None
+    return result.failing > 0 and not result.error and (result.state == "passed" or not tolerant)
+
+
+def _rows(work: Inspection, cursor: DuckDB, check: Check) -> list[dict[str, Any]]:
+    sql = bad_rows_sql(check, work.find(check.kind), full_name(work.asset.name))
+    return bad_rows(cursor, at(sql, work.now))
+
+
+def _verdicts(work: Inspection, cursor: DuckDB, checks: Sequence[Check], *, whole: bool = False) -> Inspected:
+    """The verdicts of ``checks``; where they are all (``whole``) that are asked, what to keep of them too."""
+    subject = _subject(work, cursor, checks)
+    checked = check_table(cursor, checks, subject)
+    kept = None
+    if subject.identities and whole and (where := _identity(work)) is not None:
+        kept = Kept(of=where, values=checked.kept).to_json()
+    return Inspected(results=checked.results, kept=kept)
+
+
+def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subject:
+    session, asset = work.session, work.asset
+    plain = Subject(
+        name=asset.name,
+        relation=full_name(asset.name),
+        find=work.find,
+        now=work.now,
+        before=_before(work, checks),
+        rows=session.row_count(asset.name),
+    )
+    pointer = session.pointers.get(asset.name.lower())
+    if pointer is None or pointer.location is None or (pointer.rows or 0) < WORTH or session.small([asset.name]):
+        return plain
+    session.attach()
+    table = f"lake.{full_name(asset.name)}"
+    storage = session.lake.storage
+    metadata = storage.read(pointer.location)
+    listed = files(storage, metadata)
+    subject = replace(plain, lake=table)
+    if listed:
+        largest = max(listed, key=lambda each: (not each.content, each.rows))
+        subject = replace(subject, facts=facts(metadata, listed), file=largest.path)
+    hidden = _PLACES & {column.lower() for column, _ in cursor.schema(f"FROM {table}")}
+    if not _gathers(asset) or hidden:
+        return subject
+    built = work.built[asset.name.lower()]
+    kept = Kept.from_json(built.kept)
+    return replace(
+        subject,
+        identities=[_identity_of(work, check) for check in checks],
+        kept=kept,
+        change=change_since(storage, metadata, kept.of) if kept is not None else None,
+    )
+
+
+def _gathers(asset: Asset) -> bool:
+    """Whether rows of earlier builds stay in the table."""
+    if asset.source is not None:
+        return asset.source.mode != "full"
+    return asset.build.word in ("append", "incremental", "merge", "history")
+
+
+def _identity(work: Inspection) -> tuple[str, str] | None:
+    pointer = work.session.pointers.get(work.asset.name.lower())
+    if pointer is None or pointer.location is None:
+        return None
+    return identity(work.session.lake.storage.read(pointer.location))
+
+
+def _identity_of(work: Inspection, check: Check) -> str:
+    """The identity of a check for what is kept of it; empty when it reads what may change unseen."""
+    functions = [work.graph.functions[name] for name in work.graph.functions_in(f"{check.arguments} {check.where}")]
+    needs = [name.lower() for name in check.needs]
+    if any(function.tables for function in functions) or not all(name in work.built for name in needs):
+        return ""
+    try:
+        item = Item(index=0, check=check, kind=work.find(check.kind))
+        versions = {name: work.built[name].version for name in needs}
+        return check_state.identity(item, [function.text for function in functions], versions)
+    except Exception:
+        return ""  # what is wrong with the check, its verdict will say
+
+
+def _before(work: Inspection, checks: Sequence[Check]) -> str | None:
+    """The published version of the table as a relation, where a check compares with it; None when there is none."""
+    if not work.onto or not any(has_before(kind) for kind in _kinds(work, checks)):
+        return None
+    pointer = work.session.lake.pointer(work.onto, work.asset.name)
+    if pointer is None or pointer.kind != "table":
+        return None
+    return f"{work.session.attach_other(work.onto)}.{full_name(pointer.full_name)}"
+
+
+def _kinds(work: Inspection, checks: Sequence[Check]) -> list[Any]:
+    from wherry.errors import WherryError
+
+    found = []
+    for check in checks:
+        try:
+            found.append(work.find(check.kind))
+        except WherryError:
+            continue  # its own verdict says so
+    return found

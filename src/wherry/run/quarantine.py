@@ -1,0 +1,124 @@
+"""Bad rows go to a table of their own, with the reasons, and the rest is published.
+
+They are split off after a table is built and before it is published, in one transaction of the run's branch: no row is
+in both tables or in neither. Once done, nothing is left to do, so a run that was killed in between just does it.
+Rows that a build makes anew are taken out of the table of rejected rows by the build, in its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from wherry.engines.duckdb import DuckDB
+from wherry.errors import DataError, ProjectError
+from wherry.model.asset import Asset, Check
+from wherry.model.finding import Finding
+from wherry.quoting import full_name, name, text
+from wherry.run import check_plan
+from wherry.run.checking import Find
+from wherry.run.session import Session
+
+#: What the table of rows that broke a check is called, after its table's name.
+REJECTED = "__rejected"
+#: Its columns beside those of the table.
+REASONS, MOMENT = "rejected_for", "rejected_at"
+_FILE, _ROW = "__wherry_file", "__wherry_row"
+
+
+def rejected_name(table: str) -> str:
+    """The name of the table that a table's rejected rows go to."""
+    return table + REJECTED
+
+
+def expect_tables(session: Session, asset: Asset, checks: Sequence[Check]) -> None:
+    """Raises ``ProjectError`` when there are no stored rows that could be split."""
+    pointer = session.pointers.get(asset.name.lower())
+    if pointer is not None and pointer.kind == "view":
+        raise ProjectError(
+            findings=[
+                Finding(
+                    code="bad-check",
+                    message=f"`{asset.name}` is a view: it has no rows of its own to put into quarantine.",
+                    hint="Build it as a table (`build: replace`), or take `quarantine` away.",
+                    file=check.file,
+                    line=check.line,
+                )
+                for check in checks[:1]
+            ]
+        )
+
+
+def split(
+    session: Session, cursor: DuckDB, asset: Asset, checks: Sequence[Check], find: Find, now: datetime
+) -> list[int]:
+    """Move the rows that break ``checks`` to the table of rejected rows; how many each gave."""
+    if not checks:
+        return []
+    session.attach()
+    table, target = f"lake.{full_name(asset.name)}", f"lake.{full_name(rejected_name(asset.name))}"
+    columns = cursor.schema(f"FROM {table}")
+    _expect_room(asset, [column for column, _ in columns])
+    staged = session.fresh_name()
+    placed = f"(SELECT *, filename AS {_FILE}, file_row_number AS {_ROW} FROM {table})"
+    selects = [
+        f"SELECT {_FILE}, {_ROW}, {number} AS number, {text(_reason(check))} AS reason "
+        f"FROM ({check_plan.bad_rows_sql(check, find(check.kind), placed)})"
+        for number, check in enumerate(checks)
+    ]
+    try:
+        cursor.execute(check_plan.at(f"CREATE TABLE {staged} AS {' UNION ALL '.join(selects)}", now))
+        counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
+        _make(session, cursor, target, rejected_name(asset.name), table, columns)
+        why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
+        with cursor.transaction():
+            cursor.execute(
+                f"INSERT INTO {target} BY NAME SELECT t.*, w.reasons AS {REASONS}, TIMESTAMP '{now}' AS {MOMENT} "
+                f"FROM {table} AS t JOIN ({why}) AS w ON t.filename = w.{_FILE} AND t.file_row_number = w.{_ROW}"
+            )
+            cursor.execute(
+                f"DELETE FROM {table} WHERE (filename, file_row_number) IN (SELECT ({_FILE}, {_ROW}) FROM {staged})"
+            )
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {staged}")
+    session.built(asset.name)
+    session.built(rejected_name(asset.name))
+    return [int(counted.get(number, 0)) for number in range(len(checks))]
+
+
+def taken_back(
+    session: Session, table: str, condition: str, values: Mapping[str, Any] | None = None
+) -> list[tuple[str, Mapping[str, Any] | None]]:
+    """The statement of a build's transaction that takes out the rejected rows (``t``) which it makes anew."""
+    if rejected_name(table).lower() not in session.pointers:
+        return []
+    return [(f"DELETE FROM lake.{full_name(rejected_name(table))} AS t WHERE {condition}", values)]
+
+
+def _make(
+    session: Session, cursor: DuckDB, target: str, table: str, like: str, columns: Sequence[tuple[str, str]]
+) -> None:
+    """The table of rejected rows, with every column of the table."""
+    if table.lower() not in session.pointers:
+        empty = f"SELECT *, CAST(NULL AS VARCHAR[]) AS {REASONS}, CAST(NULL AS TIMESTAMP) AS {MOMENT} FROM {like}"
+        cursor.execute(f"CREATE TABLE {target} AS {empty} WITH NO DATA")
+        session.built(table)
+        return
+    there = {column.lower() for column, _ in cursor.schema(f"FROM {target}")}
+    for column, kind in columns:
+        if column.lower() not in there:
+            cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
+
+
+def _reason(check: Check) -> str:
+    return f"{check.column}: {check.text}" if check.column else check.text
+
+
+def _expect_room(asset: Asset, columns: Sequence[str]) -> None:
+    taken = {column.lower() for column in columns} & {REASONS, MOMENT, "filename", "file_row_number"}
+    if taken:
+        raise DataError(
+            f"The rows of `{asset.name}` cannot be split: a column is called `{min(taken)}`, which quarantine needs.",
+            hint="Rename that column. The table is as it was.",
+        )

@@ -1,0 +1,190 @@
+"""Rows as the server of MySQL and MariaDB sends them, turned into Arrow without a Python object for a value.
+
+A result set is a chain of packets, one a row, and in each a chain of texts with their lengths before them. The chain of
+packets is walked in Python; the texts of a column are then found for all rows at once and become an Arrow array of
+views into the bytes that were received. See "Protocol::ResultsetRow" of the MySQL client/server protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: About how many bytes of rows become one piece.
+PIECE = 4 << 20
+#: Bytes that are asked of the network at once.
+_READ = 1 << 18
+_COM_QUERY = 3
+_FULL = 0xFFFFFF  # a packet of this size goes on in the next
+_NULL, _END, _ERROR = 0xFB, 0xFE, 0xFF
+_ROOM = 16  # bytes after the rows that may be looked at, and mean nothing
+_head = Struct("<I").unpack_from
+
+
+def columns_of(connection: Any, sql: str) -> list[Any]:
+    """Send a query; the descriptions of its columns. ``pieces`` then gives its rows."""
+    from pymysql.protocol import FieldDescriptorPacket
+
+    connection._execute_command(_COM_QUERY, sql)
+    count = connection._read_packet().read_length_encoded_integer()
+    fields = [connection._read_packet(FieldDescriptorPacket) for _ in range(count)]
+    connection._read_packet()  # the end of the descriptions
+    return fields
+
+
+def pieces(connection: Any, count: int) -> Iterator[list[pa.Array]]:
+    """The rows that follow, piece by piece: for each of ``count`` columns an array of binary views."""
+    rest = b""
+    while True:
+        buffer, begins, rest, done = _piece(connection, rest)
+        if begins:
+            yield _columns(buffer, begins, count)
+        if done:
+            return
+
+
+def _piece(connection: Any, rest: bytes) -> tuple[bytearray, list[int], bytes, bool]:
+    """Bytes with whole rows, where each begins, what is left over, and whether that was all."""
+    file = connection._rfile
+    buffer = bytearray(PIECE + _ROOM)
+    filled, at = len(rest), 0
+    if filled > PIECE:
+        buffer.extend(bytes(filled - PIECE))
+    buffer[:filled] = rest
+    begins: list[int] = []
+    add = begins.append
+    while True:
+        while at + 4 < filled:
+            size = _head(buffer, at)[0] & _FULL
+            end = at + 4 + size
+            first = buffer[at + 4]
+            if size == _FULL or (end > filled and size > PIECE - 4):
+                if begins:
+                    return buffer, begins, bytes(buffer[at:filled]), False
+                row, rest = _long_row(file, bytes(buffer[at:filled]))
+                return row, [0], rest, False
+            if end > filled:
+                break
+            if first == _END and size < 9:
+                return buffer, begins, b"", True
+            if first == _ERROR:
+                _raise(bytes(buffer[at + 4 : end]))
+            add(at + 4)
+            at = end
+        room = len(buffer) - _ROOM - filled
+        if begins and room < PIECE // 8:
+            return buffer, begins, bytes(buffer[at:filled]), False
+        got = file.read1(min(max(room, 1), _READ))
+        if not got:
+            _raise_lost()
+        buffer[filled : filled + len(got)] = got
+        filled += len(got)
+
+
+def _long_row(file: Any, begun: bytes) -> tuple[bytearray, bytes]:
+    """A row that is larger than a piece, or than a packet: its packets joined, and the bytes after it."""
+    row, at = bytearray(), 0
+    while True:
+        begun = _enough(file, begun, at + 4)
+        size = _head(begun[at : at + 4])[0] & _FULL
+        missing = at + 4 + size - len(begun)
+        row += begun[at + 4 : at + 4 + size]
+        if missing > 0:
+            row += _read(file, missing)
+            begun, at = b"", 0
+        else:
+            at += 4 + size
+        if size < _FULL:
+            row += bytes(_ROOM)
+            return row, begun[at:]
+
+
+def _enough(file: Any, begun: bytes, wanted: int) -> bytes:
+    return begun + _read(file, wanted - len(begun)) if len(begun) < wanted else begun
+
+
+def _read(file: Any, size: int) -> bytes:
+    got: bytes = file.read(size)
+    if len(got) < size:
+        _raise_lost()
+    return got
+
+
+def _columns(buffer: bytearray, begins: list[int], count: int) -> list[pa.Array]:
+    import numpy as np
+    import pyarrow as pa
+
+    raw = np.frombuffer(buffer, dtype=np.uint8)
+    # Four bytes from any position on, whatever its alignment.
+    words = np.ndarray(shape=(len(buffer) - 3,), dtype="<u4", buffer=buffer, strides=(1,))
+    data, rows = pa.py_buffer(buffer), len(begins)
+    at = np.array(begins, dtype=np.int64)
+    arrays = []
+    for _ in range(count):
+        head = raw[at]
+        size, start, null = head.astype(np.int64), at + 1, head == _NULL
+        if head.max() >= _NULL:
+            _long_sizes(head, at, size, start, words)
+            size[null] = 0
+        at = start + size
+        some = bool(null.any())
+        valid = pa.py_buffer(np.packbits(~null, bitorder="little").tobytes()) if some else None
+        views = pa.py_buffer(_views(size, start, words))
+        arrays.append(pa.Array.from_buffers(pa.binary_view(), rows, [valid, views, data]))
+    return arrays
+
+
+def _long_sizes(head: Any, at: Any, size: Any, start: Any, words: Any) -> None:
+    """Sizes that stand in two, three or eight bytes after the first."""
+    for mark, width in ((0xFC, 2), (0xFD, 3), (0xFE, 8)):
+        here = head == mark
+        if here.any():
+            from_ = at[here] + 1
+            low = words[from_].astype(size.dtype)
+            size[here] = low & ((1 << 8 * width) - 1) if width < 8 else low | words[from_ + 4].astype(size.dtype) << 32
+            start[here] = from_ + width
+
+
+def _views(size: Any, start: Any, words: Any) -> Any:
+    """Arrow's binary views: texts of up to 12 bytes stand in the view, of others their first four bytes and place."""
+    import numpy as np
+
+    views = np.empty((len(size), 4), dtype=np.uint32)
+    views[:, 0] = size
+    short = np.minimum(size, 12)
+    inside = [words[start + 4 * part] & _masks()[part][short] for part in range(3)]
+    far = size > 12
+    views[:, 1] = inside[0]
+    views[:, 2] = np.where(far, 0, inside[1])
+    views[:, 3] = np.where(far, start, inside[2])
+    return views
+
+
+_MASKS: list[Any] = []
+
+
+def _masks() -> list[Any]:
+    """By part of a view and by size: which of its bits belong to the text."""
+    import numpy as np
+
+    if not _MASKS:
+        for part in range(3):
+            bits = [(1 << 8 * min(max(size - 4 * part, 0), 4)) - 1 for size in range(13)]
+            _MASKS.append(np.array(bits, dtype=np.uint32))
+    return _MASKS
+
+
+def _raise(packet: bytes) -> None:
+    from pymysql.err import raise_mysql_exception
+
+    raise_mysql_exception(packet)
+
+
+def _raise_lost() -> None:
+    from pymysql.err import OperationalError
+
+    raise OperationalError(2013, "Lost connection to MySQL server during query")

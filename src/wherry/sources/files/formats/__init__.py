@@ -1,0 +1,1 @@
+"""Formats of files: one module each, with the same face, ``scan(job) -> Scan``."""

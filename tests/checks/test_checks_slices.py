@@ -1,0 +1,283 @@
+"""Looking at what came and went finds what looking at all finds: random tables, random changes, every kind."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from wherry.checks import find as built_in
+from wherry.engines.duckdb import DuckDB
+from wherry.lake import changes, statistics
+from wherry.lake.lake import Lake
+from wherry.model.asset import Check
+from wherry.model.run import CheckResult, Outcome
+from wherry.project.check_form import read_check
+from wherry.run import checking
+from wherry.run.check_state import Kept
+from wherry.run.checking import Checked, Subject, check_table
+
+DEEP = os.environ.get("WHERRY_DEEP") == "1"
+MANY = settings(
+    max_examples=200 if DEEP else 12,
+    deadline=None,
+    derandomize=not DEEP,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def _count(name: str, *expressions: str, heavy: bool = False) -> SimpleNamespace:
+    """A kind that shows what its aggregates are."""
+
+    def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
+        return Outcome(passed=True, observed=list(values))
+
+    return SimpleNamespace(aggregates=lambda check: expressions, judge=judge, heavy=heavy)
+
+
+def _distinct() -> SimpleNamespace:
+    """Of the groups: how many, and how many of one row."""
+
+    def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
+        return Outcome(passed=True, observed=list(values))
+
+    return SimpleNamespace(
+        group_by=lambda check: tuple(check.arguments["keys"]),
+        judge_groups=lambda check: (
+            "count(*)",
+            "count(*) FILTER (WHERE copies = 1)",
+            "coalesce(sum(copies) FILTER (WHERE copies > 1 AND k1 IS NOT NULL), 0)::BIGINT",
+            "count(k1) / nullif(sum(copies) FILTER (WHERE k1 IS NOT NULL), 0)",
+        ),
+        judge=judge,
+    )
+
+
+OWN = {
+    "sums": _count("sums", 'count(*) - count("k")', 'sum("n")', 'min("k")', 'max("w")', 'sum("d") / count("d")'),
+    "means": _count("means", 'avg("x")', "avg(CAST(n AS DOUBLE))", 'stddev_samp("x")', 'var_pop("x")'),
+    "days": _count("days", 'max("day")', 'count("day") + 1', "min(CAST(day AS TIMESTAMP))"),
+    "odd": _count("odd", "count(DISTINCT k)", "median(x)", heavy=True),
+    "distinct": _distinct(),
+}
+
+
+def kind(name: str) -> Any:
+    return OWN.get(name) or built_in(name)
+
+
+def _form(text: str, column: str = "", **more: Any) -> Check:
+    return replace(read_check(text, column=column, file="", line=0), **more)
+
+
+def _own(name: str, **more: Any) -> Check:
+    return Check(kind=name, text=f"{name} {more}", **more)
+
+
+CHECKS = (
+    _form("not_null", "k"),
+    _form("not_null", "w", mostly=0.5),
+    _form(">= 0", "n"),
+    _form("between 1 and 3", "k", where="n > 0"),
+    _form("in [a, b]", "w"),
+    _form('matches "^a"', "w"),
+    _form("between '2020-01-01' and '2020-01-03'", "day"),
+    _form("unique", "k"),
+    _form("unique", "w", where="k > 0"),
+    _form("unique [k, w]"),
+    _form("refers to s.other.id", "k"),
+    _form("n > k"),
+    _form("rows > 3"),
+    _own("sums"),
+    _own("sums", where="k > 0"),
+    _own("means"),
+    _own("days"),
+    _own("odd"),
+    _own("distinct", arguments={"keys": ["k"]}),
+    _own("distinct", arguments={"keys": ["w", "day"]}),
+    _own("distinct", arguments={"keys": ["k"]}, where="n IS NOT NULL"),
+)
+
+#: Checks that look at all when rows went: what is left of a smallest value or a mean does not follow, and of what
+#: metadata answered nothing is kept.
+LESS = {"odd {}", "rows > 3", "sums {}", "sums {'where': 'k > 0'}", "means {}", "days {}"}
+
+ROW = st.tuples(
+    st.none() | st.integers(-1, 4),
+    st.none() | st.integers(-3, 9),
+    st.none() | st.sampled_from([0.5, -1.25, 3.0, 1e6]),
+    st.none() | st.sampled_from(["0.10", "2.50", "-7.25"]),
+    st.none() | st.sampled_from(["a", "b", "ab", "", "é", "zz"]),
+    st.none() | st.sampled_from(["2020-01-01", "2020-01-02", "2021-07-01"]),
+)
+ROWS = st.lists(ROW, min_size=1, max_size=7)
+CHANGE = st.one_of(
+    st.tuples(st.just("append"), ROWS),
+    st.tuples(st.just("append"), ROWS),
+    st.tuples(st.just("delete"), st.sampled_from(["k = 1", "k IS NULL", "n > 5", "w = 'a'", "true", "false"])),
+    st.tuples(st.just("merge"), ROWS),
+    st.tuples(st.just("update"), st.sampled_from(["k = k + 1", "w = NULL", "n = -n"])),
+    st.tuples(st.just("column"), st.just("")),
+)
+
+
+def values(rows: list[Any]) -> str:
+    def cell(value: Any) -> str:
+        return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else repr(value)
+
+    listed = ", ".join(f"({', '.join(map(cell, row))})" for row in rows)
+    types = "k::INTEGER AS k, n::BIGINT AS n, x::DOUBLE AS x, d::DECIMAL(9,2) AS d, w::VARCHAR AS w, day::DATE AS day"
+    return f"SELECT {types} FROM (VALUES {listed}) AS v(k, n, x, d, w, day)"
+
+
+class Table:
+    """A table of a lake of its own, and what its checks found so far."""
+
+    def __init__(self, lake: Lake, db: DuckDB, name: str) -> None:
+        self.lake, self.db, self.name = lake, db, name
+        self.kept: Kept | None = None
+        self.change: changes.Change | None = None
+
+    def do(self, what: str, argument: Any) -> None:
+        table = f"lake.{self.name}"
+        if what == "create":
+            self.db.execute(f"CREATE TABLE {table} AS {values(argument)}")
+        elif what == "append":
+            self.db.execute(f"INSERT INTO {table} BY NAME {values(argument)}")
+        elif what == "delete":
+            self.db.execute(f"DELETE FROM {table} WHERE {argument}")
+        elif what == "update":
+            self.db.execute(f"UPDATE {table} SET {argument} WHERE n > 2")
+        elif what == "merge":
+            with self.db.transaction():
+                self.db.execute(f"DELETE FROM {table} WHERE k IN (SELECT k FROM ({values(argument)}))")
+                self.db.execute(f"INSERT INTO {table} BY NAME {values(argument)}")
+        else:
+            there = [column for column, _ in self.db.schema(f"FROM {table}")]
+            self.db.execute(f"ALTER TABLE {table} ADD COLUMN c{len(there)} INTEGER")
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        pointer = self.lake.pointer("main", self.name)
+        assert pointer is not None and pointer.location is not None
+        return self.lake.storage.read(pointer.location)
+
+    def subject(self) -> Subject:
+        """The table with all that can spare work."""
+        metadata = self.metadata
+        listed = statistics.files(self.lake.storage, metadata)
+        assert listed is not None
+        of = changes.identity(metadata)
+        change = changes.change_since(self.lake.storage, metadata, self.kept.of) if self.kept else None
+        self.change = change
+        return (
+            Subject(
+                name=self.name,
+                relation=f"lake.{self.name}",
+                lake=f"lake.{self.name}",
+                find=kind,
+                rows=self.db.execute(f"SELECT count(*) FROM lake.{self.name}")[0][0],
+                facts=statistics.facts(metadata, listed),
+                file=next((each.path for each in listed if not each.content), ""),
+                kept=self.kept,
+                change=change,
+                identities=[f"{number}" for number in range(len(CHECKS))],
+            )
+            if of[1]
+            else Subject(name=self.name, relation=f"lake.{self.name}", find=kind)
+        )
+
+    def check(self) -> Checked:
+        checked = check_table(self.db, CHECKS, self.subject())
+        # As it is written beside the pointer and read back.
+        self.kept = Kept.from_json(Kept(of=changes.identity(self.metadata), values=checked.kept).to_json())
+        return checked
+
+    def check_all(self) -> tuple[CheckResult, ...]:
+        return check_table(self.db, CHECKS, Subject(name=self.name, relation=f"lake.{self.name}", find=kind)).results
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
+    folder: Path = tmp_path_factory.mktemp("slices")
+    with Lake.open(folder / "lake.db", folder / "lake") as lake:
+        db = DuckDB(folder=folder, scratch=folder / "scratch")
+        lake.attach(db.connection, "main", "lake")
+        db.execute("CREATE SCHEMA lake.s")
+        db.execute("CREATE SCHEMA s")
+        db.execute("CREATE TABLE s.other AS SELECT range AS id FROM range(1, 4)")
+        yield lake, db
+        db.close()
+
+
+def told(result: CheckResult) -> tuple[Any, ...]:
+    observed = result.observed
+    if isinstance(observed, list):
+        observed = [pytest.approx(v, rel=1e-9, abs=1e-9) if isinstance(v, float) else v for v in observed]
+    return result.check, result.state, result.failing, result.error, observed, result.why
+
+
+number = iter(range(10**9))
+
+
+@MANY
+@given(first=ROWS, then=st.lists(CHANGE, min_size=1, max_size=4))
+def test_slices_find_what_the_whole_finds(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, first: list[Any], then: list[Any]
+) -> None:
+    monkeypatch.setattr(checking, "LARGE", 0)
+    monkeypatch.setattr(checking, "_SLICE", 100.0)
+    table = Table(*opened, f"s.t{next(number)}")
+    table.do("create", first)
+    for what, argument in [("", ""), *then]:
+        if what:
+            table.do(what, argument)
+        found, change = table.check(), table.change
+        assert [told(r) for r in found.results] == [told(r) for r in table.check_all()], (what, argument)
+        if change is not None:
+            assert {"odd {}"} <= {r.check for r in found.results if r.how == "table"} <= LESS
+            assert change.grows or what not in ("append", "column", "")
+
+
+def test_an_append_is_told_by_the_slice(opened: tuple[Lake, DuckDB]) -> None:
+    """Every kind that says it can be told from slices is, and nothing else is read."""
+    table = Table(*opened, "s.appended")
+    table.do("create", [(i % 4, i, 0.5, "0.10", "a", "2020-01-01") for i in range(40)])
+    table.check()
+    table.do("append", [(9, 9, 0.5, "0.10", "a", "2020-01-02")])
+    found = table.check().results
+    assert [told(r) for r in found] == [told(r) for r in table.check_all()]
+    assert {r.check for r in found if r.how == "table"} == {"odd {}"}
+
+
+def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:
+    table = Table(*opened, "s.still")
+    table.do("create", [(1, 1, 0.5, "0.10", "a", "2020-01-01")])
+    before = table.check().results
+    again = table.check().results
+    assert [told(r) for r in before] == [told(r) for r in again]
+    assert {r.check for r in again if r.how == "table"} == {"odd {}"}
+
+
+@pytest.mark.parametrize("how", ["another table", "another check", "a forgotten snapshot"])
+def test_what_was_found_before_is_not_trusted_when(opened: tuple[Lake, DuckDB], how: str) -> None:
+    table = Table(*opened, f"s.untrusted_{how.replace(' ', '_')}")
+    table.do("create", [(1, 1, 0.5, "0.10", "a", "2020-01-01")])
+    table.check()
+    assert table.kept is not None
+    wrong = {key: tuple(99 for _ in found) for key, found in table.kept.values.items()}
+    if how == "another table":
+        table.db.execute(f"DROP TABLE lake.{table.name}")
+        table.do("create", [(2, 2, 0.5, "0.10", "b", "2020-01-01")])
+        table.kept = Kept(of=table.kept.of, values=wrong)
+    elif how == "another check":
+        table.kept = Kept(of=table.kept.of, values={f"other {key}": found for key, found in wrong.items()})
+    else:
+        table.kept = Kept(of=(table.kept.of[0], "12345"), values=wrong)
+    assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()]

@@ -1,0 +1,227 @@
+"""Runs over PostgreSQL: drift, mistakes, permissions, kill -9 at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from run_folder import Folder
+
+import postgres_server
+from sources.database import Server
+
+pytestmark = pytest.mark.needs("postgres")
+DEEP = bool(os.environ.get("WHERRY_DEEP"))
+
+
+@pytest.fixture
+def server(postgres: str) -> Server:
+    server = Server(postgres)
+    server.run(
+        "CREATE TABLE orders (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp(), "
+        "amount numeric(8,2), note text)",
+        "INSERT INTO orders SELECT i, timestamptz '2026-01-01' + i * interval '1 second', i / 4.0, 'n' || i "
+        "FROM generate_series(1, 1000) AS i",
+    )
+    return server
+
+
+def source(folder: Folder, server: Server, table: str = "mode: incremental, cursor: at, key: id", **more: str) -> None:
+    lines = "".join(f"{key}: {value}\n" for key, value in more.items())
+    url = more.get("url", server.url)
+    folder.write(
+        {
+            "sources/shop.yml": f"connector: postgres\n{'' if 'url' in more else f'url: {url}'}\n{lines}"
+            f"tables:\n  public.orders: {{as: raw.orders, {table}}}\n"
+        }
+    )
+
+
+def held(folder: Folder) -> list[tuple[Any, ...]]:
+    return folder.rows("raw.orders", columns="id, amount::VARCHAR, note")
+
+
+def there(server: Server) -> list[tuple[Any, ...]]:
+    return server.run("SELECT id, amount::text, note FROM orders ORDER BY id")
+
+
+@pytest.mark.parametrize("mode", ["mode: full", "mode: full, parallel: 2", "mode: incremental, cursor: at, key: id"])
+def test_a_table_follows_its_source(folder: Folder, server: Server, mode: str) -> None:
+    source(folder, server, mode)
+    folder.done()
+    assert held(folder) == there(server)
+    server.run("UPDATE orders SET at = '2026-02-01', note = 'x' WHERE id = 7", "INSERT INTO orders VALUES (1001)")
+    folder.done()
+    assert held(folder) == there(server)
+    assert folder.done().assets[0].state == "skipped"
+
+
+def test_drift_between_runs(folder: Folder, server: Server) -> None:
+    source(folder, server)
+    folder.done()
+    server.run("ALTER TABLE orders ADD COLUMN country text DEFAULT 'NL'", "INSERT INTO orders (id) VALUES (1001)")
+    made = folder.done()
+    assert [str(drift) for drift in made.assets[0].drifts] == ["column `country` (VARCHAR) is new"]
+    server.run("ALTER TABLE orders RENAME note TO remark", "INSERT INTO orders (id, remark) VALUES (1002, 'r')")
+    made = folder.done()
+    assert [drift.kind for drift in made.assets[0].drifts] == ["added", "renamed"]
+    server.run(
+        "ALTER TABLE orders ALTER amount TYPE numeric(20,2)", "INSERT INTO orders VALUES (1003, now(), 123456789012)"
+    )
+    made = folder.done()
+    assert [drift.kind for drift in made.assets[0].drifts] == ["widened"]
+    server.run("ALTER TABLE orders ALTER amount TYPE text", "INSERT INTO orders VALUES (1004, now(), 'abc')")
+    made = folder.run()
+    assert made.state == "failed"
+    assert made.assets[0].findings[0].code == "schema-changed"
+    assert len(folder.rows("raw.orders", columns="id")) == 1003
+
+
+def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
+    data = Path(os.environ[postgres_server.VARIABLE]) / "data"
+    hba = data / "pg_hba.conf"
+    rule = "local all locked scram-sha-256\n"
+    if rule not in hba.read_text():
+        hba.write_text(rule + hba.read_text())
+    server.run("SELECT pg_reload_conf()")
+    server.run(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'locked') THEN "
+        "CREATE ROLE locked LOGIN PASSWORD 'right-secret'; END IF; END $$"
+    )
+    host = str(data.parent)
+    name = server.url.split("/")[3].partition("?")[0]
+    right = f"postgresql://locked:right-secret@/{name}?host={host}"
+    wrong = right.replace("right-secret", "wrong%20secret")
+    server.run("CREATE TABLE seen (id int, hidden int)", "GRANT SELECT (id) ON seen TO locked")
+    for url, table, options, code, words in (
+        (wrong, "public.orders", "", "wrong-password", "locked"),
+        ("postgresql://u:sesame@127.0.0.1:1/x", "public.orders", "", "unreachable", "127.0.0.1"),
+        ("postgresql://u:sesame@nowhere.invalid/x", "public.orders", "", "unreachable", "nowhere.invalid"),
+        (right.replace(name, "nothing"), "public.orders", "", "no-database", "nothing"),
+        ("http://u:sesame@x", "public.orders", "", "bad-url", "address"),
+        (right, "public.orders", "", "no-permission", "orders"),
+        (right, "public.seen", "", "no-permission", "seen"),
+        (right, "public.orderz", "", "no-table", "orderz"),
+        (server.url, "public.orders", "columns: [id, amuont]", "unknown-column", "amuont"),
+        (server.url, "public.orders", "mode: incremental, cursor: att", "unknown-column", "att"),
+        (server.url, "public.orders", "mode: incremental", "missing-cursor", "cursor"),
+        (server.url, "public.orders", "mode: incremental, cursor: at, key: nr", "unknown-column", "nr"),
+        (server.url, "public.orders", "mode: incremental, cursor: at, columns: [id]", "column-left-out", "at"),
+        (server.url, "public.orders", "where: 'no such'", "bad-sql", "such"),
+        (server.url, "public.orders", "types: {note: integer}", "value-not-kept", "note"),
+        (server.url, "public.orders", "types: {note: whole}", "bad-option", "whole"),
+    ):
+        folder.write(
+            {"sources/shop.yml": f"connector: postgres\nurl: {url}\ntables:\n  {table}: {{as: raw.t, {options}}}\n"}
+        )
+        made = folder.run()
+        assert made.state == "failed", (url, table, options)
+        finding = made.assets[0].findings[0]
+        assert finding.code == code, finding
+        assert words in finding.message + finding.hint, finding
+        assert finding.file == "sources/shop.yml" and finding.line == 4
+        told = repr(made) + repr(folder.told)
+        assert not any(secret in told for secret in ("right-secret", "wrong secret", "wrong%20secret", "sesame"))
+    folder.write(
+        {"sources/shop.yml": f"connector: postgres\nurl: {right}\ntables:\n  seen: {{as: raw.t, columns: [id]}}\n"}
+    )
+    folder.done()
+
+
+def test_killed_at_any_moment(folder: Folder, server: Server) -> None:
+    """kill -9 while others insert, update and add columns: every row once, and the cursor never goes back."""
+    kills, size, batch = (100, 1_000_000, 50_000) if DEEP else (4, 60_000, 5_000)
+    server.run(
+        "TRUNCATE orders",
+        "INSERT INTO orders SELECT i, timestamptz '2026-01-01' + i / 3 * interval '1 second', i / 4.0, 'n' || i "
+        f"FROM generate_series(1, {size}) AS i",
+        "CREATE INDEX ON orders (at)",
+    )
+    source(folder, server, f"mode: incremental, cursor: at, key: id, batch_rows: {batch}")
+    rng, stop = random.Random(7), Event()
+    writer = Thread(target=write_on, args=(server, size, stop))
+    writer.start()
+    reached, resumed, killed, ended, wait = "", 0, 0, 0, 1.5
+    try:
+        while killed < kills or not resumed:
+            process = start(folder.path)
+            try:
+                process.wait(timeout=rng.uniform(0.1, wait))
+            except subprocess.TimeoutExpired:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                killed += 1
+            else:
+                assert process.returncode == 0, (folder.path / "said").read_text()
+                ended += 1
+                assert ended < 10 * kills, "runs end before they are killed"
+            state = progress_of(folder)
+            if state is not None:
+                assert state >= reached, "the cursor went back"
+                resumed += state > reached
+                reached = state
+            wait = min(wait + 0.5, 12.0 if DEEP else 6.0)
+    finally:
+        stop.set()
+        writer.join()
+    folder.done()
+    got = folder.rows("raw.orders", columns='id, amount::VARCHAR, note, epoch_us("at")')
+    moment = "(extract(epoch FROM at) * 1000000)::int8"
+    assert got == server.run(f"SELECT id, amount::text, note, {moment} FROM orders ORDER BY id")
+
+
+def write_on(server: Server, size: int, stop: Event) -> None:
+    """Insert, update and add columns, as another client would."""
+    import psycopg
+
+    number = size
+    with psycopg.connect(server.url) as connection:
+        for turn in range(1_000_000):
+            if stop.is_set():
+                return
+            number += 1
+            connection.execute("INSERT INTO orders (id, amount, note) VALUES (%s, 1, 'new')", (number,))
+            connection.execute(
+                "UPDATE orders SET note = 'updated', at = clock_timestamp() WHERE id = %s", (1 + turn * 37 % size,)
+            )
+            connection.commit()
+            if turn % 200 == 50 and turn < 1000:
+                connection.execute("SET lock_timeout = '200ms'")
+                try:
+                    connection.execute(f"ALTER TABLE orders ADD COLUMN extra_{turn} int DEFAULT 5")
+                    connection.commit()
+                except psycopg.errors.LockNotAvailable:
+                    connection.rollback()
+            time.sleep(0.005)
+
+
+def start(path: Path) -> subprocess.Popen[bytes]:
+    with (path / "said").open("wb") as said:
+        command = [sys.executable, "-m", "wherry", "run", "--project", str(path)]
+        return subprocess.Popen(command, stdout=said, stderr=said)
+
+
+def progress_of(folder: Folder) -> str | None:
+    """The greatest value that is committed on the branch of the run, or published."""
+    values = []
+    for branch in folder.lake.branches():
+        for pointer in folder.lake.pointers(branch.name).values():
+            if pointer.full_name.startswith("raw.orders") and (cursor := pointer.state.get("cursor")):
+                values.append(str(cursor["value"]))
+    return max(values, default=None)
+
+
+def test_secrets_do_not_reach_the_lake(folder: Folder, server: Server) -> None:
+    source(folder, server, url=server.url.replace("wherry@", "wherry:open-sesame@"))
+    made = folder.done()
+    states = [pointer.state for pointer in folder.lake.pointers("main").values()]
+    assert "sesame" not in json.dumps(states) + repr(made)

@@ -1,0 +1,109 @@
+"""What goes by way of SQLAlchemy: reflected types, exact values, drivers that are missing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from sources.systems import AnyPostgres, AnySQLite
+from wherry.errors import SourceError
+from wherry.sources.databases.sql import DRIVERS, engine
+from wherry.testing import Loaded
+
+PAGE = Path(__file__).parents[2] / "docs" / "sources-sql.md"
+
+
+@pytest.mark.needs("postgres")
+def test_types_are_reflected_and_values_exact(postgres: str) -> None:
+    server = AnyPostgres(postgres)
+    server.run(
+        'CREATE TABLE "Odd: 50%" (i smallint, b bigint, n numeric(30,10), u numeric, f double precision, ok boolean, '
+        "d date, at timestamp, tz timestamptz, t text, id uuid, raw bytea, j jsonb, a int[], span interval, tod time)",
+        'INSERT INTO "Odd: 50%" VALUES (-1, 9223372036854775807, 12345678901234567890.0123456789, 1.10, 0.1, true, '
+        "'2026-01-02', '2026-01-02 03:04:05.678901', '2026-01-02 03:04:05+02', 'ä:x%s', "
+        "'123e4567-e89b-12d3-a456-426614174000', '\\x00ff', '{\"k\": [1, null]}', '{1,NULL}', '1 day', '10:00')",
+    )
+    (row,) = server.rows("Odd: 50%", where="t LIKE 'ä:%'")
+    assert row == {
+        "i": -1,
+        "b": 2**63 - 1,
+        "n": Decimal("12345678901234567890.0123456789"),
+        "u": "1.10",
+        "f": 0.1,
+        "ok": True,
+        "d": date(2026, 1, 2),
+        "at": datetime(2026, 1, 2, 3, 4, 5, 678901),
+        "tz": datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC),
+        "t": "ä:x%s",
+        "id": UUID("123e4567-e89b-12d3-a456-426614174000"),
+        "raw": b"\0\xff",
+        "j": '{"k": [1, null]}',
+        "a": "[1, null]",
+        "span": "1 day, 0:00:00",
+        "tod": "10:00:00",
+    }
+    (found,) = server.source.tables(server.options())  # type: ignore[attr-defined]
+    assert found.name == "Odd: 50%" and dict(found.columns)["n"] == "DECIMAL(30,10)"
+
+
+@pytest.mark.needs("postgres")
+def test_a_query_of_decimals_is_text_unless_told(postgres: str) -> None:
+    server = AnyPostgres(postgres)
+    query = "SELECT 1.10 AS n, now() AS at, 'x'::text AS t"
+    (row,) = server.rows("q", query=query)
+    assert row["n"] == "1.10" and row["at"].tzinfo is not None
+    (row,) = server.rows("q", query=query, types={"n": "decimal(5,2)"})
+    assert row["n"] == Decimal("1.10")
+
+
+@pytest.mark.needs("postgres")
+def test_all_batches_are_of_one_moment(postgres: str) -> None:
+    server = AnyPostgres(postgres)
+    server.run("CREATE TABLE t (id int PRIMARY KEY)", "INSERT INTO t SELECT generate_series(1, 100)")
+    table, loaded = server.request("t", "incremental", cursor="id", batch_rows=10), Loaded("incremental")
+    for number, batch in enumerate(server.source.read(server.options(), table, None)):
+        loaded.commit(batch, first=number == 0)
+        server.run(f"INSERT INTO t VALUES ({1000 + number})")
+    assert [row["id"] for row in loaded.rows] == list(range(1, 101))
+
+
+def test_values_that_do_not_fit_are_set_aside(tmp_path: Path) -> None:
+    file = AnySQLite(str(tmp_path / "x.db"))
+    file.run("CREATE TABLE t (n INTEGER, p DECIMAL(10,2))", "INSERT INTO t VALUES (1, 0.99), ('x', 1), (2, 0.999)")
+    rows, rejects, _ = file.batch(file.request("t"))
+    assert rows == [{"n": 1, "p": Decimal("0.99")}]
+    assert [each["reason"] for each in rejects] == [
+        "column `n`: 'x' is no BIGINT",
+        "column `p`: '0.999' is no DECIMAL(10,2)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "hint"),
+    [
+        ("mssql+pyodbc://u:pässwort@h/d", "missing-driver", "pip install pyodbc"),
+        ("oracle+oracledb://u:pässwort@h", "missing-driver", "pip install oracledb"),
+        ("teradatasql://u:pässwort@h", "missing-driver", "pip install teradatasqlalchemy"),
+        ("db2+ibm_db://u:pässwort@h", "missing-driver", "pip install ibm-db-sa"),
+        ("snowflake://u:pässwort@h", "missing-driver", "pip install snowflake-sqlalchemy"),
+        ("nothing://u:pässwort@h", "missing-driver", "Install the package"),
+        ("pässwort", "bad-url", "For example"),
+    ],
+)
+def test_a_missing_driver_is_named(url: str, code: str, hint: str) -> None:
+    with pytest.raises(SourceError) as raised:
+        engine(AnySQLite("x").source.Options(url=url))
+    (finding,) = raised.value.findings
+    assert finding.code == code and finding.hint.startswith(hint)
+    assert "pässwort" not in finding.message + finding.hint
+
+
+def test_the_page_names_the_drivers_that_errors_name() -> None:
+    told = re.findall(r"^\| [^|]+ \| `(\w+)[+:].*?` \| `(.*?)` \|", PAGE.read_text(), re.MULTILINE)
+    assert len(told) > 10
+    assert all(DRIVERS[kind] == packages for kind, packages in told)
