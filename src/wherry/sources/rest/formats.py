@@ -210,12 +210,18 @@ def _xml(pieces: Iterator[bytes], shape: Shape, page: Page) -> Iterator[Any]:
     path = shape.records.split(".") if shape.records else []
     parser: Any = ElementTree.XMLPullParser(events=("start", "end"))
     stack: list[Any] = []
+    fed = 0
     try:
         for piece in pieces:
+            fed += len(piece)
             if _ENTITY.search(piece):
                 raise Cut("it is XML that defines entities of its own, which are not read")
             parser.feed(piece)
-            yield from _ended(parser, stack, path)
+            for row in _ended(parser, stack, path):
+                yield row
+                fed = 0
+            if fed > shape.longest:
+                raise TooLong(f"a row of more than {shape.longest:,} bytes")
         parser.close()
         yield from _ended(parser, stack, path)
     except ElementTree.ParseError as error:
