@@ -132,6 +132,16 @@ class Lists(Protocol):
         """Every table that the given credentials may read, in order of name. Raises ``SourceError`` with findings."""
 
 
+class Shows(Protocol):
+    """A source that can give the first rows of a table without reading it: for ``--preview`` and ``--connect``.
+
+    Others are asked for their first batch, and by ``changed`` and ``tables`` whether they answer.
+    """
+
+    def first(self, options: Any, table: TableRequest, limit: int) -> pa.Table:
+        """At most ``limit`` rows as a load would bring them. Raises ``SourceError`` with findings."""
+
+
 class Secrets(Protocol):
     """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
 

@@ -18,6 +18,8 @@ from run_folder import Folder
 
 import postgres_server
 from sources.database import Server
+from wherry.errors import SourceError
+from wherry.run.project import open_project
 
 pytestmark = pytest.mark.needs("postgres")
 DEEP = bool(os.environ.get("WHERRY_DEEP"))
@@ -117,7 +119,7 @@ def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
         (server.url, "public.orders", "mode: incremental, cursor: at, key: nr", "unknown-column", "nr"),
         (server.url, "public.orders", "mode: incremental, cursor: at, columns: [id]", "column-left-out", "at"),
         (server.url, "public.orders", "where: 'no such'", "bad-sql", "such"),
-        (server.url, "public.orders", "types: {note: integer}", "value-not-kept", "note"),
+        (server.url, "public.orders", "types: {note: integer}", "value-not-kept", "n1"),
         (server.url, "public.orders", "types: {note: whole}", "bad-option", "whole"),
     ):
         folder.write(
@@ -135,6 +137,10 @@ def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
         {"sources/shop.yml": f"connector: postgres\nurl: {right}\ntables:\n  seen: {{as: raw.t, columns: [id]}}\n"}
     )
     folder.done()
+    server.run("INSERT INTO seen VALUES (1, 2)")
+    folder.done()
+    assert folder.rows("raw.t") == [(1,)]
+    assert folder.done().assets[0].state == "skipped"
 
 
 def test_killed_at_any_moment(folder: Folder, server: Server) -> None:
@@ -225,3 +231,33 @@ def test_secrets_do_not_reach_the_lake(folder: Folder, server: Server) -> None:
     made = folder.done()
     states = [pointer.state for pointer in folder.lake.pointers("main").values()]
     assert "sesame" not in json.dumps(states) + repr(made)
+
+
+def test_a_pattern_stands_for_many_tables(folder: Folder, server: Server) -> None:
+    server.run("CREATE TABLE people (id int)", "CREATE SCHEMA other", "CREATE TABLE other.orders (id int)")
+    folder.write(
+        {
+            "sources/shop.yml": f"connector: postgres\nurl: {server.url}\ntables:\n"
+            '  "public.*": {as: "raw.{table}"}\n'
+            '  "other.*": {as: "{schema}.{table}", mode: full}\n'
+            "  public.people: {as: hr.people}\n"
+        }
+    )
+    offline = folder.project()
+    assert [finding.code for finding in offline.graph.findings] == ["not-listed", "not-listed"]
+    assert set(offline.graph.assets) == {"hr.people"}
+    online = open_project(folder.config, folder.lake, online=True)
+    assert set(online.graph.assets) == {"hr.people", "raw.orders", "other.orders"}
+    # From now on they are known without asking.
+    folder.done()
+    assert len(folder.rows("raw.orders", columns="id")) == 1000
+    assert not folder.project().graph.findings
+    server.run("CREATE TABLE more (id int)")
+    assert "raw.more" not in folder.project().graph.assets
+    assert "raw.more" in open_project(folder.config, folder.lake, online=True).graph.assets
+    folder.write({"sources/shop.yml": (folder.path / "sources/shop.yml").read_text().replace("t=", "t=/nowhere")})
+    assert "raw.more" in open_project(folder.config, folder.lake, online=True).graph.assets
+    (folder.config.scratch / "tables.json").unlink()
+    with pytest.raises(SourceError) as raised:
+        open_project(folder.config, folder.lake, online=True)
+    assert raised.value.findings[0].code == "unreachable" and raised.value.findings[0].file == "sources/shop.yml"

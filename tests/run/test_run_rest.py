@@ -15,6 +15,7 @@ from run_folder import NOON, Folder, problems, result, states
 
 from fixtures.web import Reply, Request, Web, serving
 from wherry.project.config import read_config
+from wherry.run.look import connect, preview
 from wherry.run.project import open_project
 
 SOURCE = """\
@@ -192,6 +193,8 @@ def test_a_type_that_changes_is_told_with_what_to_write(folder: Folder) -> None:
         ("auth: {beerer: x}", 2, "There is no option `beerer` here.", "Did you mean `bearer`?"),
         ("auth:\n  oauth2:\n    token_url: /t\n    client_id: a\n    scopes: b", 6, "no option `scopes`", "`scope`"),
         ("auth: {oauth2: {client_id: a}}", 2, "The option `token_url` is missing.", ""),
+        ("auth: {bearer: plain-secret}", 2, "`auth.bearer` is written out in the file", "write ${NAME}"),
+        ("auth:\n  key:\n    header: X\n    value: plain-secret", 5, "`auth.key.value` is written out", ""),
         ("rate: quickly", 7, "`rate: quickly` is no rate.", "10 per second"),
         ("attempts: many", 2, "`attempts: many` must be a whole number.", ""),
     ],
@@ -201,7 +204,8 @@ def test_mistakes_in_the_file(folder: Folder, line: str, number: int, message: s
     folder.write({"sources/shop.yml": f"connector: rest\n{line}\n{url}tables:\n  t: {{as: raw.t, path: /t}}\n"})
     found = open_project(read_config(folder.path), None).graph.findings
     assert [f for f in found if message in f.message and hint in f.hint and f.file == "sources/shop.yml"], found
-    if message.startswith(("There is no", "no option")):
+    assert "plain-secret" not in str(found)
+    if message.startswith(("There is no", "no option", "`auth")):
         assert message in found[0].message and found[0].line == number
 
 
@@ -220,12 +224,31 @@ def test_mistakes_in_the_file(folder: Folder, line: str, number: int, message: s
         ("types: {a: bigintt}", "There is no type `BIGINTT`", ""),
         ("errors: {404: skip}", "must be", ""),
         ("unnest: nothing.lines", "no table of this file", ""),
+        ("mode: incremental, each: free", "nothing tells whose rows are to be replaced", ""),
+        ("mode: incremental, unnest: free.x", "nothing tells whose rows are to be replaced", ""),
         ("each: t", "goes through its own rows", ""),
     ],
 )
 def test_mistakes_in_a_table(folder: Folder, said: str, message: str, hint: str) -> None:
-    text = f"connector: rest\nurl: https://api.test\ntables:\n  orders: {{key: id}}\n  t: {{as: raw.t, {said}}}\n"
+    tables = f"  orders: {{key: id}}\n  t: {{as: raw.t, {said}}}\n  free: {{path: /free}}\n"
+    text = f"connector: rest\nurl: https://api.test\ntables:\n{tables}"
     folder.write({"sources/shop.yml": text})
     found = open_project(read_config(folder.path), None).graph.findings
     match = [f for f in found if message in f.message and hint in f.hint]
     assert match and match[0].line == 5 and match[0].file == "sources/shop.yml", found
+
+
+def test_looking_at_an_api_asks_for_little(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    with serving(shop) as web:
+        made(folder, web)
+        project = open_project(read_config(folder.path), None)
+        assert [answer.findings for answer in connect(project)] == [()] * 4
+        assert len(web.requests) <= 5
+        asked = len(web.requests)
+        assert preview(project, "shop", "orders", 3).num_rows == 3 and len(web.requests) == asked + 1
+        assert preview(project, "shop", "notes", 2).column_names == ["orders_id", "text"]
+        monkeypatch.setenv("SHOP_TOKEN", "wr0ng-token")
+        answers = list(connect(open_project(read_config(folder.path), None)))
+        assert [[finding.code for finding in answer.findings] for answer in answers] == [["bad-credentials"]] * 4
+        assert "wr0ng" not in str(answers)

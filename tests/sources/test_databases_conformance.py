@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from run.run_folder import Folder
 from services import ready as service_ready
 from services import required
 from sources.systems import KINDS, System
@@ -103,3 +104,33 @@ def test_incremental_with_lookback(system: System) -> None:
 
     table = system.request("events", "incremental", cursor="id", key="id", lookback=5)
     check_source(system.source, system.options(), table, 1000, change)
+
+
+def test_a_run_brings_it_into_the_lake(system: System, tmp_path: Path) -> None:
+    options = system.options()
+    address = f"path: {options.path}" if hasattr(options, "path") else f"url: {options.url}"
+    folder = Folder(tmp_path / "project")
+    tables = (
+        "tables:\n  events: {as: raw.events}\n"
+        "  grown: {as: raw.grown, mode: incremental, cursor: id, batch_rows: 300, query: SELECT * FROM events}\n"
+    )
+    folder.write({"sources/shop.yml": f"connector: {system.connector}\n{address}\n{tables}"})
+    assert folder.run().state == "done"
+    system.run(f"INSERT INTO events VALUES (1001, {NEXT}, 'new')")
+    assert folder.run().state == "done"
+    for table in ("raw.events", "raw.grown"):
+        assert [row[0] for row in folder.rows(table, columns="id")] == list(range(1, 1002))
+    assert folder.run().state == "done"
+    folder.close()
+
+
+@pytest.mark.parametrize("key", ["", "id"])
+def test_a_table_that_was_emptied(system: System, key: str) -> None:
+    table = system.request("events", "incremental", cursor="at", key=key)
+    loaded = system.read(table)
+    system.run("DELETE FROM events")
+    # Without a key, those of the cursor's own value go.
+    assert len(system.read(table, loaded).rows) >= 997
+    assert system.changed(table, loaded.cursor) is None
+    system.run(f"INSERT INTO events VALUES (1001, {NEXT}, 'new')")
+    assert 1001 in [row["id"] for row in system.read(table, loaded).rows]

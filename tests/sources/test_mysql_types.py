@@ -158,3 +158,24 @@ def test_values_of_every_length(server: MariaDB, length: int) -> None:
         f"INSERT INTO t VALUES (1, 'before'), (2, REPEAT('x', {length})), (3, NULL), (4, 'after')",
     )
     assert [row["v"] for row in server.rows("t")] == ["before", "x" * length, None, "after"]
+
+
+@pytest.mark.parametrize("key", ["", "id"])
+@pytest.mark.parametrize("moment", ["timestamp(6)", "datetime(6)"])
+def test_rows_that_a_long_transaction_commits_late(server: MariaDB, key: str, moment: str) -> None:
+    server.run(f"CREATE TABLE t (id int PRIMARY KEY, at {moment} NOT NULL DEFAULT current_timestamp(6))")
+    with server.connect(autocommit=False) as long, long.cursor() as cursor:
+        cursor.execute("INSERT INTO t (id) VALUES (1)")
+        server.run("INSERT INTO t (id) VALUES (2)")
+        # The server tells of its transactions from a copy that it keeps for a tenth of a second.
+        while not server.run("SELECT * FROM information_schema.INNODB_TRX"):
+            pass
+        table = server.request("t", "incremental", cursor="at", key=key)
+        loaded = server.read(table)
+        assert [row["id"] for row in loaded.rows] == [2]
+        long.commit()
+    assert server.changed(table, loaded.cursor)
+    assert sorted(row["id"] for row in server.read(table, loaded).rows) == [1, 2]
+    while server.changed(table, loaded.cursor):  # until that copy is a new one
+        server.read(table, loaded)
+    assert sorted(row["id"] for row in loaded.rows) == [1, 2]

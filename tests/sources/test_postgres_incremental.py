@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -231,7 +232,10 @@ def test_a_server_that_dies_half_way(server: Server) -> None:
     first: Batch = next(batches)
     first.rows.read_all()  # type: ignore[union-attr]
     stands = first.reached()["value"]
-    server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'wherry'")
+    server.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'wherry' AND datname = current_database()"
+    )
     with pytest.raises(SourceError) as raised:
         for batch in batches:
             batch.rows.read_all()  # type: ignore[union-attr]
@@ -239,3 +243,29 @@ def test_a_server_that_dies_half_way(server: Server) -> None:
     [finding] = raised.value.findings
     assert finding.code == "connection-lost", finding
     assert "kept; the cursor stands at" in finding.message and stands[:4] in finding.message
+
+
+def test_a_field_of_many_megabytes(server: Server) -> None:
+    """One value of 200 MB (8 MB in the ordinary suite), among others."""
+    size = (200 if os.environ.get("WHERRY_DEEP") else 8) << 20
+    server.run("ALTER TABLE t ADD big text", f"UPDATE t SET big = repeat('x', {size}) WHERE id = 50")
+    for mode in ("full", "incremental"):
+        table = server.request("t", mode, cursor="at" if mode != "full" else "", key="id", batch_rows=20)
+        [row] = [row for row in server.read(table).rows if row["big"]]
+        assert row["id"] == 50 and len(row["big"]) == size
+
+
+def test_another_database_does_not_matter(server: Server, postgres: str) -> None:
+    """A long transaction in another database of the same server makes nothing be read again."""
+    import psycopg
+
+    import postgres_server
+
+    other = postgres_server.new_database(postgres_server.start())
+    with psycopg.connect(other) as writer:
+        writer.execute("CREATE TABLE w (x int)")
+        server.run("INSERT INTO t VALUES (101, '2026-01-01 00:10:30', 1)")
+        for mode in ("full", "incremental"):
+            table = server.request("t", mode, cursor="at" if mode != "full" else "", key="id")
+            loaded = server.read(table)
+            assert server.changed(table, loaded.cursor) is None

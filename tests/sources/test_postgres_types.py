@@ -125,8 +125,8 @@ def test_every_type_of_the_page_and_its_values(server: Server) -> None:
 def read_arrow(server: Server, table: str, **options: object) -> object:
     from wherry.sources.databases.postgres import source
 
-    [batch] = source.read(server.options, server.request(table, **options), None)
-    return batch.rows.read_all()  # type: ignore[union-attr]
+    batches = source.read(server.options, server.request(table, **options), None)
+    return next(batches).rows.read_all()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -30,12 +30,14 @@ BASIC = "Basic " + base64.b64encode(b"ada:pass-word").decode()
         ({"key": {"value": "k-e-y-1", "cookie": "sid"}}, lambda r: r.headers.get("cookie") == "sid=k-e-y-1"),
     ],
 )
-def test_fixed_credentials(auth: dict[str, Any], seen: Any) -> None:
+def test_fixed_credentials(auth: dict[str, Any], seen: Any, caplog: pytest.LogCaptureFixture) -> None:
     def answer(r: Request) -> Reply:
         return Reply(body=ROWS) if seen(r) else Reply(status=401, body={"message": f"not {r.params} {r.headers}"})
 
+    caplog.set_level("DEBUG")
     with api(answer, auth=auth) as made:
         assert len(made.load(made.table()).rows) == 2
+        assert not any(secret in caplog.text for secret in ("t0ken-abc", "pass-word", "k-e-y-1", BASIC[6:]))
         # The server that shows what it was given shows nothing here.
         made.web.answer = lambda r: Reply(status=401, body={"message": f"not {r.params} {r.headers}"})
         finding = made.fails(made.table())

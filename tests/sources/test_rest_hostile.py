@@ -247,6 +247,22 @@ def test_a_field_of_200_mb_is_a_finding_and_no_memory() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
 
 
+@pytest.mark.parametrize("start", [b"", b"<r><item><note>", b"a,b\n"])
+def test_an_answer_without_end_is_given_up(start: bytes) -> None:
+    def endless(r: Request) -> Reply:
+        def body() -> Iterator[bytes]:
+            if start:
+                yield start
+            while True:
+                yield (b" " if not start else b"x") * 100_000
+
+        return Reply(body=body(), headers={"Content-Type": "text/xml" if b"<" in start else "text/csv"})
+
+    said = {"format": "xml", "records": "item"} if b"<" in start else {"format": "csv"} if start else {"format": "json"}
+    with api(endless, longest=3_000_000, attempts=1) as made:
+        assert made.fails(made.table(**said)).code == "too-long"
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

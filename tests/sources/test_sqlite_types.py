@@ -57,6 +57,7 @@ def test_integers_that_a_double_cannot_hold_are_set_aside(file: SQLite) -> None:
 def test_a_writer_in_wal_mode_disturbs_nothing(file: SQLite) -> None:
     file.run("PRAGMA journal_mode = wal", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
     writer = sqlite3.connect(file.url, isolation_level=None)
+    writer.execute("PRAGMA synchronous = off")
     writer.executemany("INSERT INTO t VALUES (?, 'x')", [(n,) for n in range(1, 2001)])
     table = file.request("t")
     batches = file.source.read(file.options(), table, None)

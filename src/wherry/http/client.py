@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -325,6 +326,8 @@ class Client:
                 import httpx
             except ModuleNotFoundError:
                 raise SourceError("Web APIs are read with httpx.", hint="pip install 'wherry[rest]'") from None
+            for logger in ("httpx", "httpcore"):  # they would write addresses and headers, secrets and all
+                logging.getLogger(logger).setLevel(logging.WARNING)
             timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 15.0))
             self._http = httpx.Client(timeout=timeout, follow_redirects=False, verify=_trust())
         return self._http  # type: ignore[no-any-return]

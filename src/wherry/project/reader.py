@@ -11,6 +11,7 @@ from wherry.project.cache import Cache
 from wherry.project.config import Config
 from wherry.project.draft import Drafts
 from wherry.project.join import join
+from wherry.project.patterns import read_listings
 from wherry.project.python_files import read_python_table
 from wherry.project.source_files import read_source_file
 from wherry.project.sql_files import SqlFiles
@@ -61,7 +62,8 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
             sql.check(file, statement, name=name, severity=severity)
 
     each("functions", (".sql",), sql.functions)
-    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts))
+    listings = read_listings(config.scratch)
+    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts, listings))
     each("tables", (".sql", ".py"), table)
     each("checks", (".sql",), check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))

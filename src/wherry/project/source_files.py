@@ -6,9 +6,11 @@ from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from wherry.model.asset import Asset, Mode, SourceTable
+from wherry.model.finding import Finding
 from wherry.project.config import variables_in
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located, read_yaml
+from wherry.project.patterns import Listings, is_pattern, matches
 from wherry.project.table_keys import COMMON_KEYS, TableKeys
 from wherry.project.variables import Variables
 
@@ -17,11 +19,13 @@ TABLE_KEYS = ("as", "mode", "cursor", "key", "on_schema_change", *COMMON_KEYS)
 SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 
 
-def read_source_file(file: str, text: str, variables: Variables | None, drafts: Drafts) -> None:
+def read_source_file(
+    file: str, text: str, variables: Variables | None, drafts: Drafts, listings: Listings | None = None
+) -> None:
     """Add every table that a source file names, and what is wrong with it.
 
     ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding, unless
-    ``variables`` is None.
+    ``variables`` is None. ``listings`` are the tables that patterns stand for, as far as they are known.
     """
     located = read_yaml(text, file=file)
     drafts.findings.extend(located.findings)
@@ -49,7 +53,27 @@ def read_source_file(file: str, text: str, variables: Variables | None, drafts: 
     drafts.findings.extend(reader.findings)
     stem = PurePosixPath(file).stem
     for table, written in tables.items():
-        _read_table(stem, file, str(table), written, document, located, drafts)
+        if not is_pattern(written):
+            _read_table(stem, file, str(table), written, document, located, drafts)
+        elif listings is None or stem not in listings:
+            line, column = located.at(f"tables/{table}")
+            message = f"Which tables `{table}` stands for is not known yet."
+            hint = "`wherry plan` and `wherry run` ask the database."
+            drafts.findings.append(
+                Finding(
+                    code="not-listed",
+                    message=message,
+                    hint=hint,
+                    severity="warning",
+                    file=file,
+                    line=line,
+                    column=column,
+                )
+            )
+        else:
+            for name, called in matches(str(table), listings[stem], map(str, tables), str(written["as"])):
+                each = {**written, "as": called}
+                _read_table(stem, file, name, each, document, located, drafts, pattern=str(table))
 
 
 def _on_line(finding: Any, line: int) -> Any:
@@ -59,9 +83,18 @@ def _on_line(finding: Any, line: int) -> Any:
 
 
 def _read_table(
-    stem: str, file: str, table: str, written: Any, document: Mapping[str, Any], located: Located, drafts: Drafts
+    stem: str,
+    file: str,
+    table: str,
+    written: Any,
+    document: Mapping[str, Any],
+    located: Located,
+    drafts: Drafts,
+    *,
+    pattern: str = "",
 ) -> None:
-    path = f"tables/{table}"
+    """Add one table; ``pattern`` is what the file says instead of its name."""
+    path = f"tables/{pattern or table}"
     reader = TableKeys(located=located, file=file, path=path, custom=drafts.custom)
     keys: Mapping[str, Any] = {} if written is None else written
     if not isinstance(keys, Mapping):

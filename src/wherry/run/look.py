@@ -60,15 +60,20 @@ def connect(project: Project) -> Iterator[Answer]:
         asset = project.graph.assets[key]
         table = asset.source
         assert table is not None
+        first = getattr(ready.source, "first", None)
         if table.source not in listed:
-            listed[table.source] = _listed(ready)
+            # What a web API says of itself is not all that it has: it is asked for a row of each table instead.
+            listed[table.source] = _listed(ready) if first is None else None
         found = listed[table.source]
         findings: Sequence[Finding] = ()
         if isinstance(found, WherryError):
             findings = found.findings
         else:
             try:
-                ready.source.changed(ready.options, ready.request, None)
+                if first is None:
+                    ready.source.changed(ready.options, ready.request, None)
+                else:
+                    first(ready.options, ready.request, 1)
             except WherryError as error:
                 findings = error.findings
             if not findings and found is not None and _absent(ready, found):
@@ -110,6 +115,8 @@ def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
     import pyarrow as pa
 
     ready = _ready(project, source, table)
+    if first := getattr(ready.source, "first", None):
+        return first(ready.options, ready.request, limit)
     batches = iter(ready.source.read(ready.options, ready.request, None))
     try:
         for batch in batches:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, WherryError
-from wherry.model.asset import Asset
+from wherry.model.asset import Asset, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.plugins import find_source, make_options
@@ -80,6 +80,10 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     Raises ``ProjectError`` when a store does not have one.
     """
     cache = Cache(config.scratch / "cache" / "project.json")
+    if online:
+        from wherry.run.listing import list_tables
+
+        list_tables(config)
     graph = read_project(config, cache, translated)
     if online and config.secrets:
         from wherry.run.secrets import with_secrets
@@ -133,6 +137,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
                     )
                 )
+            findings += _written_out(source, table, asset.file)
             table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
             for problem in wrong:
                 line = _line(table.option_lines, f"table.{problem.option}", asset.line)
@@ -155,6 +160,24 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
     return {key: _among(key, ready, graph) for key in ready}, list(dict.fromkeys(findings))
+
+
+def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Finding]:
+    """A finding for every secret that stands in the file itself, where its connector says which options are secret."""
+    for path in getattr(source, "secret_options", ()):
+        value: Any = table.options
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, str) and value and not variables_in(value):
+            yield Finding(
+                code="secret-in-file",
+                message=f"`{path}` is written out in the file, where everyone who reads the project reads it.",
+                hint="Put it into .env or the environment as NAME=..., and write ${NAME} here.",
+                file=file,
+                line=_line(table.option_lines, path, 1),
+                column=1,
+                source_line=f"{path.rpartition('.')[2]}: ***",
+            )
 
 
 def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:

@@ -172,10 +172,14 @@ class _Read:
     def _start(self, newest: str | None) -> str | None:
         """The first value to read; None for all."""
         before = self.before
-        if before is None or before.value is None or newest is None:
-            if before is not None and before.value is not None:
-                self._backwards(before, "holds no value now")
+        if before is None or before.value is None:
             return None
+        if newest is None:
+            kept = "What was loaded is kept" if self.key else "Rows loaded from there on are taken away"
+            none = f"`{self.described.name}` has no row with a value in `{self.column.name}` now"
+            message = f"{none}. {kept}, and the cursor stands at {before}."
+            self.findings.append(warning("cursor-backwards", message, "If that is meant, load it anew with `--full`."))
+            return before.value
         value = before.value
         beyond = f"{self.look.value(self.column, newest)} < {self.look.value(self.column, value)}"
         if not before.partial and self.look.ask(f"SELECT CASE WHEN {beyond} THEN 1 ELSE 0 END")[0][0]:

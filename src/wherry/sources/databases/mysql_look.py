@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
@@ -36,6 +36,11 @@ _COLUMNS = """
 SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, CHARACTER_SET_NAME, NUMERIC_PRECISION, NUMERIC_SCALE, IS_NULLABLE
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION
 """
+_WRITING = """
+SELECT min(trx_started), SYSDATE() FROM information_schema.INNODB_TRX
+WHERE trx_is_read_only = 0 AND trx_mysql_thread_id <> CONNECTION_ID()
+"""
+_NO_PRIVILEGE, _NO_SUCH_TABLE = 1227, 1109
 _KEYS = """
 SELECT INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND NON_UNIQUE = 0
@@ -52,6 +57,7 @@ class MySQLLook(Look):
         self._misfits: Misfits | None = None
         # Read before the snapshot: what the server says was changed later than this may not be in it.
         self._began = self._rows("SELECT SYSDATE()")[0][0]
+        self._oldest = self._oldest_transaction()
         self._rows("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         self._rows("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
@@ -211,6 +217,37 @@ class MySQLLook(Look):
         if not (fingerprint := mark.get("fingerprint")):
             return "it may have changed"
         return None if self.fingerprint(described, "") == fingerprint else "its rows changed"
+
+    def flight(self) -> Mapping[str, Any]:
+        """Since when others were writing and had not committed; nothing when nobody was, or it may not be known."""
+        return {"since": self._oldest} if self._oldest else {}
+
+    def unseen(self, described: Described, flight: Mapping[str, Any]) -> str:
+        field = described.field(described.more["cursor"])
+        if not flight or field is None or not field.native.startswith(("timestamp", "datetime")):
+            return ""
+        return f"{field.order} >= TIMESTAMP'{datetime.fromisoformat(flight['since'])}'"
+
+    def _oldest_transaction(self) -> str:
+        """When the oldest of others' transactions began, in UTC or in the server's own time, whichever is earlier.
+
+        A row is given its time after its transaction began, so one that is committed late has no earlier time.
+        """
+        import pymysql
+
+        try:
+            self._rows("SET SESSION time_zone = 'SYSTEM'")  # in which the server tells when transactions began
+            (began, now), *_ = self._rows(_WRITING)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] not in (_NO_PRIVILEGE, _NO_SUCH_TABLE):
+                raise
+            return ""
+        finally:
+            self._rows("SET SESSION time_zone = '+00:00'")
+        if began is None:
+            return ""
+        age = now - began + timedelta(seconds=_SECONDS)
+        return str(min(self._began - age, now - age))
 
     def _find(self, wanted: str) -> tuple[Any, ...]:
         """The table's schema, name, rows, bytes and time of change."""

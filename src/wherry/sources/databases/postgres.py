@@ -49,6 +49,7 @@ class PostgresLook(Look):
         self._others = self._active()
         self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._snapshot = str(self._connection.execute("SELECT pg_current_snapshot()").fetchone()[0])  # type: ignore[index]
+        self._running = self._writing()
         self._database: Any = None
         self._lanes: list[Any] = []
         self._exported = ""
@@ -85,7 +86,7 @@ class PostgresLook(Look):
             of, called = relation.sql, f"{relation.schema}.{relation.table}"
         wanted = ", ".join(self.name(column) for column in table.columns) or "*"
         if table.columns:
-            self._expect_columns(table.columns, of, called)
+            self._expect_columns(table.columns, relation, of, called)
         shown = self._connection.execute(f"SELECT {wanted} FROM {of} LIMIT 0".encode())
         assert shown.description is not None and shown.pgresult is not None
         columns = [(shown.pgresult.ftype(n), shown.pgresult.fmod(n)) for n in range(len(shown.description))]
@@ -129,10 +130,12 @@ class PostgresLook(Look):
             more=(relation, options.parallel),
         )
 
-    def _expect_columns(self, columns: Sequence[str], of: str, called: str) -> None:
-        there = [
-            column.name for column in self._connection.execute(f"SELECT * FROM {of} LIMIT 0".encode()).description or ()
-        ]
+    def _expect_columns(self, columns: Sequence[str], relation: catalog.Relation | None, of: str, called: str) -> None:
+        if relation is not None:
+            there = catalog.columns_of(self._connection, relation)
+        else:
+            shown = self._connection.execute(f"SELECT * FROM {of} LIMIT 0".encode())
+            there = [column.name for column in shown.description or ()]
         for column in columns:
             if column not in there:
                 raise no_column(called, column, "columns", there)
@@ -143,7 +146,7 @@ class PostgresLook(Look):
     def streams(self, described: Described) -> Sequence[pa.RecordBatchReader]:
         relation, asked = described.more
         lanes = asked or (min(4, os.cpu_count() or 1) if (described.size or 0) >= LARGE else 1)
-        ranged = relation is not None and relation.kind in ("r", "m") and self._connection.info.server_version >= 140000
+        ranged = self._versioned(described) and relation.kind != "p" and self._connection.info.server_version >= 140000
         if lanes < 2 or not ranged or relation.pages < lanes:
             return [self.stream(select(self, described), described)]
         edges = [relation.pages * lane // lanes for lane in range(1, lanes)]
@@ -179,15 +182,15 @@ class PostgresLook(Look):
     def mark(self, described: Described, rows: int | None) -> Mapping[str, Any]:
         if not self._versioned(described) or rows is None:
             return super().mark(described, rows)
-        return {"snapshot": self._snapshot, "rows": rows, "columns": signature(described)}
+        return {"oldest": self._oldest, "rows": rows, "columns": signature(described)}
 
     def changed_since(self, described: Described, mark: Mapping[str, Any]) -> str | None:
-        if not self._versioned(described) or "snapshot" not in mark:
+        if not self._versioned(described) or "oldest" not in mark:
             return super().changed_since(described, mark)
         if mark.get("columns") != signature(described):
             return "its columns changed"
         rows, new = self.ask(
-            f"SELECT count(*), count(*) FILTER (WHERE {self._since(mark['snapshot'])}) "
+            f"SELECT count(*), count(*) FILTER (WHERE {self._since(mark['oldest'])}) "
             f"FROM {described.relation}{conditions(described.where)}"
         )[0]
         if new:
@@ -195,34 +198,39 @@ class PostgresLook(Look):
         return None if rows == mark["rows"] else f"it has {rows} rows and had {mark['rows']}"
 
     def flight(self) -> Mapping[str, Any]:
-        """The snapshot, when anyone was in a transaction around the moment it was taken; nothing when all was quiet.
+        """The oldest transaction that the snapshot may not have seen, when anyone was in one around that moment.
 
         A transaction that began before the snapshot may take its time from then and write after it, so it counts even
         when it has not written yet. One that wrote and ended between the snapshot and now has raised the number of the
         next transaction.
         """
-        _, upper, running = self._snapshot.split(":")
+        upper = self._snapshot.split(":")[1]
         with self._beside() as beside:
             now = str(beside.execute("SELECT pg_current_snapshot()").fetchone()[0])  # type: ignore[index]
         others = self._others | self._active()
-        return {"snapshot": self._snapshot} if running or others or now.split(":")[1] != upper else {}
+        return {"oldest": self._oldest} if self._running or others or now.split(":")[1] != upper else {}
 
     def unseen(self, described: Described, flight: Mapping[str, Any]) -> str:
-        return self._since(flight["snapshot"]) if flight and self._versioned(described) else ""
+        return self._since(int(flight["oldest"])) if flight and self._versioned(described) else ""
 
-    def _since(self, snapshot: str) -> str:
-        """Row versions that a snapshot may not have seen: those of the oldest transaction then running, or newer ones.
+    @property
+    def _oldest(self) -> int:
+        """The number of the oldest transaction whose rows the snapshot may not have seen."""
+        return min(self._running, default=int(self._snapshot.split(":")[1]))
+
+    def _since(self, oldest: int) -> str:
+        """Row versions of that transaction and of newer ones.
 
         Rows have the lower 32 bits of a transaction's number. The few among them that the snapshot did see are read
         again, which does no harm.
         """
-        oldest, upper = int(snapshot.partition(":")[0]), int(self._snapshot.split(":")[1])
+        upper = int(self._snapshot.split(":")[1])
         return f"((xmin::text::bigint - {oldest & _XID}) & {_XID}) <= {max(upper - oldest, 0)}"
 
     def _versioned(self, described: Described) -> bool:
         """Whether its rows say which transaction wrote them."""
         relation = described.more[0]
-        return relation is not None and relation.kind in ("r", "p", "m")
+        return relation is not None and relation.kind in ("r", "p", "m") and relation.granted
 
     def _active(self) -> set[str]:
         """Transactions of others in this database."""
@@ -234,6 +242,17 @@ class PostgresLook(Look):
             "AND coalesce(a.application_name, '') <> 'wherry'"
         )
         return {str(row[0]) for row in rows.fetchall()}
+
+    def _writing(self) -> set[int]:
+        """Transactions that had written and not ended at the snapshot, but for those of other databases."""
+        running = {int(number) for number in self._snapshot.split(":")[2].split(",") if number}
+        elsewhere = self._connection.execute(
+            "SELECT l.transactionid::text::int8 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
+            "WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' "
+            "AND a.datname <> current_database()"
+        )
+        lower = {int(row[0]) for row in elsewhere.fetchall()}
+        return {number for number in running if number & _XID not in lower}
 
     def _beside(self) -> psycopg.Connection[Any]:
         import psycopg

@@ -32,6 +32,8 @@ class Relation:
     size: int
     #: Pages of its own file.
     pages: int
+    #: Whether the user may read all of it, and what the system notes of its rows.
+    granted: bool
 
     @property
     def sql(self) -> str:
@@ -51,7 +53,8 @@ def parts(table: str) -> list[str]:
 _RELATION = """
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, c.reltuples::float8,
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END,
+       has_table_privilege(c.oid, 'SELECT')
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower(%s)
   AND (CASE WHEN %s = '' THEN n.nspname = ANY (current_schemas(true)) ELSE lower(n.nspname) = lower(%s) END)
@@ -76,9 +79,21 @@ def find_relation(connection: Any, table: str) -> Relation:
         ).fetchall()
         hint = nearest(table if schema else f"public.{table}", [row[0] for row in there])
         raise problem("no-table", f"The database has no table `{table}` that this user can see.", hint)
-    oid, schema, table, kind, tuples, size, pages = (exact or rows)[0]
+    oid, schema, table, kind, tuples, size, pages, granted = (exact or rows)[0]
     estimate = int(tuples) if tuples >= 0 and (tuples or not pages) and kind in ("r", "m") else None
-    return Relation(oid=oid, schema=schema, table=table, kind=kind, rows=estimate, size=int(size), pages=int(pages))
+    return Relation(
+        oid=oid, schema=schema, table=table, kind=kind, rows=estimate, size=int(size), pages=int(pages), granted=granted
+    )
+
+
+def columns_of(connection: Any, relation: Relation) -> list[str]:
+    """Names of a relation's columns, whether they may be read or not."""
+    rows = connection.execute(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped "
+        "ORDER BY attnum",
+        (relation.oid,),
+    )
+    return [row[0] for row in rows.fetchall()]
 
 
 _TYPES = """

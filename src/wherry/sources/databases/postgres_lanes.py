@@ -61,7 +61,7 @@ class Lane:
     """One connection to PostgreSQL, in a transaction of the given snapshot."""
 
     def __init__(self, database: Any, number: int, address: str, snapshot: str, secrets: tuple[str, ...]) -> None:
-        self._alias, self._secrets = f"pg{number}", secrets
+        self._alias, self._secrets, self._closed = f"pg{number}", secrets, False
         self._cursor = database.cursor()
         try:
             self._cursor.execute(f"ATTACH {text(address)} AS {self._alias} (TYPE postgres, READ_ONLY)")
@@ -90,11 +90,14 @@ class Lane:
                 raise
             except Exception as error:  # DuckDB's, by way of Arrow
                 raise explained(without(str(error), self._secrets), self._secrets) from None
+            if piece is None and self._closed:
+                raise problem("connection-lost", "The rows were read after the database was let go.")
             if piece is None:
                 return
             yield piece
 
     def close(self) -> None:
+        self._closed = True  # DuckDB ends the rows as if there were no more
         # Left to the destructor, a rollback over a lost connection would end the process.
         with suppress(Exception):
             self._cursor.execute("ROLLBACK")

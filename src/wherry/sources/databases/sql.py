@@ -86,7 +86,9 @@ def engine(options: Any) -> Any:
         raise problem("bad-url", "`url` is no address that SQLAlchemy understands.", hint) from None
     kind = url.get_backend_name()
     try:
-        return sqlalchemy.create_engine(url, poolclass=NullPool)
+        # Rows are pulled by a thread of the lake's, while the one that asked for them waits.
+        more = {"connect_args": {"check_same_thread": False}} if kind == "sqlite" else {}
+        return sqlalchemy.create_engine(url, poolclass=NullPool, **more)
     except exc.NoSuchModuleError:
         raise _missing(f"SQLAlchemy knows no `{url.drivername}`", kind) from None
     except ModuleNotFoundError as error:

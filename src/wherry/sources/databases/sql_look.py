@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import SourceError
 from wherry.model.finding import Finding
 from wherry.ports import Found, TableRequest
-from wherry.sources.databases.arriving import arrow_type
 from wherry.sources.databases.look import Described, Field, Look, conditions, select, signature
 from wherry.sources.databases.misfits import Misfits
 from wherry.sources.databases.position import as_text
 from wherry.sources.databases.problems import no_table, problem
+from wherry.sources.databases.rowwise import PIECE_ROWS, reader
 from wherry.sources.databases.sql import explain
 from wherry.sources.databases.sql_values import guessed, reflected, values
 from wherry.sources.databases.wanted import named_columns, spelled, wanted_type
@@ -24,8 +24,8 @@ from wherry.sources.databases.wanted import named_columns, spelled, wanted_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Rows of one piece, and how many at most are read to find the types of a query.
-PIECE_ROWS, LOOKED_AT = 10_000, 1000
+#: How many rows at most are read to find the types of a query.
+LOOKED_AT = 1000
 #: A table with more rows is not read only to tell whether it changed.
 HASHED_ROWS = 200_000
 #: The isolation in which all that is asked is as of one moment; in others each statement is as of its own.
@@ -146,40 +146,11 @@ class SqlLook(Look):
         return result
 
     def stream(self, sql: str, described: Described) -> pa.RecordBatchReader:
-        import pyarrow as pa
-
         result = self._streamed(sql)
         known = {field.name.lower(): field for field in described.fields}
         fields = [known[name.lower()] for name in result.keys()]  # noqa: SIM118
-        schema = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
-
-        def read() -> Iterator[pa.RecordBatch]:
-            wanted = 50
-            while rows := result.fetchmany(wanted):
-                piece = self._piece(rows, fields, schema)
-                yield piece
-                wanted = max(1, min(PIECE_ROWS, wanted * 4, wanted * (8 << 20) // max(piece.nbytes, 1)))
-
-        return pa.RecordBatchReader.from_batches(schema, read())
-
-    def _piece(self, rows: Sequence[Any], fields: list[Field], schema: Any) -> Any:
-        import pyarrow as pa
-
-        columns = list(zip(*rows, strict=True))
-        arrays, reasons = [], dict[int, list[str]]()
-        for column, field in zip(columns, fields, strict=True):
-            array, wrong = values(list(column), field.type)
-            arrays.append(array)
-            for row, why in wrong.items():
-                reasons.setdefault(row, []).append(f"column `{field.name}`: {why}")
-        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-        if not reasons:
-            return batch
         assert self._misfits is not None
-        for row, each in sorted(reasons.items()):
-            whole = {field.name: column[row] for field, column in zip(fields, columns, strict=True)}
-            self._misfits.reject("; ".join(each), whole)
-        return batch.filter(pa.array([row not in reasons for row in range(len(rows))]))
+        return reader(result, fields, values, self._misfits, numbered=False)
 
     def name(self, name: str) -> str:
         # Not the dialect's own `quote_identifier`, which also doubles what would begin a parameter.

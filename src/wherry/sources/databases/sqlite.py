@@ -25,7 +25,7 @@ _MAGIC = b"SQLite format 3\0"
 class SQLiteOptions:
     """A SQLite file. It is opened for reading only, and may be written by others meanwhile."""
 
-    #: The file: relative to the project, or absolute.
+    #: The file: relative to the project, or absolute; also as ``sqlite:///file.db``.
     path: str
     #: More files, by the name that ``query:`` and table names (``name.table``) have for them.
     attach: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class SQLiteOptions:
 
 def file_of(options: SQLiteOptions, path: str) -> Path:
     """The file that ``path`` means. Raises ``SourceError`` when it is not there or is none of SQLite's."""
-    file = Path(options.project, path).expanduser()
+    file = Path(options.project, path.removeprefix("sqlite:///")).expanduser()
     if not file.is_file():
         raise problem("no-file", f"There is no file `{path}`.", "A relative `path:` starts at the project's folder.")
     try:

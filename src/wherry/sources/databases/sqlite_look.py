@@ -13,10 +13,10 @@ from wherry.errors import SourceError
 from wherry.model.finding import Finding
 from wherry.ports import Found, TableRequest
 from wherry.quoting import name as quoted
-from wherry.sources.databases.arriving import arrow_type
 from wherry.sources.databases.look import Described, Field, Look, conditions, signature
 from wherry.sources.databases.misfits import Misfits
 from wherry.sources.databases.problems import no_table, problem
+from wherry.sources.databases.rowwise import reader
 from wherry.sources.databases.sqlite import SQLiteOptions, connect, explain, file_of
 from wherry.sources.databases.sqlite_types import Text, declared, found_type, values
 from wherry.sources.databases.wanted import named_columns, spelled, wanted_type
@@ -24,8 +24,6 @@ from wherry.sources.databases.wanted import named_columns, spelled, wanted_type
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: About how many bytes of rows become one piece, and how many rows at most.
-PIECE, PIECE_ROWS = 8 << 20, 10_000
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?([eE][+-]?\d+)?|inf)\Z")
 #: Names for the rowid, of which a table may have columns.
 _ROWIDS = ("rowid", "_rowid_", "oid")
@@ -161,44 +159,12 @@ class SQLiteLook(Look):
         return [tuple(_plain(value) for value in row) for row in self._connection.execute(sql)]
 
     def stream(self, sql: str, described: Described) -> pa.RecordBatchReader:
-        import pyarrow as pa
-
         rowid = described.more
         cursor = self._connection.execute(sql.replace("SELECT ", f"SELECT {rowid}, ", 1) if rowid else sql)
         names = [column[0] for column in cursor.description][1 if rowid else 0 :]
         known = {field.name: field for field in described.fields}
-        fields = [known[name] for name in names]
-        schema = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
-
-        def read() -> Iterator[pa.RecordBatch]:
-            wanted = 50
-            while rows := cursor.fetchmany(wanted):
-                piece = self._piece(rows, fields, schema, bool(rowid))
-                yield piece
-                # As many as fit; a few long ones after many short ones are still bounded by the number of rows.
-                wanted = max(1, min(PIECE_ROWS, wanted * 4, wanted * PIECE // max(piece.nbytes, 1)))
-
-        return pa.RecordBatchReader.from_batches(schema, read())
-
-    def _piece(self, rows: list[tuple[Any, ...]], fields: list[Field], schema: Any, numbered: bool) -> Any:
-        import pyarrow as pa
-
-        columns = list(zip(*rows, strict=True))
-        given = columns[1:] if numbered else columns
-        arrays, reasons = [], dict[int, list[str]]()
-        for column, field in zip(given, fields, strict=True):
-            array, wrong = values(list(column), field.type)
-            arrays.append(array)
-            for row, why in wrong.items():
-                reasons.setdefault(row, []).append(f"column `{field.name}`: {why}")
-        batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-        if not reasons:
-            return batch
         assert self._misfits is not None
-        for row, each in sorted(reasons.items()):
-            whole = {field.name: column[row] for field, column in zip(fields, given, strict=True)}
-            self._misfits.reject("; ".join(each), whole, int(columns[0][row]) if numbered else None)
-        return batch.filter(pa.array([row not in reasons for row in range(len(rows))]))
+        return reader(cursor, [known[name] for name in names], values, self._misfits, numbered=bool(rowid))
 
     def name(self, name: str) -> str:
         return quoted(name)

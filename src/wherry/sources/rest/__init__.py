@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
@@ -17,6 +17,13 @@ from wherry.sources.rest.auth import credentials_of
 from wherry.sources.rest.declared import Declared, declare
 from wherry.sources.rest.reading import Reading
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+#: Seconds that may pass with waiting where it is only asked whether there is something new.
+SHORT = 10.0
+
 
 class Rest:
     """Reads the lists of a web API, page by page.
@@ -27,6 +34,16 @@ class Rest:
 
     Options: type = said.Options
     TableOptions: type = said.TableOptions
+    #: Options that are secrets: they are named in the file, not written out.
+    secret_options = (
+        "auth.bearer",
+        "auth.basic.password",
+        "auth.key.value",
+        "auth.oauth2.client_secret",
+        "auth.oauth2.refresh_token",
+        "auth.login.body.password",
+        "auth.login.form.password",
+    )
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
@@ -41,6 +58,7 @@ class Rest:
         if cursor.get("reading"):
             return "the last reading was cut off"
         with closing(self._client(options, declared)) as client:
+            client.attempts, client.patience = min(client.attempts, 2), min(client.patience, SHORT)
             try:
                 return self._reading(options, declared, client, table, cursor).look()
             except (Failed, SourceError) as error:
@@ -56,6 +74,12 @@ class Rest:
         declared = self._declared(options, table)
         with closing(self._client(options, declared)) as client:
             yield from self._reading(options, declared, client, table, cursor).batches()
+
+    def first(self, options: said.Options, table: TableRequest, limit: int) -> pa.Table:
+        """The first rows of a table, from as few answers as it takes; to look at, or to see that it answers."""
+        declared = self._declared(options, table)
+        with closing(self._client(options, declared)) as client:
+            return self._reading(options, declared, client, table, None).first(limit)
 
     def tables(self, options: said.Options) -> Iterator[Found]:
         """What an OpenAPI document lists, or what one answer looks like."""

@@ -112,6 +112,8 @@ def declare(options: Options, request: TableRequest, _above: tuple[str, ...] = (
     each = None
     try:
         each = _parents(options, request, said, _above)
+        if request.mode == "incremental" and each is not None and not (each.key or request.key or said.since):
+            findings.append(_no_key(request.name))
     except ProjectError as error:
         findings += error.findings
     if findings:
@@ -222,6 +224,8 @@ def _unnested(options: Options, request: TableRequest, said: TableOptions, above
         raise ProjectError(f"`unnest: {said.unnest}` must read `table.field`.")
     plain = re.sub(r"\W+", "_", table.rpartition(".")[2])
     carry = {f"{plain}_{key}": key for key in parent.key}
+    if request.mode == "incremental" and not carry:
+        raise ProjectError(findings=[_no_key(request.name)])
     return replace(
         parent,
         name=request.name,
@@ -231,6 +235,11 @@ def _unnested(options: Options, request: TableRequest, said: TableOptions, above
         types={**request.types, **said.types},
         flatten=said.nested == "unnest",
     )
+
+
+def _no_key(name: str) -> Finding:
+    message = f"`{name}` is incremental, and nothing tells whose rows are to be replaced."
+    return Finding(code="bad-option", message=message, hint="Give the other table a `key`, or this one.")
 
 
 def _findings(options: Options, request: TableRequest, said: TableOptions) -> Iterator[Finding]:

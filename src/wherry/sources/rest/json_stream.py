@@ -40,9 +40,13 @@ class JsonStream:
 
     def peek(self) -> str:
         """The next sign that is not white space; empty at the end."""
+        passed = 0
         while True:
             while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
                 self._at += 1
+                passed += 1
+            if passed > self._longest:
+                raise TooLong(f"more than {self._longest:,} bytes of white space")
             if self._at < len(self._text) or not self._more(1):
                 return self._text[self._at : self._at + 1]
 

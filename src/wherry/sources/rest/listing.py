@@ -159,7 +159,9 @@ class Listing:
         self._expect_host(call)
         self.pages += 1
         mark, rows = self.sink.mark(), self._rows
-        key = self.declared.row_key
+        # Keys are counted where that tells something; elsewhere they would only take room.
+        paging = self.declared.paging
+        key = self.declared.row_key if paging.counts or paging.pages.total else ()
 
         def consume(answer: Answer) -> Page:
             self.sink.back_to(mark)
@@ -187,7 +189,10 @@ class Listing:
         try:
             return self.client.ask(call, consume, self.declared.errors)
         except TooLong as long:
-            hint = "Set `longest:` to more bytes if memory allows, or leave the field out by the API's own means."
+            hint = (
+                "Set `longest:` to more bytes if memory allows, or leave the field out by the API's own means. A plain "
+                "path in `records` is read row by row."
+            )
             raise self._failed(position, f"was answered with {long}", "too-long", hint) from None
         except NoRecords as none:
             hint = "Name where the rows are, or what may be missing: `records: items || `[]``."

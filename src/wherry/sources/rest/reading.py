@@ -56,6 +56,8 @@ class Reading:
     total: int | None = None
     #: Answers that were read.
     pages: int = 0
+    #: How many rows are enough, where only the first are wanted.
+    enough: int = 0
     #: Whether the place that was kept led nowhere.
     restarted: bool = False
     columns: Columns = field(init=False)
@@ -147,6 +149,20 @@ class Reading:
         finally:
             self.stage.close()
 
+    def first(self, limit: int) -> pa.Table:
+        """The first rows, from as few answers as it takes. Raises ``SourceError``."""
+        self.enough = limit
+        try:
+            for _ in self._walk({}):
+                if self.stage.rows >= limit:
+                    break
+            columns = self.columns.of(self.stage.seen)
+            return self.stage.reader(columns, set()).read_all().slice(0, limit)
+        except Failed as failed:
+            raise self._error(failed) from None
+        finally:
+            self.stage.close()
+
     # ---- through the API
 
     def _walk(self, place: Place) -> Iterator[Place | None]:
@@ -165,7 +181,8 @@ class Reading:
                     self.parents.append(owner)
                     self.stage.begin_group(digest_of(owner))
                 for _ in self._stretches(declared, sink, parent, {}):
-                    pass
+                    if self.enough and self.stage.rows >= self.enough:
+                        return
             yield step
 
     def _sink(self) -> Sink:
@@ -310,7 +327,9 @@ class Reading:
             rows=stage.reader(columns, replaced),
             cursor=cursor,
             replaces=self._replaces(),
-            upsert=self.declared.key if self.incremental and not self.declared.unnest else (),
+            upsert=tuple(self.columns.names.get(name, name) for name in self.declared.key)
+            if self.incremental and not self.declared.unnest
+            else (),
             gone=gone,
             rejects=stage.told_rejects(self.table.name),
             size=lambda: self.client.received,
