@@ -91,7 +91,9 @@ class LakeMachine(RuleBasedStateMachine):
         target = self.model[source.parent or ""]
         before = deepcopy(target.view)
         keys = [k for k in source.own if only is None or k in {n.lower() for n in only}]
-        moving = [k for k in keys if source.view.get(k) != target.view.get(k)]
+        # To drop what was not there changes nothing, whatever the parent has by now.
+        changed = [k for k in keys if source.view.get(k) != source.own[k]]
+        moving = [k for k in changed if source.view.get(k) != target.view.get(k)]
         if any(source.own[k] != target.view.get(k) for k in moving):
             with pytest.raises(Conflict):
                 self.lake.merge(name, only=only, author="", message="")
