@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,7 @@ class Target:
 
 @contextmanager
 def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> Iterator[Ready]:
-    """The rows of ``batch``, ready to go to ``target``.
+    """The rows of ``batch`` (a query of which is ``attached`` already), ready to go to ``target``.
 
     They stream through, unless their keys are looked up or some are held back: then they are kept aside first, in
     memory or spilled to disk. Raises ``DataError`` for columns that may not be, and for a key that two rows share.
@@ -76,13 +76,8 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
         made.append(("TABLE", relation))
         return relation
 
-    attached = ExitStack()
     try:
-        if isinstance(batch.rows, Query):
-            attached.enter_context(batch.rows.attached(cursor.connection))
-            relation = f"({batch.rows.sql})"
-        else:
-            relation = register(batch.rows)
+        relation = f"({batch.rows.sql})" if isinstance(batch.rows, Query) else register(batch.rows)
         given = cursor.schema(f"FROM {relation}")
         select = select_storable(given, f"SELECT * FROM {relation}")
         columns = cursor.schema(select) if select != f"SELECT * FROM {relation}" else given
@@ -120,7 +115,6 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
                     cursor.execute(f"DROP TABLE {relation}")
                 else:
                     cursor.connection.unregister(relation)
-        attached.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

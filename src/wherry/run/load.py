@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -186,8 +186,18 @@ def _commit_batch(
     session: Session, cursor: DuckDB, loading: Loading, written: _Written, batch: Batch, done: Loaded, *, create: bool
 ) -> None:
     """One batch and its cursor, in one transaction; ``done`` hears what came of it."""
+    with ExitStack() as stack:
+        if isinstance(batch.rows, Query):
+            # Before the lake is, since from then on the signature of each extension is checked: 40 MB are hashed.
+            stack.enter_context(batch.rows.attached(cursor.connection))
+        session.attach()
+        _commit_attached(session, cursor, loading, written, batch, done, create=create)
+
+
+def _commit_attached(
+    session: Session, cursor: DuckDB, loading: Loading, written: _Written, batch: Batch, done: Loaded, *, create: bool
+) -> None:
     asset = loading.asset
-    session.attach()
     session.make_lake_schema(asset.name, cursor)
     target = Target(
         asset=asset,
