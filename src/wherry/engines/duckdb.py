@@ -139,7 +139,8 @@ def read_query(query: Query, limit: int | None = None) -> pa.Table:
                     bound = f" LIMIT {limit}" if limit is not None else ""
                     rows = connection.execute(f"FROM ({query.sql}){bound}").to_arrow_table()
             finally:
-                connection.execute("ROLLBACK")
+                with suppress(Exception):  # what was read counts; the connection to it may be lost
+                    connection.execute("ROLLBACK")
     query.counted(rows.num_rows)
     return rows
 
