@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Thread
 
 import duckdb
 import pytest
@@ -94,6 +95,26 @@ def test_a_connection_lost_half_way(server: Server, connection: duckdb.DuckDBPyC
                 connection.execute("ROLLBACK")
     [finding] = raised.value.findings
     assert finding.code == "connection-lost" and "sesame" not in finding.message
+    assert connection.execute(LEFT).fetchall() == [(0,)]
+
+
+def test_an_interrupt_ends_a_table_without_end(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    server.run("DROP TABLE t", "CREATE VIEW t AS SELECT generate_series(1, 1000000000000) AS id")
+    _batches, _batch, query = asked(server)
+
+    def interrupt() -> None:
+        while not query.passed():
+            pass
+        connection.interrupt()
+
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        thread = Thread(target=interrupt)
+        with pytest.raises(duckdb.InterruptException), query.reading(connection):
+            thread.start()
+            connection.execute(f"SELECT max(id) FROM ({query.sql})").fetchall()
+        thread.join()
+        connection.execute("ROLLBACK")
     assert connection.execute(LEFT).fetchall() == [(0,)]
 
 

@@ -26,6 +26,11 @@ _FIRST = "4714-11-24 (BC)"
 #: How many rows the server has sent to the connection with that number; PostgreSQL 14 and later.
 _PASSED = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE pid = %s"
 
+_CANCEL = (
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+    "WHERE pid = %s AND application_name = current_setting('application_name')"
+)
+
 
 def can_query(described: Described) -> bool:
     """Whether DuckDB can tell all values that it must not take; it cannot look into lists of moments."""
@@ -86,7 +91,11 @@ class Reading:
             connection.execute(f"CALL postgres_execute({alias}, {text(follow)})")
             own = connection.execute(f"FROM postgres_query({alias}, 'SELECT pg_backend_pid() AS pid')").fetchone()
             self.pid = int(own[0]) if own is not None else None
-            yield
+            try:
+                yield
+            except BaseException:
+                self._cancel()
+                raise
 
     def passed(self) -> int | None:
         """Rows so far; None where the server does not tell."""
@@ -100,6 +109,13 @@ class Reading:
         except psycopg.Error:
             return None
         return int(found[0]) if found is not None else 0
+
+    def _cancel(self) -> None:
+        """Have the server send no more: to end the transaction, all that it sends would have to be taken first."""
+        import psycopg
+
+        with suppress(psycopg.Error), self.beside() as beside:  # else it is taken, or the server is gone
+            beside.execute(_CANCEL, [self.pid])
 
     @contextmanager
     def _told(self) -> Iterator[None]:
