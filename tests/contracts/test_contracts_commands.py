@@ -9,7 +9,8 @@ import yaml
 
 from fixtures.commands import Wherry, wherry
 from fixtures.projects import read, write
-from wherry.contracts.odcs import standard
+from wherry.contracts.forms import problems
+from wherry.contracts.standard import CONTRACT
 
 __all__ = ["wherry"]
 
@@ -31,10 +32,6 @@ FILES = {
 }
 
 
-def valid(document: object) -> list[str]:
-    return [error.message for error in jsonschema.Draft201909Validator(standard()).iter_errors(document)]
-
-
 def test_every_table_is_exported_as_a_valid_contract(wherry: Wherry, tmp_path: Path) -> None:
     folder = write(tmp_path / "p", FILES)
     answer = wherry("contract", "export", "--all", "--to", tmp_path / "out", "--project", folder, "--json")
@@ -42,7 +39,7 @@ def test_every_table_is_exported_as_a_valid_contract(wherry: Wherry, tmp_path: P
     files = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert files == ["marts.revenue.odcs.yaml", "staging.customers.odcs.yaml", "staging.orders.odcs.yaml"]
     for each in answer.json["contracts"]:
-        assert valid(each["contract"]) == []
+        assert problems(CONTRACT, each["contract"]) == ()
         assert yaml.safe_load((tmp_path / "out" / each["file"]).read_text()) == each["contract"]
     orders = next(each["contract"] for each in answer.json["contracts"] if each["file"].startswith("staging.orders"))
     assert orders["team"] == {"name": "till"}
@@ -53,6 +50,16 @@ def test_every_table_is_exported_as_a_valid_contract(wherry: Wherry, tmp_path: P
     assert properties["amount"]["physicalType"] == "DECIMAL(12,2)"
     assert properties["customer"]["relationships"] == [{"to": "customers.id", "type": "foreignKey"}]
     assert properties["deep"]["properties"][0]["items"]["logicalType"] == "integer"
+
+
+@pytest.mark.needs("reference")
+def test_what_is_exported_is_valid_by_the_standards_schema(wherry: Wherry, tmp_path: Path, reference: Path) -> None:
+    schema = json.loads((reference / "oracles/odcs/schema/odcs-json-schema-v3.1.0.json").read_text())
+    judge = jsonschema.Draft201909Validator(schema)
+    answer = wherry("contract", "export", "--all", "--project", write(tmp_path / "p", FILES), "--json")
+    assert len(answer.json["contracts"]) == 3
+    for each in answer.json["contracts"]:
+        assert [error.message for error in judge.iter_errors(each["contract"])] == []
 
 
 def test_an_exported_contract_comes_back_as_the_same_checks(wherry: Wherry, tmp_path: Path) -> None:

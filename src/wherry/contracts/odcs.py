@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from wherry.contracts.json_schema import problems
+from wherry.contracts.forms import problems
+from wherry.contracts.standard import CONTRACT
 from wherry.model.contract import Contract, ContractTable
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
 
 #: The version that is written.
 API_VERSION = "v3.1.0"
-
-
-@cache
-def standard() -> Mapping[str, Any]:
-    """The JSON Schema of the standard, 3.1."""
-    loaded: Mapping[str, Any] = json.loads(files("wherry.contracts").joinpath("odcs-3.1.0.json").read_text("utf-8"))
-    return loaded
 
 
 def read_contract(text: str, file: str) -> tuple[Contract | None, tuple[Finding, ...]]:
@@ -59,9 +50,9 @@ def is_contract(text: str, file: str) -> bool:
 
 
 def validate(located: Located, file: str) -> tuple[Finding, ...]:
-    """A finding for everything that the standard's JSON Schema does not allow."""
+    """A finding for everything that the standard does not allow."""
     findings = []
-    for problem in problems(standard(), located.value):
+    for problem in problems(CONTRACT, located.value):
         line, column = located.at(problem.path)
         findings.append(
             Finding(

@@ -162,6 +162,8 @@ def _sql(rule: Mapping[str, Any], column: str, table: str, making: Making) -> Ch
     threshold = of_keys(dict(rule))
     if threshold is None:
         raise NotUnderstood("it has no bound, such as `mustBe: 0`")
+    if not isinstance(rule.get("query"), str):
+        raise NotUnderstood("it has no `query`")
 
     def filled(match: re.Match[str]) -> str:
         word = (match[1] or match[2]).lower()
@@ -171,5 +173,5 @@ def _sql(rule: Mapping[str, Any], column: str, table: str, making: Making) -> Ch
             return name(column)
         return ".".join(name(part) for part in table.split("."))
 
-    query = _PLACEHOLDER.sub(filled, str(rule.get("query"))).strip().rstrip(";").rstrip()
+    query = _PLACEHOLDER.sub(filled, rule["query"]).strip().rstrip(";").rstrip()
     return making.number(query, threshold, making.text or " ".join(query.split()), column=column)

@@ -23,8 +23,11 @@ def list_tables(config: Config) -> None:
     known = read_listings(config.scratch)
     listings = dict(known)
     for path in sorted((config.folder / "sources").glob("**/*.y*ml")):
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+        if "{table}" not in text:
+            continue
         file = path.relative_to(config.folder).as_posix()
-        document: Any = read_yaml(path.read_bytes().decode("utf-8-sig", "replace"), file=file).value
+        document: Any = read_yaml(text, file=file).value
         tables = document.get("tables") if isinstance(document, Mapping) else None
         if not isinstance(tables, Mapping) or not any(map(is_pattern, tables.values())):
             continue

@@ -50,7 +50,7 @@ class Shape:
 
 def rows_of(answer: Answer, shape: Shape, page: Page) -> Iterator[Any]:
     """The rows of an answer, in order; ``page`` is filled when the last one is taken. Raises ``Cut``, ``TooLong``."""
-    pieces, start = _start_of(answer.pieces)
+    pieces, start = _start_of(answer.pieces, shape.longest)
     page.headers, page.url = dict(answer.headers), answer.url
     form = shape.format or _form(answer.kind, start)
     if form in ("json", "jsonl") and (start[:1] == b"<" or answer.kind == "text/html"):
@@ -62,16 +62,19 @@ def rows_of(answer: Answer, shape: Shape, page: Page) -> Iterator[Any]:
         yield row
 
 
-def _start_of(pieces: Iterator[bytes]) -> tuple[Iterator[bytes], bytes]:
-    """The pieces again, and how the text begins."""
-    head = []
-    start = b""
+def _start_of(pieces: Iterator[bytes], longest: int) -> tuple[Iterator[bytes], bytes]:
+    """The pieces again, and how the text begins. Raises ``TooLong`` for white space without end."""
+    head: list[bytes] = []
+    passed = 0
     for piece in pieces:
         head.append(piece)
-        start = b"".join(head).removeprefix(b"\xef\xbb\xbf").lstrip()[:2000]
-        if start:
-            break
-    return chain(head, pieces), start
+        text = piece if passed else piece.removeprefix(b"\xef\xbb\xbf")
+        if start := text.lstrip()[:2000]:
+            return chain(head, pieces), start
+        passed += len(piece)
+        if passed > longest:
+            raise TooLong(f"more than {longest:,} bytes of white space")
+    return iter(head), b""
 
 
 def _form(kind: str, start: bytes) -> str:
