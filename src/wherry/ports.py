@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +12,7 @@ from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check fo
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
 #: Arrow schema of a batch's rejects, in this order: the file, table or request they came from; the line (1-based) or
 #: position, null when unknown; the reason; the row as text.
@@ -50,11 +52,28 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Rows that the DuckDB which writes them reads by itself, without the way through Arrow."""
+
+    #: A SELECT, in DuckDB's SQL. It is bound more than once, and run once.
+    sql: str
+    #: Entered before ``sql`` is bound, outside of a transaction: makes the connection ready (loads an extension,
+    #: attaches a database by a name that nobody else has), and leaves nothing behind. Raises ``SourceError``.
+    attached: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
+    #: Entered in the transaction that runs ``sql``, around it. Raises ``SourceError`` for what goes wrong within.
+    reading: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
+    #: Told how many rows there were, once they are read.
+    counted: Callable[[int], None] = field(default=lambda rows: None)
+    #: Asked by another thread while they are read: how many so far; None when unknown.
+    passed: Callable[[], int | None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows that are committed together with the cursor that says they were read."""
 
-    #: Arrow rows; a reader is streamed, never collected.
-    rows: pa.RecordBatchReader | pa.Table
+    #: Arrow rows; a reader is streamed, never collected. Or a query for them.
+    rows: pa.RecordBatchReader | pa.Table | Query
     #: Where to go on after these rows are committed: a JSON object that only the source understands. One that is known
     #: only when the rows were read is asked for once they are consumed.
     cursor: Mapping[str, Any] | Callable[[], Mapping[str, Any]]

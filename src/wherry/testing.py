@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult
-from wherry.ports import REJECT_COLUMNS, Batch, Replaced, Source, TableRequest
+from wherry.ports import REJECT_COLUMNS, Batch, Query, Replaced, Source, TableRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,10 +40,8 @@ class Loaded:
 
     def commit(self, batch: Batch, *, first: bool) -> None:
         """Take a batch in, the way a run does."""
-        import pyarrow as pa
-
         first_ever = self.cursor is None
-        table = batch.rows if isinstance(batch.rows, pa.Table) else batch.rows.read_all()
+        table = _table(batch.rows)
         rejects = batch.rejects()
         if rejects is not None:
             assert tuple(rejects.column_names) == REJECT_COLUMNS, f"rejects have columns {rejects.column_names}"
@@ -71,6 +69,16 @@ class Loaded:
         self.rows += rows
         self.counts.append(len(self.rows))
         self.cursor = as_json(batch.reached())
+
+
+def _table(rows: pa.RecordBatchReader | pa.Table | Query) -> pa.Table:
+    import pyarrow as pa
+
+    from wherry.engines.duckdb import read_query
+
+    if isinstance(rows, Query):
+        return read_query(rows)
+    return rows if isinstance(rows, pa.Table) else rows.read_all()
 
 
 def is_replaced(row: Mapping[str, Any], replaced: Replaced) -> bool:

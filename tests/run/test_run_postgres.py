@@ -88,6 +88,39 @@ def test_drift_between_runs(folder: Folder, server: Server) -> None:
     assert len(folder.rows("raw.orders", columns="id")) == 1003
 
 
+def test_a_whole_table_in_quarantine(folder: Folder, server: Server) -> None:
+    source(folder, server, "on_schema_change: quarantine")
+    folder.done()
+    server.run("ALTER TABLE orders ALTER amount TYPE text", "INSERT INTO orders VALUES (1001, now(), 'abc')")
+    made = folder.done()
+    assert made.assets[0].rejected == 1 and made.assets[0].rows == 1000
+    [(row,)] = folder.rows("raw.orders__rejects", columns="row")
+    assert "abc" in row
+    assert [each.state for each in folder.done().assets] == ["skipped"]
+
+
+def test_a_whole_table_cut_off(folder: Folder, server: Server) -> None:
+    broken = "CASE WHEN id = 900 THEN pg_terminate_backend(pg_backend_pid())::text ELSE note END AS note"
+    server.run("ALTER TABLE orders RENAME TO all_orders")
+    server.run(f"CREATE VIEW orders AS SELECT id, at, amount, {broken} FROM all_orders")
+    source(folder, server, "")
+    made = folder.run()
+    assert [finding.code for finding in made.assets[0].findings] == ["connection-lost"]
+    server.run("CREATE OR REPLACE VIEW orders AS SELECT * FROM all_orders")
+    folder.done()
+    assert held(folder) == there(server)
+
+
+def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.run.load._LOOK", 0.01)
+    server.run("INSERT INTO orders (id, amount) SELECT i, 1 FROM generate_series(1001, 300000) AS i")
+    source(folder, server, "")
+    told: list[int] = []
+    folder.done(tell=lambda kind, **what: told.append(what["rows"]) if kind == "progress" else None)
+    assert told == sorted(told) and told[-1] == 300_000
+    assert any(0 < rows < 300_000 for rows in told)
+
+
 def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
     data = Path(os.environ[postgres_server.VARIABLE]) / "data"
     hba = data / "pg_hba.conf"

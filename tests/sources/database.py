@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.ports import TableRequest
+from wherry.engines.duckdb import read_query
+from wherry.ports import Batch, Query, TableRequest
 from wherry.sources.databases.postgres import source
 from wherry.testing import Loaded, load
 
@@ -47,3 +48,10 @@ class Server:
 
     def changed(self, table: TableRequest, cursor: Mapping[str, Any] | None) -> str | None:
         return source.changed(self.options, table, cursor)
+
+
+def rows_of(batch: Batch) -> Any:
+    """All rows of a batch as an Arrow table."""
+    if isinstance(batch.rows, Query):
+        return read_query(batch.rows)
+    return batch.rows.read_all()  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sources.database import Server
+from sources.database import Server, rows_of
 from wherry.lake.types import select_storable
 from wherry.sources.databases.postgres import source
 
@@ -49,7 +49,7 @@ def test_every_value_is_what_the_database_prints(postgres: str, reference: Path,
     total = 0
     for found in tables:
         batches = source.read(server.options, server.request(found.name), None)
-        rows = next(batches).rows.read_all()  # type: ignore[union-attr]
+        rows = rows_of(next(batches))
         con.register("arrow", rows)
         relation = con.sql("FROM arrow")
         columns = list(zip(relation.columns, map(str, relation.types), strict=True))

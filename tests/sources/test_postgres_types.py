@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sources.database import Server
+from sources.database import Server, rows_of
 from wherry.errors import SourceError
 from wherry.lake.types import select_storable
 
@@ -94,7 +94,8 @@ def mapping() -> dict[str, str]:
     return {MADE.get(kind, kind): lake for kind, lake in rows}
 
 
-def test_every_type_of_the_page_and_its_values(server: Server) -> None:
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_every_type_of_the_page_and_its_values(server: Server, lanes: int) -> None:
     page = mapping()
     page["positive"] = "DECIMAL(8,3)"
     assert set(page) == set(VALUES)
@@ -105,7 +106,7 @@ def test_every_type_of_the_page_and_its_values(server: Server) -> None:
         values = [[*VALUES[kind], "NULL"][min(number, len(VALUES[kind]))] for kind in page]
         casts = ", ".join(f"({value})::{kind}" for value, kind in zip(values, page, strict=True))
         server.run(f"INSERT INTO t SELECT {number}, {casts}")
-    arrow = read_arrow(server, "public.t")
+    arrow = read_arrow(server, "public.t", parallel=lanes)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     con.register("arrow", arrow)
@@ -126,14 +127,15 @@ def read_arrow(server: Server, table: str, **options: object) -> object:
     from wherry.sources.databases.postgres import source
 
     batches = source.read(server.options, server.request(table, **options), None)
-    return next(batches).rows.read_all()  # type: ignore[union-attr]
+    return rows_of(next(batches))
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_the_lake_cannot_hold_is_an_error_that_names_it(server: Server, kind: str) -> None:
+def test_what_the_lake_cannot_hold_is_an_error_that_names_it(server: Server, kind: str, lanes: int) -> None:
     server.run(f'CREATE TABLE t (id int, "The Value" {kind})', f"INSERT INTO t VALUES (1, {REFUSED[kind]})")
     with pytest.raises(SourceError) as raised:
-        server.read(server.request("public.t"))
+        server.read(server.request("public.t", parallel=lanes))
     [finding] = raised.value.findings
     assert finding.code == "value-not-kept"
     assert "`The Value`" in finding.message

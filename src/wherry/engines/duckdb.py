@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,8 @@ from wherry.quoting import text
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from wherry.ports import Query
 
 #: Share of what this process may have that the database takes at most.
 SHARE = 0.4
@@ -32,6 +36,8 @@ class DuckDB:
         self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
         self.connection: duckdb.DuckDBPyConnection = parent.connection.cursor() if parent is not None else self._open()
         self._all[id(self.connection)] = self.connection
+        #: Statements under way by connection, and the one that has the database for itself; the same for all.
+        self._turns: _Turns = parent._turns if parent is not None else _Turns()
         # What takes longer than two seconds would draw one on stdout, into what --json prints there.
         self.connection.execute("SET enable_progress_bar = false")
 
@@ -71,7 +77,20 @@ class DuckDB:
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run one statement; the rows it returns, for small answers."""
-        return self.connection.execute(sql, dict(values) if values else None).fetchall()
+        with self._turns.taken(self.connection):
+            return self.connection.execute(sql, dict(values) if values else None).fetchall()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Statements of the block do without further threads, until another connection has something to do.
+
+        For what is read in one stream: the threads left over would spin until it ends, at the cost of those that send.
+        """
+        self._turns.limit(self.connection)
+        try:
+            yield
+        finally:
+            self._turns.lift(self.connection)
 
     def schema(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         """Names and DuckDB types of what a SELECT returns, without running it."""
@@ -105,6 +124,69 @@ class DuckDB:
             with suppress(Exception):
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def read_query(query: Query, limit: int | None = None) -> pa.Table:
+    """The rows of a query (at most ``limit`` of them), read by a database made for it."""
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"allow_unsigned_extensions": "true"}) as connection:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET arrow_lossless_conversion = true")
+        with query.attached(connection):
+            connection.execute("BEGIN")
+            try:
+                with query.reading(connection):
+                    bound = f" LIMIT {limit}" if limit is not None else ""
+                    rows = connection.execute(f"FROM ({query.sql}){bound}").to_arrow_table()
+            finally:
+                with suppress(Exception):  # what was read counts; the connection to it may be lost
+                    connection.execute("ROLLBACK")
+    query.counted(rows.num_rows)
+    return rows
+
+
+class _Turns:
+    """Who runs statements in a database, so that one who needs a single thread leaves the others theirs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: Counter[int] = Counter()
+        self._limited: int | None = None
+        # Of its own, since that of a statement may be in a transaction that failed.
+        self._setting: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def taken(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A statement is under way."""
+        key = id(connection)
+        with self._lock:
+            self._busy[key] += 1
+            if self._limited not in (None, key):
+                self._unlimit()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy[key] -= 1
+
+    def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Do with one thread, unless others are busy."""
+        with self._lock:
+            if self._limited is None and not +self._busy:
+                self._setting = connection.cursor()
+                self._setting.execute("SET GLOBAL threads = 1")
+                self._limited = id(connection)
+
+    def lift(self, connection: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            if self._limited == id(connection):
+                self._unlimit()
+
+    def _unlimit(self) -> None:
+        self._limited = None
+        if self._setting is not None:
+            self._setting.execute("RESET GLOBAL threads")
+            self._setting.close()
 
 
 def memory_limit() -> int | None:

@@ -13,7 +13,7 @@ from wherry.lake.types import select_storable
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.run import Drift
-from wherry.ports import Batch
+from wherry.ports import Batch, Query
 from wherry.quoting import name, names, text
 from wherry.run.evolve import Columns, drifts, evolve, expect_frozen, misfits, unlike
 from wherry.run.session import Session
@@ -47,7 +47,7 @@ class Target:
 
 @contextmanager
 def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> Iterator[Ready]:
-    """The rows of ``batch``, ready to go to ``target``.
+    """The rows of ``batch`` (a query of which is ``attached`` already), ready to go to ``target``.
 
     They stream through, unless their keys are looked up or some are held back: then they are kept aside first, in
     memory or spilled to disk. Raises ``DataError`` for columns that may not be, and for a key that two rows share.
@@ -66,8 +66,18 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
         made.append(("TABLE", relation))
         return relation
 
+    def keep_rows(select: str) -> str:
+        if not isinstance(batch.rows, Query):
+            with _own_errors(batch):
+                return keep(select)
+        relation = session.fresh_name()
+        with cursor.transaction():
+            _run(cursor, batch.rows, f"CREATE TEMP TABLE {relation} AS {select}")
+        made.append(("TABLE", relation))
+        return relation
+
     try:
-        relation = register(batch.rows)
+        relation = f"({batch.rows.sql})" if isinstance(batch.rows, Query) else register(batch.rows)
         given = cursor.schema(f"FROM {relation}")
         select = select_storable(given, f"SELECT * FROM {relation}")
         columns = cursor.schema(select) if select != f"SELECT * FROM {relation}" else given
@@ -75,10 +85,10 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
         if known and policy == "freeze":
             expect_frozen(target.asset, known, columns)
         held = misfits(known, columns) if known and policy == "quarantine" else []
-        refused = ""
+        refused, kept = "", False
         if held or (batch.upsert and target.columns):
-            with _own_errors(batch):
-                relation = keep(select)
+            relation = keep_rows(select)
+            kept = True
             select = f"SELECT * FROM {relation}"
         if batch.upsert and target.columns:
             _expect_key(cursor, target.asset, relation, batch.upsert)
@@ -94,6 +104,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             unlike=unlike(known, columns) if known else {},
             refused=refused,
             staged=relation,
+            query=batch.rows if isinstance(batch.rows, Query) and not kept else None,
             present=keep(f"SELECT * FROM {register(batch.present)}") if batch.present is not None else "",
             gone=register(batch.gone) if batch.gone is not None and batch.gone.num_rows and target.columns else "",
         )
@@ -123,6 +134,8 @@ class Ready:
     refused: str
     #: The rows by name, where they are kept aside.
     staged: str
+    #: The query that gives the rows when they go in; None where they are at hand.
+    query: Query | None
     #: The keys that the source holds, by name; empty when they were not asked for.
     present: str
     #: Values whose rows go, by name; empty for none.
@@ -166,8 +179,19 @@ class Ready:
         return gone
 
     def insert(self, cursor: DuckDB) -> None:
+        insert = f"INSERT INTO {self.target.place} BY NAME {self.select}"
+        if self.query is not None:
+            _run(cursor, self.query, insert)
+            return
         with _own_errors(self.batch):
-            cursor.execute(f"INSERT INTO {self.target.place} BY NAME {self.select}")
+            cursor.execute(insert)
+
+
+def _run(cursor: DuckDB, query: Query, sql: str) -> None:
+    """Run a statement that reads the query, in a transaction."""
+    with cursor.alone(), query.reading(cursor.connection):
+        rows = int(cursor.execute(sql)[0][0])
+    query.counted(rows)
 
 
 @contextmanager

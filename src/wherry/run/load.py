@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
 from wherry.model.run import Drift
-from wherry.ports import Batch, Source, TableRequest
+from wherry.ports import Batch, Query, Source, TableRequest
 from wherry.quoting import full_name
 from wherry.run.batch import Beside, Target, prepared
 from wherry.run.layout import declare_order, partitioned_by
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: What the table of rows that could not be read is called, after its table's name.
 REJECTS = "__rejects"
 
+#: Seconds between two looks at how far a query is.
+_LOOK = 1.0
 #: Hears, while rows come in: how many rows and bytes so far, and how many rows are expected in all (None: unknown).
 Progress = Callable[[int, int, int | None], None]
 
@@ -105,14 +108,43 @@ class _Counted:
     """A batch whose rows are counted as they pass."""
 
     def __init__(self, batch: Batch, told: Callable[[int, int], None]) -> None:
+        self.rows, self._told, self._size = 0, told, batch.size
+        if isinstance(batch.rows, Query):
+            self.batch = replace(batch, rows=self._watched(batch.rows))
+            return
         import pyarrow as pa
 
-        self.rows, self._told, self._size = 0, told, batch.size
         if isinstance(batch.rows, pa.RecordBatchReader):
             batch = replace(batch, rows=pa.RecordBatchReader.from_batches(batch.rows.schema, self._passing(batch.rows)))
         elif isinstance(batch.rows, pa.Table):
             self.rows = batch.rows.num_rows
         self.batch = batch
+
+    def _watched(self, query: Query) -> Query:
+        def counted(rows: int) -> None:
+            self.rows = rows
+            query.counted(rows)
+
+        @contextmanager
+        def reading(connection: Any) -> Iterator[None]:
+            done = threading.Event()
+
+            def look() -> None:
+                while not done.wait(_LOOK):
+                    if (rows := query.passed()) is None:
+                        return
+                    self._told(rows, self._size())
+
+            watching = threading.Thread(target=look, daemon=True)
+            watching.start()
+            try:
+                with query.reading(connection):
+                    yield
+            finally:
+                done.set()
+                watching.join()
+
+        return replace(query, reading=reading, counted=counted)
 
     def _passing(self, reader: Any) -> Iterator[Any]:
         for piece in reader:
@@ -154,8 +186,18 @@ def _commit_batch(
     session: Session, cursor: DuckDB, loading: Loading, written: _Written, batch: Batch, done: Loaded, *, create: bool
 ) -> None:
     """One batch and its cursor, in one transaction; ``done`` hears what came of it."""
+    with ExitStack() as stack:
+        if isinstance(batch.rows, Query):
+            # Before the lake is, since from then on the signature of each extension is checked: 40 MB are hashed.
+            stack.enter_context(batch.rows.attached(cursor.connection))
+        session.attach()
+        _commit_attached(session, cursor, loading, written, batch, done, create=create)
+
+
+def _commit_attached(
+    session: Session, cursor: DuckDB, loading: Loading, written: _Written, batch: Batch, done: Loaded, *, create: bool
+) -> None:
     asset = loading.asset
-    session.attach()
     session.make_lake_schema(asset.name, cursor)
     target = Target(
         asset=asset,

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
-from wherry.ports import Found, Source, TableRequest
+from wherry.ports import Found, Query, Source, TableRequest
 from wherry.project.nearest import did_you_mean
 from wherry.run.project import Project, ReadySource, variables_of
 from wherry.run.redact import redacted
@@ -120,6 +121,8 @@ def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
     batches = iter(ready.source.read(ready.options, ready.request, None))
     try:
         for batch in batches:
+            if isinstance(batch.rows, Query):
+                return read_query(batch.rows, limit)
             if isinstance(batch.rows, pa.Table):
                 return batch.rows.slice(0, limit)
             pieces, count = [], 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
-from wherry.ports import Batch, TableRequest
+from wherry.ports import Batch, Query, TableRequest
 from wherry.sources.databases.look import Look
 from wherry.sources.databases.problems import standing, telling
 
@@ -30,20 +32,53 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
     described = look.describe(table)
     if cursor is not None and look.changed_since(described, cursor) is None:
         return
-    rows = _Rows(look, look.streams(described))
+    query = look.query(described)
+    rows = _Rows(look, look.streams(described)) if query is None else _Asked(look, query)
 
     def reached() -> Mapping[str, Any]:
         with telling(look, KEPT):
             return dict(look.mark(described, rows.count))
 
     yield Batch(
-        rows=rows.reader(),
+        rows=rows.given(),
         cursor=reached,
         rejects=rows.rejects,
         size=lambda: rows.size,
         expected=described.rows,
         findings=look.findings,
     )
+
+
+class _Asked:
+    """Rows that a query gives to whoever runs it."""
+
+    def __init__(self, look: Look, query: Query) -> None:
+        self._look, self._query = look, query
+        self.count = self.size = 0
+
+    def given(self) -> Query:
+        return replace(self._query, attached=self._attached, reading=self._reading, counted=self._counted)
+
+    def rejects(self) -> pa.Table | None:
+        return self._look.rejects()
+
+    @contextmanager
+    def _attached(self, connection: Any) -> Iterator[None]:
+        with ExitStack() as stack:
+            with telling(self._look, KEPT):
+                stack.enter_context(self._query.attached(connection))
+            yield
+
+    @contextmanager
+    def _reading(self, connection: Any) -> Iterator[None]:
+        try:
+            with self._query.reading(connection):
+                yield
+        except SourceError as error:
+            raise standing(error, KEPT) from None
+
+    def _counted(self, rows: int) -> None:
+        self.count = rows
 
 
 class _Rows:
@@ -54,7 +89,7 @@ class _Rows:
         self.count = self.size = 0
         self._error: SourceError | None = None
 
-    def reader(self) -> pa.RecordBatchReader:
+    def given(self) -> pa.RecordBatchReader:
         import pyarrow as pa
 
         return pa.RecordBatchReader.from_batches(self._streams[0].schema, self._told())

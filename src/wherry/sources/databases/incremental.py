@@ -113,6 +113,11 @@ class _Read:
             late = f"{self.column.order} < {self.look.value(self.column, before.value)}"
             if self._any(conditions(late, unseen).removeprefix(" WHERE ")):
                 return f"rows before {before} were committed late"
+        if before.value is not None:
+            # A load that found the table emptied stands where it stood, and its edge is nothing, as it is now.
+            value = self.look.value(self.column, before.value)
+            if not self._any(f"{self.column.order} >= {value}") and self._any(f"{self.column.order} < {value}"):
+                return f"all rows are before {before}"
         if self.options.deletes == "compare" and self._count() != before.rows:
             return "rows were deleted"
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
 from wherry.model.finding import Finding
-from wherry.ports import TableRequest
+from wherry.ports import Query, TableRequest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,6 +103,10 @@ class Look(ABC):
     def streams(self, described: Described) -> Sequence[pa.RecordBatchReader]:
         """The whole table in one or more streams that can be read at once, all of the same moment."""
         return [self.stream(select(self, described), described)]
+
+    def query(self, described: Described) -> Query | None:
+        """The whole table as a query that the run's own DuckDB can run; None where ``streams`` are the better way."""
+        return None
 
     def fingerprint(self, described: Described, condition: str) -> str:
         """Text that is another when a row of these is added, changed or gone. Without a hash: how many there are."""

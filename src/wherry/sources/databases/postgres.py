@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
-from wherry.ports import Found, TableRequest
+from wherry.ports import Found, Query, TableRequest
 from wherry.quoting import name
 from wherry.sources.databases import postgres_catalog as catalog
 from wherry.sources.databases.look import Described, Field, Look, conditions, select, signature
@@ -143,9 +143,31 @@ class PostgresLook(Look):
     def stream(self, sql: str, described: Described) -> pa.RecordBatchReader:
         return self._lane(0).rows(sql, described)
 
+    def query(self, described: Described) -> Query | None:
+        """One connection, where more would have no cores to run on."""
+        from wherry.sources.databases.postgres_query import Reading, can_query
+
+        if (described.more[1] or 1) > 1 or self._width(described) > 2 or not can_query(described):
+            return None
+        address, password = _parted(self._address)
+        return Reading(
+            described=described,
+            sql=select(self, described),
+            address=address,
+            password=password,
+            snapshot=self._export(),
+            secrets=self._secrets,
+            beside=self._beside,
+        ).query()
+
+    @staticmethod
+    def _width(described: Described) -> int:
+        """How many connections to read a table with."""
+        asked = described.more[1]
+        return int(asked or (min(4, os.cpu_count() or 1) if (described.size or 0) >= LARGE else 1))
+
     def streams(self, described: Described) -> Sequence[pa.RecordBatchReader]:
-        relation, asked = described.more
-        lanes = asked or (min(4, os.cpu_count() or 1) if (described.size or 0) >= LARGE else 1)
+        relation, lanes = described.more[0], self._width(described)
         ranged = self._versioned(described) and relation.kind != "p" and self._connection.info.server_version >= 140000
         if lanes < 2 or not ranged or relation.pages < lanes:
             return [self.stream(select(self, described), described)]
@@ -167,11 +189,15 @@ class PostgresLook(Look):
 
         if self._database is None:
             self._database = open_database()
-            self._exported = str(self.ask("SELECT pg_export_snapshot()")[0][0])
         while len(self._lanes) <= number:
-            lane = Lane(self._database, len(self._lanes), self._address, self._exported, self._secrets)
+            lane = Lane(self._database, len(self._lanes), self._address, self._export(), self._secrets)
             self._lanes.append(lane)
         return self._lanes[number]
+
+    def _export(self) -> str:
+        """The snapshot's name, for other connections to follow."""
+        self._exported = self._exported or str(self.ask("SELECT pg_export_snapshot()")[0][0])
+        return self._exported
 
     def fingerprint(self, described: Described, condition: str) -> str:
         columns = ", ".join(name(field.name) for field in described.fields)
@@ -317,6 +343,15 @@ def _address(options: Options) -> tuple[str, tuple[str, ...]]:
 
     secrets = tuple(dict.fromkeys(each for each in (password, quote(password, safe=""), quote_plus(password)) if each))
     return make_conninfo("", **given), (*secrets, options.url)
+
+
+def _parted(address: str) -> tuple[str, str]:
+    """What libpq connects with, without the password; and the password."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    given = conninfo_to_dict(address)
+    password = str(given.pop("password", None) or "")
+    return make_conninfo("", **given), password
 
 
 source = Postgres()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +38,20 @@ def open_database() -> duckdb.DuckDBPyConnection:
         "allow_unsigned_extensions": "true",
     }
     connection = duckdb.connect(":memory:", config=config)
+    load_scanner(connection)
+    connection.execute("SET allow_unsigned_extensions = false")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # A lane is read by the thread that asks for its rows; further ones would only spin while the server works.
+    connection.execute("SET GLOBAL threads = 1")
+    # Else a UUID would arrive as text.
+    connection.execute("SET GLOBAL arrow_lossless_conversion = true")
+    return connection
+
+
+def load_scanner(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the scanner from the installed package. Raises ``SourceError`` when that is missing."""
+    import duckdb
+
     spec = find_spec("duckdb_extension_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "extensions" / f"v{duckdb.__version__}" / "postgres.duckdb_extension"
@@ -47,13 +61,7 @@ def open_database() -> duckdb.DuckDBPyConnection:
                 link = Path(place) / "postgres_scanner.duckdb_extension"
                 link.symlink_to(path)
                 connection.execute(f"LOAD {text(str(link))}")
-            connection.execute("SET allow_unsigned_extensions = false")
-            connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            # A lane is read by the thread that asks for its rows; further ones would only spin while the server works.
-            connection.execute("SET GLOBAL threads = 1")
-            # Else a UUID would arrive as text.
-            connection.execute("SET GLOBAL arrow_lossless_conversion = true")
-            return connection
+            return
     raise problem("missing-extra", "Reading PostgreSQL needs more packages.", "pip install 'wherry[postgres]'")
 
 
@@ -77,7 +85,7 @@ class Lane:
 
         query = f"FROM postgres_query({text(self._alias)}, {text(sql)})"
         rows = self._cursor.execute(query)
-        _expect_types(described, rows.description)
+        expect_types(described, ((each[0], each[1]) for each in rows.description))
         reader = rows.to_arrow_reader(piece_rows(described))
         return pa.RecordBatchReader.from_batches(reader.schema, self._pieces(reader))
 
@@ -104,9 +112,9 @@ class Lane:
         self._cursor.close()
 
 
-def _expect_types(described: Described, given: Any) -> None:
+def expect_types(described: Described, given: Iterable[tuple[str, Any]]) -> None:
     """Raises ``SourceError`` when a column does not arrive as the type that keeps its values: as a float, say."""
-    for column, kind, *_ in given:
+    for column, kind in given:
         field = described.field(column)
         if field is not None and str(kind) != field.type:
             message = (

@@ -1,0 +1,144 @@
+"""A whole table of PostgreSQL as a query for the DuckDB that writes it, exact as it is by way of Arrow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from wherry.ports import Query
+from wherry.quoting import name, text
+from wherry.sources.databases.look import Described, Field
+from wherry.sources.databases.postgres_errors import explained, without
+from wherry.sources.databases.postgres_lanes import expect_types, load_scanner
+from wherry.sources.databases.postgres_types import REFUSED
+
+if TYPE_CHECKING:
+    import psycopg
+    from duckdb import DuckDBPyConnection
+
+_MOMENT = re.compile(r"DATE|TIMESTAMP( WITH TIME ZONE)?")
+#: The first day that PostgreSQL has. What lies before was too large for a DuckDB timestamp, or is -infinity.
+_FIRST = "4714-11-24 (BC)"
+#: How many rows the server has sent to the connection with that number; PostgreSQL 14 and later.
+_PASSED = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE pid = %s"
+
+_CANCEL = (
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+    "WHERE pid = %s AND application_name = current_setting('application_name')"
+)
+
+
+def can_query(described: Described) -> bool:
+    """Whether DuckDB can tell all values that it must not take; it cannot look into lists of moments."""
+    return not any(field.type.endswith("[]") and _MOMENT.match(field.type) for field in described.fields)
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """One table on its way: a connection of the scanner's, in a transaction of the given snapshot."""
+
+    described: Described
+    #: What the server is to run.
+    sql: str
+    #: What libpq connects with, but for the password.
+    address: str
+    password: str
+    snapshot: str
+    secrets: tuple[str, ...]
+    #: Another connection, to ask how far the first one is.
+    beside: Callable[[], psycopg.Connection[Any]]
+    alias: str = ""
+    pid: int | None = None
+
+    def query(self) -> Query:
+        self.alias = f"__wherry_postgres_{uuid4().hex}"
+        columns = ", ".join(f"{_kept(field)} AS {name(field.name)}" for field in self.described.fields)
+        given = f"postgres_query({text(self.alias)}, {text(self.sql)})"
+        return Query(
+            sql=f"SELECT {columns} FROM {given}", attached=self.attached, reading=self.reading, passed=self.passed
+        )
+
+    @contextmanager
+    def attached(self, connection: DuckDBPyConnection) -> Iterator[None]:
+        """The database under a name of its own, without its password where that could be looked up."""
+        try:
+            with self._told():
+                load_scanner(connection)
+                secret = f"CREATE TEMPORARY SECRET {self.alias} (TYPE postgres, PASSWORD {text(self.password)})"
+                connection.execute(secret)
+                how = f"(TYPE postgres, READ_ONLY, SECRET {self.alias})"
+                connection.execute(f"ATTACH {text(self.address)} AS {self.alias} {how}")
+                found = connection.sql(f"FROM postgres_query({text(self.alias)}, {text(self.sql)})")
+                expect_types(self.described, zip(found.columns, found.types, strict=True))
+                del found
+            yield
+        finally:
+            with suppress(Exception):  # never attached, or the connection to it is lost
+                connection.execute(f"DETACH {self.alias}")
+            with suppress(Exception):
+                connection.execute(f"DROP TEMPORARY SECRET {self.alias}")
+
+    @contextmanager
+    def reading(self, connection: DuckDBPyConnection) -> Iterator[None]:
+        """The snapshot, for the transaction that the connection is in."""
+        with self._told():
+            alias = text(self.alias)
+            follow = f"SET TRANSACTION SNAPSHOT {text(self.snapshot)}"
+            connection.execute(f"CALL postgres_execute({alias}, {text(follow)})")
+            own = connection.execute(f"FROM postgres_query({alias}, 'SELECT pg_backend_pid() AS pid')").fetchone()
+            self.pid = int(own[0]) if own is not None else None
+            try:
+                yield
+            except BaseException:
+                self._cancel()
+                raise
+
+    def passed(self) -> int | None:
+        """Rows so far; None where the server does not tell."""
+        import psycopg
+
+        if self.pid is None:
+            return 0
+        try:
+            with self.beside() as beside:
+                found = beside.execute(_PASSED, [self.pid]).fetchone()
+        except psycopg.Error:
+            return None
+        return int(found[0]) if found is not None else 0
+
+    def _cancel(self) -> None:
+        """Have the server send no more: to end the transaction, all that it sends would have to be taken first."""
+        import psycopg
+
+        with suppress(psycopg.Error), self.beside() as beside:  # else it is taken, or the server is gone
+            beside.execute(_CANCEL, [self.pid])
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise explained(without(str(error), self.secrets), self.secrets) from None
+
+
+def _kept(field: Field) -> str:
+    """The column, but an error for a date or time that the lake would not hold as it is."""
+    column = name(field.name)
+    if not _MOMENT.fullmatch(field.type):
+        return column
+
+    def refused(what: str) -> str:
+        said = f'"{REFUSED} <{field.name}> {what}"'
+        return f"error({text(said)})"
+
+    high, low = f"{column} >= CAST('infinity' AS {field.type})", f"{column} < CAST({text(_FIRST)} AS {field.type})"
+    late, early = refused("infinity"), refused("-infinity, or a moment beyond the year 294246")
+    return f"CASE WHEN {high} THEN {late} WHEN {low} THEN {early} ELSE {column} END"

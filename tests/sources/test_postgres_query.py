@@ -1,0 +1,124 @@
+"""A whole table as a query that another DuckDB runs: of one moment, exact, and nothing of it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
+
+import duckdb
+import pytest
+
+from sources.database import Server
+from wherry.errors import SourceError
+from wherry.ports import Batch, Query
+from wherry.sources.databases.postgres import source
+
+pytestmark = pytest.mark.needs("postgres")
+LEFT = "SELECT count(*) FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'"
+
+
+@pytest.fixture
+def server(postgres: str) -> Server:
+    server = Server(postgres.replace("wherry@", "wherry:open-sesame@"))
+    server.run("CREATE TABLE t (id int, day date)", "INSERT INTO t SELECT i, '2026-01-01' FROM generate_series(1, 9) i")
+    return server
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection:
+        yield connection
+
+
+def asked(server: Server) -> tuple[Iterator[Batch], Batch, Query]:
+    """A read that has begun, its batch and query."""
+    batches = source.read(server.options, server.request("public.t"), None)
+    batch = next(batches)
+    assert isinstance(batch.rows, Query)
+    return batches, batch, batch.rows
+
+
+def test_it_sees_the_moment_at_which_the_read_began(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    _batches, batch, query = asked(server)
+    server.run("INSERT INTO t VALUES (10, '2026-01-02')", "UPDATE t SET day = '2020-01-01'")
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        with query.reading(connection):
+            rows = connection.execute(query.sql).fetchall()
+        connection.execute("COMMIT")
+    assert len(rows) == 9 and {str(day) for _, day in rows} == {"2026-01-01"}
+    query.counted(9)
+    assert source.changed(server.options, server.request("public.t"), batch.reached()) is not None
+
+
+def test_nothing_is_left_and_no_password_can_be_looked_up(
+    server: Server, connection: duckdb.DuckDBPyConnection
+) -> None:
+    _batches, _batch, query = asked(server)
+    with query.attached(connection):
+        shown = connection.execute("SELECT path FROM duckdb_databases()").fetchall()
+        shown += connection.execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
+        assert "dbname=" in repr(shown) and "sesame" not in repr(shown)
+    assert connection.execute(LEFT).fetchall() == [(0,)]
+    assert connection.execute("SELECT count(*) FROM duckdb_secrets()").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("end", ["infinity", "-infinity"])
+def test_a_day_that_the_lake_cannot_hold(server: Server, connection: duckdb.DuckDBPyConnection, end: str) -> None:
+    server.run(f"INSERT INTO t VALUES (10, '{end}')")
+    _batches, _batch, query = asked(server)
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        with pytest.raises(SourceError) as raised, query.reading(connection):
+            connection.execute(query.sql).fetchall()
+        connection.execute("ROLLBACK")
+    [finding] = raised.value.findings
+    assert finding.code == "value-not-kept" and "`day`" in finding.message and end in finding.message
+    assert "as it was loaded last" in finding.message
+
+
+def test_a_connection_lost_half_way(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    server.run(
+        "ALTER TABLE t RENAME TO kept",
+        "INSERT INTO kept SELECT i, '2026-01-01' FROM generate_series(10, 300000) i",
+        "CREATE VIEW t AS SELECT *, CASE WHEN id = 200000 THEN pg_terminate_backend(pg_backend_pid()) END FROM kept",
+    )
+    _batches, _batch, query = asked(server)
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        try:
+            with pytest.raises(SourceError) as raised, query.reading(connection):
+                connection.execute(f"CREATE TABLE got AS {query.sql}")
+        finally:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+    [finding] = raised.value.findings
+    assert finding.code == "connection-lost" and "sesame" not in finding.message
+    assert connection.execute(LEFT).fetchall() == [(0,)]
+
+
+def test_an_interrupt_ends_a_table_without_end(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    server.run("DROP TABLE t", "CREATE VIEW t AS SELECT generate_series(1, 1000000000000) AS id")
+    _batches, _batch, query = asked(server)
+
+    def interrupt() -> None:
+        while not query.passed():
+            pass
+        connection.interrupt()
+
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        thread = Thread(target=interrupt)
+        with pytest.raises(duckdb.InterruptException), query.reading(connection):
+            thread.start()
+            connection.execute(f"SELECT max(id) FROM ({query.sql})").fetchall()
+        thread.join()
+        connection.execute("ROLLBACK")
+    assert connection.execute(LEFT).fetchall() == [(0,)]
+
+
+def test_lists_of_days_and_lanes_asked_for_come_by_arrow(server: Server) -> None:
+    for request in (server.request("public.t", parallel=2), server.request("public.lists")):
+        server.run("CREATE TABLE IF NOT EXISTS lists (days date[])")
+        assert not isinstance(next(source.read(server.options, request, None)).rows, Query)
