@@ -189,7 +189,8 @@ class Ready:
 
 def _run(cursor: DuckDB, query: Query, sql: str) -> None:
     """Run a statement that reads the query, in a transaction."""
-    with cursor.alone(), query.reading(cursor.connection):
+    threads = cursor.unordered() if query.parallel else cursor.alone()
+    with threads, query.reading(cursor.connection):
         rows = int(cursor.execute(sql)[0][0])
     query.counted(rows)
 
