@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import psycopg
 import pytest
 from run_folder import Folder
 
@@ -112,11 +113,26 @@ def test_a_whole_table_cut_off(folder: Folder, server: Server) -> None:
 
 
 def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits at row 200,000 until some were told of."""
     monkeypatch.setattr("wherry.run.load._LOOK", 0.01)
-    server.run("INSERT INTO orders (id, amount) SELECT i, 1 FROM generate_series(1001, 300000) AS i")
+    server.run(
+        "INSERT INTO orders (id, amount) SELECT i, 1 FROM generate_series(1001, 300000) AS i",
+        "ALTER TABLE orders RENAME TO kept",
+        "CREATE VIEW orders AS SELECT *, CASE WHEN id = 200000 THEN pg_advisory_xact_lock_shared(7) END::text AS held "
+        "FROM kept",
+    )
     source(folder, server, "")
     told: list[int] = []
-    folder.done(tell=lambda kind, **what: told.append(what["rows"]) if kind == "progress" else None)
+    with psycopg.connect(server.url, autocommit=True) as holding:
+        holding.execute("SELECT pg_advisory_lock(7)")
+
+        def tell(kind: str, **what: Any) -> None:
+            if kind == "progress":
+                told.append(what["rows"])
+                if told[-1]:
+                    holding.execute("SELECT pg_advisory_unlock_all()")
+
+        folder.done(tell=tell)
     assert told == sorted(told) and told[-1] == 300_000
     assert any(0 < rows < 300_000 for rows in told)
 

@@ -74,7 +74,8 @@ def pages(connection: psycopg.Connection[Any], described: Described, relation: R
 def _as_it_is(column: Field) -> bool:
     quoted = name(column.name)
     if _numeric(column) or column.native == "time":
-        return column.read.endswith(" END")
+        odd = "NaN" if _numeric(column) else "24:00"
+        return column.read.startswith(f"CASE WHEN {quoted} = {text(odd)} THEN ")
     if column.native in _AS_TEXT:
         return column.read == f"{quoted}::text"
     return column.read == quoted and NATIVE.get(column.native) == column.type
@@ -128,6 +129,8 @@ class Pages(Reading):
         connection.execute(f"FROM postgres_configure_pool({pool})").fetchall()
         at_once = min(max(self.pages // (self.width * _RANGES), _LEAST), _MOST)
         connection.execute(f"SET pg_pages_per_task = {at_once}")
+        # Without it DuckDB does not tell how far it is; it is never shown.
+        connection.execute("SET enable_progress_bar_print = false; SET enable_progress_bar = true")
 
     @contextmanager
     def attached(self, connection: DuckDBPyConnection) -> Iterator[None]:
@@ -138,13 +141,12 @@ class Pages(Reading):
                 yield
         finally:
             self._search.end()
-            connection.execute("RESET pg_pages_per_task")
+            with suppress(Exception):  # never set, or the connection is closed
+                connection.execute("SET enable_progress_bar = false; RESET pg_pages_per_task")
 
     @contextmanager
     def reading(self, connection: DuckDBPyConnection) -> Iterator[None]:
         self._running = connection
-        # Without it DuckDB does not tell how far it is; it is never shown.
-        connection.execute("SET enable_progress_bar_print = false; SET enable_progress_bar = true")
         try:
             with Reading.reading(self, connection):
                 yield
@@ -152,19 +154,16 @@ class Pages(Reading):
                     self._search.found(self.secrets)
         finally:
             self._running = None
-            connection.execute("SET enable_progress_bar = false")
 
     def passed(self) -> int | None:
         """About how many rows so far, by the pages."""
         import duckdb
 
-        if self.described.rows is None or self._running is None:
-            return 0
-        try:
-            share = self._running.query_progress()
-        except duckdb.Error:
-            return None
-        return int(min(max(share, 0.0), 100.0) / 100 * self.described.rows)
+        if self.described.rows is not None and (running := self._running) is not None:
+            with suppress(duckdb.Error):  # it is closed
+                share = min(max(running.query_progress(), 0.0), 100.0) / 100
+                self.seen = max(self.seen, int(share * self.described.rows))
+        return self.seen
 
     def cancel(self) -> None:
         import psycopg
