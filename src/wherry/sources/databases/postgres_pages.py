@@ -159,11 +159,13 @@ class Pages(Reading):
         """About how many rows so far, by the pages."""
         import duckdb
 
-        if self.described.rows is not None and (running := self._running) is not None:
-            with suppress(duckdb.Error):  # it is closed
-                share = min(max(running.query_progress(), 0.0), 100.0) / 100
-                self.seen = max(self.seen, int(share * self.described.rows))
-        return self.seen
+        if self.described.rows is None or (running := self._running) is None:
+            return 0
+        try:
+            share = min(max(running.query_progress(), 0.0), 100.0) / 100
+        except duckdb.Error:  # it is closed
+            return None
+        return int(share * self.described.rows)
 
     def cancel(self) -> None:
         import psycopg

@@ -53,8 +53,6 @@ class Reading:
     beside: Callable[[], psycopg.Connection[Any]]
     alias: str = field(default_factory=lambda: f"__wherry_postgres_{uuid4().hex}")
     pid: int | None = None
-    #: Rows that were seen to have passed: what the server tells ends before the load does.
-    seen: int = 0
 
     def query(self) -> Query:
         columns = ", ".join(f"{self.column(each)} AS {name(each.name)}" for each in self.described.fields)
@@ -118,8 +116,7 @@ class Reading:
                 found = beside.execute(_PASSED, [self.pid]).fetchone()
         except psycopg.Error:
             return None
-        self.seen = max(self.seen, int(found[0]) if found is not None else 0)
-        return self.seen
+        return int(found[0]) if found is not None else 0
 
     def cancel(self) -> None:
         """Have the server send no more: to end the transaction, all that it sends would have to be taken first."""
