@@ -62,7 +62,7 @@ class Query:
     attached: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
     #: Entered in the transaction that runs ``sql``, around it. Raises ``SourceError`` for what goes wrong within.
     reading: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
-    #: Whether several threads read it, in no order; else it comes in one stream, and further threads would only spin.
+    #: Whether several threads read it; else it comes in one stream, and further threads would only spin.
     parallel: bool = False
     #: Told how many rows there were, once they are read.
     counted: Callable[[int], None] = field(default=lambda rows: None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import duckdb
@@ -215,12 +215,15 @@ def test_a_connection_that_is_lost(server: Server, connection: duckdb.DuckDBPyCo
     assert finding.code == "connection-lost", finding.message
 
 
-def test_nothing_is_left(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("odd", [False, True])
+def test_nothing_is_left(server: Server, connection: duckdb.DuckDBPyConnection, odd: bool) -> None:
+    server.run(f"ALTER TABLE t ADD COLUMN day date DEFAULT '{'infinity' if odd else 'today'}'")
     _batches, _batch, query = asked(server)
-    told = "SELECT current_setting('enable_progress_bar')"
+    told = "SELECT current_setting('enable_progress_bar'), current_setting('preserve_insertion_order')"
     connection.execute("SET enable_progress_bar = false")
     usual = connection.execute(told).fetchall()
-    assert rows(connection, query)
+    with pytest.raises(SourceError) if odd else nullcontext():
+        assert rows(connection, query)
     assert connection.execute(told).fetchall() == usual
     assert connection.execute("SELECT count(*) FROM duckdb_secrets()").fetchall() == [(0,)]
     assert connection.execute("SELECT count(*) FROM duckdb_databases() WHERE NOT internal").fetchall() == [(1,)]

@@ -92,15 +92,6 @@ class DuckDB:
         finally:
             self._turns.lift(self.connection)
 
-    @contextmanager
-    def unordered(self) -> Iterator[None]:
-        """Statements of the block write rows as they come, without waiting for those before them."""
-        self.connection.execute("SET SESSION preserve_insertion_order = false")
-        try:
-            yield
-        finally:
-            self.connection.execute("RESET SESSION preserve_insertion_order")
-
     def schema(self, sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         """Names and DuckDB types of what a SELECT returns, without running it."""
         if values:

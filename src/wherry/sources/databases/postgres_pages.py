@@ -129,6 +129,8 @@ class Pages(Reading):
         connection.execute(f"FROM postgres_configure_pool({pool})").fetchall()
         at_once = min(max(self.pages // (self.width * _RANGES), _LEAST), _MOST)
         connection.execute(f"SET pg_pages_per_task = {at_once}")
+        # Rows are written as they come: none waits for those of pages before its own.
+        connection.execute("SET SESSION preserve_insertion_order = false")
         # Without it DuckDB does not tell how far it is; it is never shown.
         connection.execute("SET enable_progress_bar_print = false; SET enable_progress_bar = true")
 
@@ -142,7 +144,8 @@ class Pages(Reading):
         finally:
             self._search.end()
             with suppress(Exception):  # never set, or the connection is closed
-                connection.execute("SET enable_progress_bar = false; RESET pg_pages_per_task")
+                connection.execute("SET enable_progress_bar = false; RESET SESSION preserve_insertion_order")
+                connection.execute("RESET pg_pages_per_task")
 
     @contextmanager
     def reading(self, connection: DuckDBPyConnection) -> Iterator[None]:
