@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from sources.database import Server
+from wherry.engines.duckdb import read_query
 from wherry.errors import SourceError
 from wherry.ports import Batch, Query
 from wherry.sources.databases.postgres import source
@@ -182,6 +183,28 @@ def test_what_is_not_exact_this_way_is_read_in_another(
     batch = next(source.read(server.options, server.request("public.t", parallel=2, **options), None))
     assert not isinstance(batch.rows, Query), why
     assert len(server.read(server.request("public.t", parallel=2, **options)).rows) == 2000
+
+
+def test_who_may_not_ask_is_read_in_another_way(server: Server) -> None:
+    [(database,)] = server.run("REVOKE ALL ON pg_catalog.pg_stat_wal_receiver FROM PUBLIC", "SELECT current_database()")
+    server.run(f"CREATE ROLE {database} LOGIN", f"GRANT SELECT ON t TO {database}")
+    try:
+        reader = Server(server.url.replace("wherry@", f"{database}@"))
+        request = reader.request("public.t", parallel=2)
+        assert not isinstance(next(source.read(reader.options, request, None)).rows, Query)
+        assert len(reader.read(request).rows) == 2000
+    finally:
+        server.run(f"DROP OWNED BY {database}", f"DROP ROLE {database}")
+
+
+def test_the_first_rows_are_exact_and_wait_for_no_others(server: Server) -> None:
+    server.run("UPDATE t SET amount = 'NaN' WHERE id = 1999")
+    _batches, _batch, query = asked(server)
+    assert query.parallel and read_query(query, 3)["id"].to_pylist() == [1, 2, 3]
+    server.run("UPDATE t SET amount = 'NaN'")
+    _more, _batch, query = asked(server)
+    with pytest.raises(SourceError, match="NaN"):
+        read_query(query, 3)
 
 
 def test_names_of_any_case(server: Server, connection: duckdb.DuckDBPyConnection) -> None:

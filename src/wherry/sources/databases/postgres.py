@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
@@ -165,9 +166,11 @@ class PostgresLook(Look):
             "secrets": self._secrets,
             "beside": self._beside,
         }
+        alone = Reading(**common).query()
         if known is None:
-            return Reading(**common).query()
-        return Pages(**common, relation=relation, pages=known, width=width, look=self._connection).query()
+            return alone
+        ranges = Pages(**common, relation=relation, pages=known, width=width, look=self._connection)
+        return replace(ranges.query(), few=alone)
 
     @staticmethod
     def _width(described: Described) -> int:

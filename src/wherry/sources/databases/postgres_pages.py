@@ -65,9 +65,15 @@ def pages(connection: psycopg.Connection[Any], described: Described, relation: R
 
     Columns with a type of the user's choice, and conditions, are the server's SQL: those come by a query of one's own.
     """
+    import psycopg
+
     if relation is None or described.where or not all(map(_as_it_is, described.fields)):
         return None
-    found = connection.execute(_READABLE, (relation.oid, [each.name for each in described.fields])).fetchone()
+    try:
+        with connection.transaction():  # what fails in it leaves the one around it as it was
+            found = connection.execute(_READABLE, (relation.oid, [each.name for each in described.fields])).fetchone()
+    except psycopg.Error:  # Aurora has no such view, or it may not be read
+        return None
     return int(found[0]) if found is not None else None
 
 
