@@ -207,6 +207,20 @@ def test_the_first_rows_are_exact_and_wait_for_no_others(server: Server) -> None
         read_query(query, 3)
 
 
+def test_a_materialized_view(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    server.run(
+        """CREATE MATERIALIZED VIEW m AS SELECT id, amount AS "a, ""b", amount AS c, filler FROM t""",
+        "ANALYZE m",
+    )
+    batches, _batch, query = asked(server, "public.m")
+    assert query.parallel and len(rows(connection, query)) == 2000
+    batches.close()  # type: ignore[attr-defined]  # a refresh waits for those who look at it
+    server.run("UPDATE t SET amount = 'NaN' WHERE id = 7", "REFRESH MATERIALIZED VIEW m", "ANALYZE m")
+    _more, _batch, query = asked(server, "public.m")
+    with pytest.raises(SourceError, match="NaN"):
+        rows(connection, query)
+
+
 def test_names_of_any_case(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
     server.run(
         'CREATE SCHEMA "My Schema"',

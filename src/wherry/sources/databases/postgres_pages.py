@@ -192,8 +192,8 @@ class _Search:
         self._error: Exception | None = None
         self._thread: Thread | None = None
         if self._columns:
-            each = ", ".join(f"{name(column)} = 'NaN'" for column in self._columns)
-            sql = f"SELECT {each} FROM {relation.sql} WHERE {each.replace(', ', ' OR ')} LIMIT 1"
+            odd = [f"{name(column)} = 'NaN'" for column in self._columns]
+            sql = f"SELECT {', '.join(odd)} FROM {relation.sql} WHERE {' OR '.join(odd)} LIMIT 1"
             self._thread = Thread(target=self._run, args=(sql,), daemon=True)
             self._thread.start()
 
