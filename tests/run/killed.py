@@ -1,8 +1,8 @@
 """Runs a project over and over, each time killed at another moment: ``python killed.py FOLDER NOW``.
 
-Reads lines of ``commit 3`` or ``statement 17`` (the moment before that one) and answers each with ``killed`` or, when
-the run ended before that, ``ended``. Every run is a fork of this process, which itself opens nothing: a run then costs
-no start of Python.
+Reads lines of ``commit 3`` or ``statement 17`` (the moment before that one), or of what a run tells (``published 1``:
+the moment after the first time), and answers each with ``killed`` or, when the run ended before that, ``ended``. Every
+run is a fork of this process, which itself opens nothing: a run then costs no start of Python.
 """
 
 import os
@@ -49,7 +49,7 @@ def run_once(folder: Path, now: datetime, what: str, number: int) -> None:
     if what == "commit":
         # Said right before the database's COMMIT.
         sa.event.listen(sa.Engine, "commit", countdown.tick)
-    else:
+    elif what == "statement":
         execute = DuckDB.execute
 
         def counted(self: DuckDB, *given: Any) -> Any:
@@ -57,9 +57,14 @@ def run_once(folder: Path, now: datetime, what: str, number: int) -> None:
             return execute(self, *given)
 
         DuckDB.execute = counted  # type: ignore
+
+    def tell(kind: str, **_: object) -> None:
+        if kind == what:
+            countdown.tick()
+
     config = read_config(folder)
     with open_lake(config) as lake:
-        made = run(open_project(config, lake), lake, Request(now=now), RunOptions(jobs=1, author="ada"))
+        made = run(open_project(config, lake), lake, Request(now=now), RunOptions(jobs=1, author="ada"), tell)
     assert made.state == "done", made
 
 

@@ -61,6 +61,8 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
         raise CheckFormError(f"`{found.kind}` does not tell bad rows from good ones: it takes no `quarantine`.")
     if quarantine and written.get("when") == "after":
         raise CheckFormError("`quarantine` splits rows before they are published: it does not go with `when: after`.")
+    if found.kind == "change" and written.get("when") == "after":
+        raise CheckFormError("A change is against the version published before: it does not go with `when: after`.")
     return _check(
         found,
         column,
