@@ -30,11 +30,11 @@ from wherry.run.quarantine import REJECTED
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt, check_reason
-from wherry.state.runs import BAD_ROWS, add_events, close_killed, end_run, note_run, start_run
+from wherry.state.bad_rows import BAD_ROWS, crowd_out, event_body
+from wherry.state.runs import add_events, close_killed, end_run, note_run, start_run
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
-
 
 #: How often a run builds again what others changed on the branch before it could publish.
 REBASES = 2
@@ -310,13 +310,13 @@ class _Run:
 
     def _write_events(self) -> None:
         add_events(self.lake.engine, self.events)
+        crowd_out(self.lake.engine, self.options.branch, {e.asset for e in self.events if e.kind == BAD_ROWS})
         self.events = []
 
     def _keep_bad_rows(self, attempt: Attempt, key: str) -> None:
         """Rows that broke a check stay with the run, for when its branch is gone."""
         for place, rows in attempt.bad_rows.pop(key, {}).items():
-            body = {"at": place, "rows": list(rows)}
-            name = self.graph.assets[key].name
+            name, body = self.graph.assets[key].name, event_body(place, rows)
             self.events.append(Event(run=self.id, at=_stamp(), kind=BAD_ROWS, asset=name, body=body))
 
     def _check_published(self, plan: Plan, attempt: Attempt) -> None:

@@ -13,9 +13,6 @@ from wherry.lake import database as db
 from wherry.model.finding import Finding
 from wherry.model.run import AssetResult, CheckResult, Drift, Event, Run
 
-#: Kind of the event that keeps rows which broke a check: ``at`` is the check's place in the table's result.
-BAD_ROWS = "bad rows"
-
 
 def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
     """Note that a run began."""
@@ -82,16 +79,6 @@ def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
     ]
     with db.writing(engine, durable=False) as connection:
         connection.execute(db.event.insert(), rows)
-
-
-def kept_bad_rows(engine: sa.Engine, run: str, asset: str) -> dict[int, list[dict[str, Any]]]:
-    """Rows that broke the checks of a table in a run, by the check's place in the table's result."""
-    query = sa.select(db.event.c.body).where(
-        db.event.c.run == run, db.event.c.asset == asset, db.event.c.kind == BAD_ROWS
-    )
-    with db.reading(engine) as connection:
-        bodies = [json.loads(body) for body in connection.execute(query.order_by(db.event.c.seq)).scalars()]
-    return {body["at"]: body["rows"] for body in bodies}
 
 
 def last_runs(engine: sa.Engine, branch: str | None = None, limit: int = 20) -> list[Run]:
