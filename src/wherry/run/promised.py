@@ -22,6 +22,7 @@ from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
 from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
+from wherry.run.quarantine import trial
 from wherry.sql.binder import Binder, BindError
 
 
@@ -97,6 +98,11 @@ class _Checks:
         if problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
+        elif check.quarantine:
+            split = trial(check, kind, quoting.full_name(asset.name), [column.name for column in asset.columns])
+            if self._problem(at(split, moment), read, functions):
+                message = f"`{check.kind}` does not tell bad rows from good ones: it takes no `quarantine`."
+                yield _finding("bad-check", check.file, check.line, message, "")
 
     def _problem(
         self, sql: str, read: Sequence[str], functions: Sequence[str], *, run: bool = False
