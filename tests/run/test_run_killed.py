@@ -128,10 +128,8 @@ class Scene:
             self.back()
             ended, _, counted = kill(what, sys.maxsize).partition(" ")
             assert ended == "ended" and int(counted) >= max(times, 1)
-            moments = (
-                range(1, int(counted) + 1) if times == 0 else (1 + n * int(counted) // times for n in range(times))
-            )
-            for number in moments:
+            times = times or int(counted)
+            for number in (1 + n * int(counted) // times for n in range(times)):
                 self.back()
                 assert kill(what, number) == "killed", (what, number, counted)
                 self.recover()

@@ -1,5 +1,6 @@
 """What is asked of a table once it is published is asked, whoever was killed in between."""
 
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from test_run_killed import Scene, killer
 from wherry.run.failing import failing_rows
 from wherry.state.runs import last_runs
 
+DEEP = os.environ.get("WHERRY_DEEP") == "1"
 NOW = datetime(2026, 1, 12, 12)
 HEAD = "-- checks: [x > -100, {check: x > 5, when: after}]\n"
 
@@ -114,6 +116,5 @@ class Asked(Scene):
         return built
 
 
-def test_killed_before_every_commit(scene: Folder) -> None:
-    made = Asked(scene.path, scene.path.with_name("kept"), NOW)
-    assert len(made.killed_at("commit", every=1)) > 5
+def test_killed_at_any_commit(scene: Folder) -> None:
+    Asked(scene.path, scene.path.with_name("kept"), NOW).killed_times("commit", 0 if DEEP else 5)
