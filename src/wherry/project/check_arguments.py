@@ -243,7 +243,7 @@ KINDS: dict[str, Kind] = {
     "columns_are": _table_kind(
         {
             **_COLUMNS,
-            "how": _one_of("exact", "ordered", "contains"),
+            "how": _one_of("exact", "ordered", "contains", "contains ordered"),
             "forbid": _names,
             "types": _mapping,
             "index": _mapping,
