@@ -86,7 +86,8 @@ PROMISES = {
     "  - no_such_metric(id) > 1\n",
     "checks/dbt.yml": "models:\n  - name: a\n    columns:\n      - name: id\n        tests: [unique, nothing]\n",
     "checks/gx.json": '{"name": "s", "meta": {"table": "a"}, "expectations": ['
-    '{"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "id", "value_set": [1, null, 2.5], "mostly": 0.5}}]}',
+    '{"type": "expect_column_values_to_be_in_set", "kwargs": '
+    '{"column": "id", "value_set": [1, null, 2.5], "mostly": 0.5}}]}',
 }
 
 

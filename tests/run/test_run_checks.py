@@ -93,7 +93,8 @@ def test_tolerance_by_share_by_count_and_for_a_sample(folder: Folder) -> None:
         t="-- checks:\n"
         "--   - {check: x > 0, mostly: 0.9, name: share}\n--   - {check: x > 1, mostly: 0.9, name: less}\n"
         "--   - {check: x > 1, most: 2, name: count}\n--   - {check: x > 2, most: 2, name: more}\n"
-        "--   - {check: x > 8, most: 3, sample: 4, name: sampled}\n"
+        "--   - {check: x > 9, most: 4, sample: 4, name: sampled}\n"
+        "--   - {check: x > 9, most: 3, sample: 4, name: more of a sample}\n"
         "--   - {check: x > 8, severity: warn, name: warned}\n"
         f"{rows}"
     )
@@ -103,7 +104,8 @@ def test_tolerance_by_share_by_count_and_for_a_sample(folder: Folder) -> None:
         "less": "failed",
         "count": "passed",
         "more": "failed",
-        "sampled": found["sampled"].state,
+        "sampled": "passed",
+        "more of a sample": "failed",
         "warned": "warned",
     }
     assert found["sampled"].looked == 4 and found["less"].looked == 10

@@ -92,6 +92,17 @@ def test_a_question_that_is_asked_no_more_is_forgotten(scene: Folder) -> None:
     assert all(not each.only_checks for each in scene.plan(now=NOW).steps)
 
 
+def test_checks_of_every_face_are_asked_after_publishing(folder: Folder) -> None:
+    short = ("'< 5'", "max < 5", "median < 5", "unique", "refers to s.known.x", "same values as s.known.x", "type text")
+    later = ", ".join(f"{{check: {each}, when: after}}" for each in short)
+    folder.tables(
+        t=f"-- columns: {{x: {{checks: [not_null, {later}]}}}}\nSELECT unnest([9, 9]) AS x", known="SELECT 1 AS x"
+    )
+    found = [(each.check, each.state, each.after) for each in result(folder.done(), "s.t").checks]
+    assert found == [("not_null", "passed", False), *((each.strip("'"), "failed", True) for each in short)]
+    assert folder.rows("s.t") == [(9,), (9,)]
+
+
 def test_a_table_published_by_itself_is_asked_too(scene: Folder) -> None:
     scene.done(now=NOW, each=True)
     assert asked(scene) == [("failed", 2), ("failed", 1)]

@@ -19,6 +19,9 @@ _ROWS = re.compile(r"(\d+)\s+rows?\Z", re.IGNORECASE)
 _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 #: Kinds that do not say of every row whether it is bad.
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
+#: Those of them that count nothing, and those that read no rows at all.
+_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
+_OF_COLUMNS = {"type", "columns_are"}
 
 
 def may_split(check: Check) -> bool:
@@ -60,8 +63,12 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
     """What any check may say beside its arguments, as fields of ``Check``. Raises ``CheckFormError``."""
     mostly, most = _tolerance(written)
     where = str(written.get("where") or "")
-    if kind == "rows" and (mostly < 1 or most is not None or where):
+    if kind == "rows" and (mostly < 1 or most is not None or where or written.get("sample") is not None):
         raise CheckFormError("`rows` counts the whole table: it takes neither `mostly` nor `where`.")
+    if kind in _OF_COLUMNS and (where or written.get("sample") is not None):
+        raise CheckFormError(f"`{kind}` is about columns, not rows: it takes neither `where` nor `sample`.")
+    if kind in _MEASURED and (mostly < 1 or most is not None):
+        raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `mostly` nor `most`.")
     options = {
         "severity": _choice(written, "severity", ("error", "warn")),
         "mostly": mostly,
@@ -89,6 +96,9 @@ def refused(text: str, why: str, *, file: str, line: int) -> Check:
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:
+    known = KINDS.get(short.kind)
+    if known is not None and short.columns and len(short.columns) < known.least:
+        raise CheckFormError(f"`{fields['text']}` needs {known.least} columns or more.")
     fields |= {"column": "" if short.columns else column, "columns": short.columns}
     return Check(kind=short.kind, arguments=short.arguments, **fields)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from wherry import quoting
@@ -23,6 +24,7 @@ from wherry.project.nearest import did_you_mean
 from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
 from wherry.run.quarantine import trial
+from wherry.run.trial import tried
 from wherry.sql.binder import Binder, BindError
 
 
@@ -95,6 +97,8 @@ class _Checks:
             condition = f"({check.where}) AND ({condition})" if check.where else condition
             row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
             problem = self._problem(at(row, moment), read, functions, run=True)
+        if not problem and not functions:
+            problem = self._tried(asset, check, kind)
         if problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
@@ -116,6 +120,18 @@ class _Checks:
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
             stored = self._bind(sql, tables, functions, run=run)
+            self.cache.put(key, stored)
+        return stored
+
+    def _tried(self, asset: Asset, check: Check, kind: ModuleType) -> Mapping[str, Any]:
+        columns = [(column.name, column.type) for column in asset.columns]
+        said = repr((check.kind, check.column, check.columns, sorted(check.arguments.items()), check.where))
+        key = "trial:" + digest(said, json.dumps(columns))
+        stored: Mapping[str, Any] | None = self.cache.get(key)
+        if stored is None:
+            self._binder = self._binder or Binder(self.folder)
+            message = tried(check, kind, asset.columns, self._binder.row)
+            stored = {"message": message, "hint": ""} if message else {}
             self.cache.put(key, stored)
         return stored
 
