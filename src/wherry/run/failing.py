@@ -44,9 +44,11 @@ def failing_rows(
             continue
         there = kept.get(place, KeptRows(rows=(), cut=True))
         rows = [dict(row) for row in there.rows]
+        cut = there.cut and place in kept
         if len(rows) < min(limit, found.failing) and not found.error and not found.quarantined:
             more = there.cut or len(rows) >= KEPT
-            rows = _looked_up(config, lake, graph, asset, branch, place, result, limit) or rows if more else rows
+            found_now = _looked_up(config, lake, graph, asset, branch, place, result, limit) if more else []
+            rows, cut = (found_now, False) if found_now else (rows, cut)
         answers.append(
             {
                 "check": found.check,
@@ -56,6 +58,8 @@ def failing_rows(
                 "observed": found.observed,
                 "why": found.why,
                 "error": found.error,
+                # Some kinds show groups of bad rows: fewer than there are rows, and all the same.
+                "more": found.failing > len(rows[:limit]) and (cut or len(rows) >= min(limit, KEPT)),
                 "rows": rows[:limit],
             }
         )
