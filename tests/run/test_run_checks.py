@@ -87,6 +87,23 @@ def test_one_check_that_cannot_be_decided_takes_no_other_with_it(folder: Folder)
     assert "Could not convert" in found["x::INTEGER > 0"].error
 
 
+def test_a_check_that_was_not_understood_fails_alone_and_says_why(folder: Folder) -> None:
+    folder.tables(
+        t="-- columns: {x: {checks: [not_nul, '> 0']}}\n-- checks: [between 1 and 2]\nSELECT 1 AS x",
+        other="SELECT 2 AS x",
+    )
+    assert [(each.code, each.line) for each in folder.project().errors] == [("bad-check", 1), ("bad-check", 2)]
+    made = folder.run()
+    found = {each.check: each for each in result(made, "s.t").checks}
+    assert {text: each.state for text, each in found.items()} == {
+        "not_nul": "failed",
+        "> 0": "passed",
+        "between 1 and 2": "failed",
+    }
+    assert "`not_nul` is no check of a column" in found["not_nul"].error
+    assert result(made, "s.other").state == "built" and folder.rows("s.other") == [(2,)]
+
+
 def test_tolerance_by_share_by_count_and_for_a_sample(folder: Folder) -> None:
     rows = "SELECT range AS x FROM range(10)"
     folder.tables(

@@ -92,7 +92,9 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
 def refused(text: str, why: str, *, file: str, line: int) -> Check:
     """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
     message = f"it cannot run: {why}".replace("'", "''")
-    return Check(kind="sql", arguments={"sql": f"SELECT error('{message}')"}, text=text, file=file, line=line)
+    # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
+    sql = f"SELECT 1 WHERE CAST(error('{message}') AS BOOLEAN)"
+    return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:

@@ -21,6 +21,7 @@ from wherry.plan.recipe import digest
 from wherry.plugins import find_check
 from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
+from wherry.project.short_form import of_column
 from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
 from wherry.run.quarantine import trial
@@ -99,7 +100,10 @@ class _Checks:
             problem = self._problem(at(row, moment), read, functions, run=True)
         if not problem and not functions:
             problem = self._tried(asset, check, kind)
-        if problem:
+        if problem and check.kind == "condition" and not check.column and of_column(check.arguments["sql"]):
+            message, hint = f"`{check.text}` is a check of a column.", "Put it beside its column, under `columns:`."
+            yield _finding("bad-check", check.file, check.line, message, hint)
+        elif problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
         elif check.quarantine:
