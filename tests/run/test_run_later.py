@@ -108,6 +108,31 @@ def test_a_table_published_by_itself_is_asked_too(scene: Folder) -> None:
     assert asked(scene) == [("failed", 2), ("failed", 1)]
 
 
+def test_views_sources_and_python_are_asked_too(folder: Folder) -> None:
+    later = "{check: '> 5', when: after}"
+    folder.write(
+        {
+            "sources/d.yml": "connector: files\npath: d/\ntables:\n"
+            f"  o.csv: {{as: raw.o, columns: {{x: {{checks: [{later}]}}}}}}\n",
+            "d/o.csv": "x\n1\n2\n9\n",
+        }
+    )
+    folder.tables(
+        v=f"-- build: view\n-- columns: {{x: {{checks: [{later}]}}}}\nSELECT x FROM raw.o",
+        p="from wherry import Table, table\n\n"
+        '@table(columns={"x": {"checks": [{"check": "> 5", "when": "after"}]}})\n'
+        'def p(rows: Table["raw.o"]):\n    return rows.df()\n',
+    )
+    folder.close()
+    assert kill(folder, "published", 1) == "killed"
+    folder = Folder(folder.path)
+    made = folder.done(now=NOW)
+    for name in ("raw.o", "s.v", "s.p"):
+        assert [(c.check, c.failing, c.after) for c in result(made, name).checks] == [("> 5", 2, True)], name
+    assert not any(each.checks for each in folder.done(now=NOW).assets)
+    folder.close()
+
+
 def test_a_change_cannot_be_asked_when_what_it_is_held_against_is_gone(folder: Folder) -> None:
     folder.tables(t="-- checks: [{check: rows change between -10% and 50%, when: after}]\nSELECT 1 AS x")
     (finding,) = folder.project().errors
