@@ -65,8 +65,8 @@ def kept_bad_rows(engine: sa.Engine, run: str, asset: str) -> dict[int, KeptRows
 def crowd_out(engine: sa.Engine, branch: str, assets: Collection[str]) -> None:
     """Forget the rows of older runs of these tables on a branch, where there are those of ``RUNS`` newer ones."""
     for asset in assets:
-        of_branch = sa.select(db.run.c.id).where(db.run.c.branch == branch)
-        mine = (db.event.c.asset == asset, db.event.c.kind == BAD_ROWS, db.event.c.run.in_(of_branch))
+        of_branch = sa.exists().where(db.run.c.id == db.event.c.run, db.run.c.branch == branch)
+        mine = (db.event.c.asset == asset, db.event.c.kind == BAD_ROWS, of_branch)
         newest = sa.func.max(db.event.c.seq)
         runs = sa.select(db.event.c.run).where(*mine).group_by(db.event.c.run).order_by(newest.desc())
         with db.reading(engine) as connection:
