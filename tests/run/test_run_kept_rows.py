@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from run_folder import Folder
 
 from fixtures.commands import Wherry
+from fixtures.projects import write
 from wherry.lake import database as db
 from wherry.run.failing import failing_rows
 from wherry.run.upkeep import UpkeepOptions, keep_up
@@ -129,3 +131,20 @@ def test_large_rows_are_cut_and_the_others_looked_up(folder: Folder) -> None:
         folder.lake.drop_branch(branch)
     # Nothing to look them up in: those that were kept are shown.
     assert len(failing(folder)["x < 0"]) == len(there.rows)
+
+
+@pytest.mark.needs("postgres")
+def test_in_postgres_too(tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch, wherry: Wherry) -> None:
+    monkeypatch.setattr(bad_rows, "RUNS", 2)
+    write(tmp_path, {"wherry.toml": f'name = "t"\ndatabase = "{postgres}"\n', "tables/s/t.sql": BAD + "-1 AS x"})
+    place = ("--project", str(tmp_path))
+    for _ in range(4):
+        assert wherry("run", *place).code == 1
+    # Two runs of two checks are left.
+    assert wherry("upkeep", "--bad-rows", "0d", "--dry-run", "--json", *place).json["bad_rows"]["checks"] == 4
+    assert wherry("upkeep", "--bad-rows", "0d", "--json", *place).json["bad_rows"]["checks"] == 4
+    assert wherry("upkeep", "--bad-rows", "0d", "--json", *place).json["bad_rows"] == {"checks": 0, "bytes": 0}
+    # What is asked after publishing is noted there, and asked once.
+    write(tmp_path, {"tables/s/t.sql": "-- checks: [{check: x > 5, when: after}]\nSELECT 1 AS x"})
+    assert "x > 5 (1 bad row)" in wherry("run", *place).err
+    assert wherry("run", *place).out.startswith("Nothing to do: 1 table is up to date.")
