@@ -78,11 +78,12 @@ def _piece(connection: Any, rest: bytes) -> tuple[bytearray, list[int], bytes, b
         room = len(buffer) - _ROOM - filled
         if begins and room < PIECE // 8:
             return buffer, begins, bytes(buffer[at:filled]), False
-        with memoryview(buffer) as all_of_it, all_of_it[filled : filled + min(max(room, 1), _READ)] as into:
-            got = file.readinto1(into)
+        # Not `readinto1`: that waits for more where some of what it has is at hand.
+        got = file.read1(min(max(room, 1), _READ))
         if not got:
             _raise_lost()
-        filled += got
+        buffer[filled : filled + len(got)] = got
+        filled += len(got)
 
 
 def _long_row(file: Any, begun: bytes) -> tuple[bytearray, bytes]:
