@@ -18,9 +18,10 @@ from wherry.lake.lake import Lake
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import checking
+from wherry.run import check_slices, check_subject
 from wherry.run.check_state import Kept
-from wherry.run.checking import Checked, Subject, check_table
+from wherry.run.check_subject import Subject
+from wherry.run.checking import Checked, check_table
 
 DEEP = os.environ.get("WHERRY_DEEP") == "1"
 MANY = settings(
@@ -231,8 +232,8 @@ number = iter(range(10**9))
 def test_slices_find_what_the_whole_finds(
     opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, first: list[Any], then: list[Any]
 ) -> None:
-    monkeypatch.setattr(checking, "LARGE", 0)
-    monkeypatch.setattr(checking, "_SLICE", 100.0)
+    monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
     table = Table(*opened, f"s.t{next(number)}")
     table.do("create", first)
     for what, argument in [("", ""), *then]:

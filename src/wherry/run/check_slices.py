@@ -1,92 +1,117 @@
-"""Checks of groups (unique, distinct) after rows came or went: only the groups of those rows are counted again."""
+"""Checks after rows came or went: only those are looked at, and what that gives is added to what was found before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
-from wherry.run.check_plan import Item, grouped, looked_at
-from wherry.run.check_state import group_parts
+from wherry.run import check_plan, check_state
+from wherry.run.check_groups import Moved, moved_groups
+from wherry.run.check_plan import Item
+from wherry.run.check_subject import Asking, Subject
 
-#: Index of a check -> what is kept of it, over the groups concerned: as they are now and as they were.
-Found = dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]]
+#: Rows of a slice, of those of the table: beyond, the whole is looked at.
+MOST = 0.5
+#: A slice of so many rows and columns at most is read once, for all checks; else by each with what it needs.
+_ROWS, _COLUMNS = 500_000, 64
+_CAME = "__wherry_came"
 
 
-def slice_groups(
-    cursor: DuckDB, items: Sequence[Item], table: str, change: Change, at: Callable[[str], str]
-) -> Iterator[Found]:
-    """For each set of checks that share their groups what changed for them; nothing for those that DuckDB refuses.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """What a check finds by looking at a slice."""
 
-    The rows that stayed are searched by key, so DuckDB leaves out files and parts of files whose statistics say that
-    no such key is in them.
-    """
-    import duckdb
+    values: tuple[Any, ...]
+    #: What is kept of it.
+    parts: tuple[Any, ...]
+    #: Files of hashes of its keys.
+    hashes: tuple[str, ...] = ()
 
-    sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
-    for item in items:
-        sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
-    for (_, keys), members in sets.items():
-        if change.nothing:
-            zeros = {item.index: (0,) * len(group_parts(item)) for item in members}
-            yield {index: (none, none) for index, none in zeros.items()}
-            continue
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """What changed, and the checks that are to be told from that."""
+
+    asking: Asking
+    subject: Subject
+    change: Change
+    #: Index of a check -> what it found before.
+    known: Mapping[int, tuple[Any, ...]]
+    #: Index of a check -> files with hashes of the keys that were there before.
+    hashes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    #: The table's columns (lower case) and their types.
+    types: Mapping[str, str]
+
+    @property
+    def small(self) -> bool:
+        """Whether looking at what changed is less work than looking at all."""
+        moved = self.change.rows_added + self.change.rows_removed
+        return self.change.nothing or moved <= MOST * max(self.subject.rows or 0, 1)
+
+    def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
+        """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
+        with self._came() as came:
+            passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
+            yield from self._rows([item for item in items if item.index in passed], came, passed)
+            rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
+            yield from self._rows(rows_too, came, {})
+            moved = Moved(came=came, change=self.change, table=self.subject.lake, hashes=self.subject.hashes)
+            for found in moved_groups(self.asking, groups, moved, self.hashes, self.types):
+                for item in (each for each in groups if each.index in found.parts):
+                    new, old = found.parts[item.index]
+                    parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
+                    values = self.asking.row_if(check_state.group_values_sql(item, parts))
+                    if values is not None:
+                        yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
+
+    @contextmanager
+    def _came(self) -> Iterator[str]:
+        """A relation of the rows that came."""
+        came = self.change.rows_that_came(self.subject.lake)
+        if not self.change.added or self.change.rows_added > _ROWS or len(self.types) > _COLUMNS:
+            yield came
+            return
         try:
-            yield _changed(cursor, members, keys, table, change, at)
-        except duckdb.Error:
-            continue  # looking at all rows will tell what is wrong
+            made = self.asking.row_if(f"CREATE OR REPLACE TEMP TABLE {_CAME} AS FROM {came}")
+            yield came if made is None else _CAME
+        finally:
+            self.asking.row_if(f"DROP TABLE IF EXISTS {_CAME}")
 
+    def _rows(
+        self, items: Sequence[Item], came: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> Iterator[tuple[int, Sliced]]:
+        nothing, grows = self.change.nothing, self.change.grows
+        new = {} if nothing else self._measure(items, came, parts)
+        gone = {} if grows else self._measure(items, self.change.rows_that_went(self.subject.lake), parts)
+        for item in items:
+            index = item.index
+            found: tuple[Any, ...] | None = self.known[index]
+            if not nothing:
+                if index not in new or (not grows and index not in gone):
+                    continue  # looking at all rows will tell what is wrong
+                found = check_state.together(item, self.known[index], new[index], gone.get(index))
+            if found is None:
+                continue
+            sql = check_state.values_sql(item, found) if item.face == "aggregate" else ""
+            values = self.asking.row_if(sql) if sql else found
+            if values is not None:
+                yield index, Sliced(values=values, parts=found)
 
-def _changed(
-    cursor: DuckDB,
-    members: Sequence[Item],
-    keys: Sequence[str],
-    table: str,
-    change: Change,
-    at: Callable[[str], str],
-) -> Found:
-    check = members[0].check
-    named = [f"k{number}" for number in range(1, len(keys) + 1)]
-    shown = ", ".join(named)
-    moved = f"__wherry_moved_{abs(hash((table, check.where, tuple(keys))))}"
-    came = grouped(looked_at(check, change.rows_that_came(table)), keys)
-    parts = [f"SELECT {shown}, copies AS newer, 0::BIGINT AS older FROM ({came})"]
-    if not change.grows:
-        went = grouped(looked_at(check, change.rows_that_went(table)), keys)
-        parts.append(f"SELECT {shown}, 0::BIGINT AS newer, copies AS older FROM ({went})")
-    try:
-        cursor.execute(at(f"CREATE OR REPLACE TEMP TABLE {moved} AS {' UNION ALL '.join(parts)}"))
-        empty = " OR ".join(f"{key} IS NULL" for key in named)
-        nulls = cursor.execute(f"SELECT count(*) FROM {moved} WHERE {empty}")[0][0]
-        # An equality that takes nulls for equal cannot be used to leave out files.
-        same = " AND ".join(f"__stay.{k} {'IS NOT DISTINCT FROM' if nulls else '='} __moved.{k}" for k in named)
-        projected = ", ".join(f"{key} AS {k}" for key, k in zip(keys, named, strict=True))
-        stay = f"(SELECT {projected} FROM {looked_at(check, change.rows_that_stayed(table))})"
-        own = ", ".join(f"__stay.{k}" for k in named)
-        stayed = (
-            f"SELECT {own}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
-            f"SEMI JOIN {moved} AS __moved ON {same} GROUP BY ALL"
-        )
-        groups = (
-            f"SELECT {shown}, sum(newer)::BIGINT AS newer, sum(older)::BIGINT AS older "
-            f"FROM (FROM {moved} UNION ALL {stayed}) GROUP BY {shown}"
-        )
-        wanted = [part for item in members for part in group_parts(item)]
-        sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("newer", "older")]
-        numbered = ", ".join(f"{each} AS v{number}" for number, each in enumerate(wanted))
-        sql = (
-            f"WITH __groups AS MATERIALIZED ({groups}) SELECT * FROM (SELECT {numbered} FROM {sides[0]}) AS a "
-            f"CROSS JOIN (SELECT {numbered} FROM {sides[1]}) AS b"
-        )
-        row = cursor.execute(at(sql))[0]
-    finally:
-        cursor.execute(f"DROP TABLE IF EXISTS {moved}")
-    found: Found = {}
-    start = 0
-    for item in members:
-        width = len(group_parts(item))
-        now, then = row[start : start + width], row[len(wanted) + start : len(wanted) + start + width]
-        found[item.index] = now, then
-        start += width
-    return found
+    def _measure(
+        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> dict[int, tuple[Any, ...]]:
+        """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
+        found: dict[int, tuple[Any, ...]] = {}
+        jobs = check_plan.measure(items, relation, parts)
+        while jobs:
+            job = jobs.pop(0)
+            row = self.asking.row_if(job.sql)
+            if row is not None:
+                found |= {index: tuple(row[at] for at in positions) for index, positions in job.members.items()}
+            elif len(job.members) > 1:
+                lone = [item for item in items if item.index in job.members]
+                jobs += [each for item in lone for each in check_plan.measure([item], relation, parts)]
+        return found

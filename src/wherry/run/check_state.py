@@ -44,16 +44,21 @@ class Kept:
     of: tuple[str, str]
     #: Identity of a check -> what it found.
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Identity of a check -> files with a hash of each key of those rows.
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"of": list(self.of), "values": {key: [_plain(v) for v in found] for key, found in self.values.items()}}
+        values = {key: [_plain(v) for v in found] for key, found in self.values.items()}
+        hashes = {key: list(names) for key, names in self.hashes.items()}
+        return {"of": list(self.of), "values": values, "hashes": hashes}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
         if not stored:
             return None
         values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
-        return cls(of=(stored["of"][0], stored["of"][1]), values=values)
+        hashes = {key: tuple(names) for key, names in stored.get("hashes", {}).items()}
+        return cls(of=(stored["of"][0], stored["of"][1]), values=values, hashes=hashes)
 
 
 def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:

@@ -21,7 +21,9 @@ from wherry.run import check_state
 from wherry.run.bad_rows import bad_rows
 from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
 from wherry.run.check_state import Kept
-from wherry.run.checking import Find, Subject, check_table
+from wherry.run.check_subject import Find, Subject
+from wherry.run.checking import check_table
+from wherry.run.key_hashes import KeyHashes
 from wherry.run.quarantine import expect_tables, split
 from wherry.run.session import Session
 
@@ -122,7 +124,7 @@ def _verdicts(work: Inspection, cursor: DuckDB, checks: Sequence[Check], *, whol
     checked = check_table(cursor, checks, subject)
     kept = None
     if subject.identities and whole and (where := _identity(work)) is not None:
-        kept = Kept(of=where, values=checked.kept).to_json()
+        kept = Kept(of=where, values=checked.kept, hashes=checked.hashes).to_json()
     return Inspected(results=checked.results, kept=kept)
 
 
@@ -156,6 +158,7 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     return replace(
         subject,
         identities=[_identity_of(work, check) for check in checks],
+        hashes=KeyHashes(folder=session.engine.scratch / "keys"),
         kept=kept,
         change=change_since(storage, metadata, kept.of) if kept is not None else None,
     )

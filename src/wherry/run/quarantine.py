@@ -17,7 +17,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, name, text
 from wherry.run import check_plan
-from wherry.run.checking import Find
+from wherry.run.check_subject import Find
 from wherry.run.session import Session
 
 #: What the table of rows that broke a check is called, after its table's name.
