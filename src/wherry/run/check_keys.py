@@ -39,27 +39,32 @@ def hashed_key(item: Item, types: Mapping[str, str]) -> Key | None:
     if item.face != "groups" or not hasattr(item.kind, "counted") or check.sample:
         return None
     columns = tuple(item.kind.group_by(check))
-    kinds = [types.get(column.strip('"').replace('""', '"').lower(), "") for column in columns]
+    kinds = [types.get(plain(column), "") for column in columns]
     if not all(kind.partition("(")[0] in _HASHED for kind in kinds):
         return None
     return Key(columns=columns, types=kinds, rows=item.kind.counted(check))
+
+
+def plain(column: str) -> str:
+    """The lower-case name of a column as SQL has it."""
+    return (column[1:-1].replace('""', '"') if column.startswith('"') else column).lower()
 
 
 def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
     """Whether all keys that count differ."""
     relation = looked_at(item.check, subject.relation)
     if len(key.columns) == 1:
-        plain = not item.check.where and subject.facts is not None
-        if plain and subject.facts is not None and _bits(asking, relation, key, item.check.column, subject.facts):
+        if not item.check.where and subject.facts is not None and _bits(asking, relation, key, subject.facts):
             return Told(differs=True)
-        if key.rows != "true" and _rising(asking, relation, key):
+        ordered = subject.ranges is None or subject.ranges.disjoint(plain(key.columns[0]))
+        if key.rows != "true" and ordered and _rising(asking, relation, key):
             return Told(differs=True)
     return _hashes(asking, subject, relation, key)
 
 
-def _bits(asking: Asking, relation: str, key: Key, name: str, facts: Facts) -> bool:
+def _bits(asking: Asking, relation: str, key: Key, facts: Facts) -> bool:
     """Whole numbers of a known range differ when a bit for each sets as many bits as there are numbers."""
-    column = facts.columns.get(name.lower())
+    column = facts.columns.get(plain(key.columns[0]))
     if column is None or not column.bounded or column.nulls is None or key.types[0] not in _WHOLE:
         return False
     if column.nulls and key.rows == "true":

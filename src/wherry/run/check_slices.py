@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.run import check_plan, check_state
-from wherry.run.check_groups import Moved, moved_groups
+from wherry.run.check_groups import moved_groups
 from wherry.run.check_plan import Item
 from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: A slice of so many rows and columns at most is read once, for all checks; else by each with what it needs.
-_ROWS, _COLUMNS = 500_000, 64
-_CAME = "__wherry_came"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,32 +49,18 @@ class Slices:
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
-        with self._came() as came:
-            passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
-            yield from self._rows([item for item in items if item.index in passed], came, passed)
-            rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
-            yield from self._rows(rows_too, came, {})
-            moved = Moved(came=came, change=self.change, table=self.subject.lake, hashes=self.subject.hashes)
-            for found in moved_groups(self.asking, groups, moved, self.hashes, self.types):
-                for item in (each for each in groups if each.index in found.parts):
-                    new, old = found.parts[item.index]
-                    parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
-                    values = self.asking.row_if(check_state.group_values_sql(item, parts))
-                    if values is not None:
-                        yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
-
-    @contextmanager
-    def _came(self) -> Iterator[str]:
-        """A relation of the rows that came."""
         came = self.change.rows_that_came(self.subject.lake)
-        if not self.change.added or self.change.rows_added > _ROWS or len(self.types) > _COLUMNS:
-            yield came
-            return
-        try:
-            made = self.asking.row_if(f"CREATE OR REPLACE TEMP TABLE {_CAME} AS FROM {came}")
-            yield came if made is None else _CAME
-        finally:
-            self.asking.row_if(f"DROP TABLE IF EXISTS {_CAME}")
+        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
+        yield from self._rows([item for item in items if item.index in passed], came, passed)
+        rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
+        yield from self._rows(rows_too, came, {})
+        for found in moved_groups(self.asking, groups, self.subject, self.change, self.hashes, self.types):
+            for item in (each for each in groups if each.index in found.parts):
+                new, old = found.parts[item.index]
+                parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
+                values = self.asking.row_if(check_state.group_values_sql(item, parts))
+                if values is not None:
+                    yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
 
     def _rows(
         self, items: Sequence[Item], came: str, parts: Mapping[int, tuple[str, ...]]

@@ -11,6 +11,7 @@ from typing import Any
 from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
+from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import Facts
 from wherry.run.check_plan import at
 from wherry.run.check_state import Kept
@@ -39,6 +40,8 @@ class Subject:
     #: The attached Iceberg table; empty where the rows are in memory only.
     lake: str = ""
     facts: Facts | None = None
+    #: Of its data files.
+    ranges: Ranges | None = None
     #: One of its data files, for a look at how its columns are stored.
     file: str = ""
     #: What the checks found on an earlier state, and what changed since; None: nothing that can be built on.

@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import change_since, identity
+from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import facts, files
 from wherry.model.asset import Asset, Check
 from wherry.model.graph import Graph
@@ -149,7 +150,8 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     subject = replace(plain, lake=table)
     if listed:
         largest = max(listed, key=lambda each: (not each.content, each.rows))
-        subject = replace(subject, facts=facts(metadata, listed), file=largest.path)
+        ranges = Ranges.of(metadata, listed)
+        subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=largest.path)
     hidden = _PLACES & {column.lower() for column, _ in cursor.schema(f"FROM {table}")}
     if not _gathers(asset) or hidden:
         return subject
