@@ -197,7 +197,7 @@ class Table:
     def check(self) -> Checked:
         checked = check_table(self.db, CHECKS, self.subject())
         # As it is written beside the pointer and read back.
-        self.kept = Kept.from_json(Kept(of=changes.identity(self.metadata), values=checked.kept).to_json())
+        self.kept = Kept.from_json(checked.keep(changes.identity(self.metadata)).to_json())
         return checked
 
     def check_all(self) -> tuple[CheckResult, ...]:

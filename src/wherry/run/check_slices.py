@@ -36,6 +36,8 @@ class Slices:
     change: Change
     #: Index of a check -> what it found before.
     known: Mapping[int, tuple[Any, ...]]
+    #: Index of a check -> all values that its column had.
+    present: Mapping[int, tuple[Any, ...]] = field(default_factory=dict)
     #: Index of a check -> files with hashes of the keys that were there before.
     hashes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     #: The table's columns (lower case) and their types.
@@ -49,38 +51,48 @@ class Slices:
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
-        came = self.change.rows_that_came(self.subject.lake)
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
-        yield from self._rows([item for item in items if item.index in passed], came, passed)
-        rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
-        yield from self._rows(rows_too, came, {})
-        for found in moved_groups(self.asking, groups, self.subject, self.change, self.hashes, self.types):
-            for item in (each for each in groups if each.index in found.parts):
+        if self.change.grows:
+            few = [item for item in items if item.index in self.present]
+            passed |= {item.index: (check_state.other_groups(item, self.present[item.index]),) for item in few}
+        yield from self._rows([item for item in items if item.index in passed], passed)
+        yield from self._rows([item for item in items if check_state.by_slices(item, self.subject.name)], {})
+        left = [item for item in groups if item.index not in passed]
+        for found in moved_groups(self.asking, left, self.subject, self.change, self.hashes, self.types):
+            for item in (each for each in left if each.index in found.parts):
                 new, old = found.parts[item.index]
                 parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
                 values = self.asking.row_if(check_state.group_values_sql(item, parts))
                 if values is not None:
                     yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
 
-    def _rows(
-        self, items: Sequence[Item], came: str, parts: Mapping[int, tuple[str, ...]]
-    ) -> Iterator[tuple[int, Sliced]]:
-        nothing, grows = self.change.nothing, self.change.grows
-        new = {} if nothing else self._measure(items, came, parts)
-        gone = {} if grows else self._measure(items, self.change.rows_that_went(self.subject.lake), parts)
+    def _rows(self, items: Sequence[Item], parts: Mapping[int, tuple[str, ...]]) -> Iterator[tuple[int, Sliced]]:
+        nothing, grows, lake = self.change.nothing, self.change.grows, self.subject.lake
+        came = {} if nothing else self._measure(items, self.change.rows_that_came(lake), parts)
+        went = {} if grows else self._measure(items, self.change.rows_that_went(lake), parts)
         for item in items:
             index = item.index
             found: tuple[Any, ...] | None = self.known[index]
             if not nothing:
-                if index not in new or (not grows and index not in gone):
+                if index not in came or (not grows and index not in went):
                     continue  # looking at all rows will tell what is wrong
-                found = check_state.together(item, self.known[index], new[index], gone.get(index))
+                found = self._together(item, came[index], went.get(index))
             if found is None:
                 continue
-            sql = check_state.values_sql(item, found) if item.face == "aggregate" else ""
-            values = self.asking.row_if(sql) if sql else found
+            values = self._values(item, found)
             if values is not None:
                 yield index, Sliced(values=values, parts=found)
+
+    def _together(self, item: Item, came: tuple[Any, ...], went: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        known = self.known[item.index]
+        if item.face == "groups":
+            return known if came == (0,) else None
+        return check_state.together(item, known, came, went)
+
+    def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if item.face == "aggregate":
+            return self.asking.row_if(check_state.values_sql(item, parts))
+        return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
 
     def _measure(
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]

@@ -17,6 +17,7 @@ from wherry.quoting import full_name, name, text
 from wherry.run import check_facts, check_keys, check_plan, check_state
 from wherry.run.check_plan import Item, Job
 from wherry.run.check_slices import Slices
+from wherry.run.check_state import Kept
 from wherry.run.check_subject import Asking, Find, Subject
 from wherry.run.verdict import first_line, verdict
 
@@ -30,8 +31,13 @@ class Checked:
 
     results: tuple[CheckResult, ...]
     kept: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    #: Files with hashes of keys, likewise.
+    #: Likewise the values of columns that have few, and files with hashes of keys.
+    present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keep(self, of: tuple[str, str]) -> Kept:
+        """What to remember of the checks; ``of`` says of which rows."""
+        return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes)
 
 
 def run_checks(
@@ -65,7 +71,11 @@ class _Checking:
         self.values: dict[int, tuple[Any, ...]] = {}
         #: What is kept of a check, where that is more than it judges.
         self.parts: dict[int, tuple[Any, ...]] = {}
+        #: The values of columns that have few, and files with hashes of keys.
+        self.present: dict[int, tuple[Any, ...]] = {}
         self.hashes: dict[int, tuple[str, ...]] = {}
+        #: Checks of which the values are listed.
+        self.listed: set[int] = set()
         self.outcomes: dict[int, tuple[Outcome, int | None]] = {}
         self.errors: dict[int, str] = {}
         self.how: dict[int, Literal["slice", "metadata"]] = {}
@@ -84,8 +94,12 @@ class _Checking:
         self._whole()
         results = tuple(self._result(index, check) for index, check in enumerate(self.checks))
         kept = self._kept()
-        of = {self.subject.identities[index]: names for index, names in self.hashes.items() if names}
-        return Checked(results=results, kept=kept, hashes={key: names for key, names in of.items() if key in kept})
+
+        def by_identity(found: Mapping[int, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+            named = {self.subject.identities[index]: told for index, told in found.items() if told and kept}
+            return {key: told for key, told in named.items() if key in kept}
+
+        return Checked(results=results, kept=kept, present=by_identity(self.present), hashes=by_identity(self.hashes))
 
     # What is to be done still
 
@@ -177,6 +191,9 @@ class _Checking:
             kept = [item for item in sound if item.face in ("aggregate", "groups")]
             further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
+        if self.subject.identities:
+            self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
+            further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
         for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
             self._carry_out(job)
 
@@ -199,6 +216,11 @@ class _Checking:
             self.values[index] = own
             if kept:
                 self.parts[index] = tuple(row[at] for at in kept)
+            if kept and index in self.listed:
+                *parts, present = self.parts[index]
+                self.parts[index] = tuple(parts)
+                if present is not None and check_state.keepable(present):
+                    self.present[index] = tuple(present)
 
     @cached_property
     def _few_columns(self) -> frozenset[str]:
@@ -233,6 +255,7 @@ class _Checking:
             subject=self.subject,
             change=change,
             known={index: kept.values[key] for index, key in own.items()},
+            present={index: kept.present[key] for index, key in own.items() if key in kept.present},
             hashes={index: kept.hashes.get(key, ()) for index, key in own.items()},
             types=self.types,
         )
@@ -243,6 +266,8 @@ class _Checking:
         for index, found in slices.look(items, groups):
             self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
             self.hashes[index] = found.hashes
+            if index in slices.present:
+                self.present[index] = slices.present[index]
 
     # What comes of it
 

@@ -125,7 +125,7 @@ def _verdicts(work: Inspection, cursor: DuckDB, checks: Sequence[Check], *, whol
     checked = check_table(cursor, checks, subject)
     kept = None
     if subject.identities and whole and (where := _identity(work)) is not None:
-        kept = Kept(of=where, values=checked.kept, hashes=checked.hashes).to_json()
+        kept = checked.keep(where).to_json()
     return Inspected(results=checked.results, kept=kept)
 
 
