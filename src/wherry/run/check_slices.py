@@ -9,6 +9,7 @@ from typing import Any
 from wherry.lake.changes import Change
 from wherry.run import check_plan, check_state
 from wherry.run.check_groups import moved_groups
+from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
 from wherry.run.check_subject import Asking, Subject
 
@@ -53,8 +54,7 @@ class Slices:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
-            few = [item for item in items if item.index in self.present]
-            passed |= {item.index: (check_state.other_groups(item, self.present[item.index]),) for item in few}
+            passed |= {item.index: parts for item in items if (parts := self._others(item))}
         yield from self._rows([item for item in items if item.index in passed], passed)
         yield from self._rows([item for item in items if check_state.by_slices(item, self.subject.name)], {})
         left = [item for item in groups if item.index not in passed]
@@ -65,6 +65,13 @@ class Slices:
                 values = self.asking.row_if(check_state.group_values_sql(item, parts))
                 if values is not None:
                     yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
+
+    def _others(self, item: Item) -> tuple[str, ...]:
+        """What counts rows of a group that was not there; none where it is not known which were."""
+        if item.index not in self.present:
+            return ()
+        kind = self.types.get(plain(item.kind.group_by(item.check)[0]), "")
+        return (check_state.other_groups(item, self.present[item.index], kind),) if kind else ()
 
     def _rows(self, items: Sequence[Item], parts: Mapping[int, tuple[str, ...]]) -> Iterator[tuple[int, Sliced]]:
         nothing, grows, lake = self.change.nothing, self.change.grows, self.subject.lake
