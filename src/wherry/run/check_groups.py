@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.lake.changes import Change
+from wherry.run import key_hashes
 from wherry.run.check_keys import alike, plain
 from wherry.run.check_plan import Item, grouped, looked_at
 from wherry.run.check_state import group_parts
@@ -119,7 +120,7 @@ class _Groups:
         files, key = self.subject.hashes, self.key
         if files is None or key is None or not kept:
             return ()
-        name = files.write(self.asking, key, f"SELECT hash({', '.join(columns)}) AS h FROM {came}")
+        name = files.write(self.asking, key, f"SELECT {key_hashes.hash_of(columns)} AS h FROM {came}")
         if name and len(kept) + 1 >= _FILES and files.has(self.asking, key, kept):
             one = files.write(self.asking, key, f"SELECT h FROM {files.relation((*kept, name))}")
             return (one,) if one else ()
@@ -146,8 +147,8 @@ class _Groups:
             kept = (name,) if name else ()
         if not kept:
             return ()
-        hashed = f"hash({', '.join(self.named)})"
-        among = f"SELECT * FROM {_MOVED} WHERE {hashed} IN (SELECT h FROM {files.relation(kept)})"
+        own = key_hashes.hash_of(self.named)
+        among = f"SELECT * FROM {_MOVED} WHERE {own} IN (SELECT h FROM {files.relation(kept)})"
         return kept if self.asking.row_if(f"CREATE OR REPLACE TEMP TABLE {_MET} AS {among}") is not None else ()
 
     def _counted(self, met: str) -> tuple[Any, ...] | None:

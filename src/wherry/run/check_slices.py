@@ -15,6 +15,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
+#: Rows of a slice, and of its table, that one thread looks at.
+_ROWS, _TABLE_ROWS = 250_000, 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,12 @@ class Slices:
         """Whether looking at what changed is less work than looking at all."""
         moved = self.change.rows_added + self.change.rows_removed
         return self.change.nothing or moved <= MOST * max(self.subject.rows or 0, 1)
+
+    @property
+    def brief(self) -> bool:
+        """Whether further threads would have next to nothing to do, and wait for it at the cost of others."""
+        moved = self.change.rows_added + self.change.rows_removed
+        return moved <= _ROWS and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -263,11 +264,12 @@ class _Checking:
             return
         items = [item for item in self._open(*check_plan.FACES) if item.index in own]
         groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
-        for index, found in slices.look(items, groups):
-            self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
-            self.hashes[index] = found.hashes
-            if index in slices.present:
-                self.present[index] = slices.present[index]
+        with self.cursor.alone() if slices.brief else nullcontext():
+            for index, found in slices.look(items, groups):
+                self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
+                self.hashes[index] = found.hashes
+                if index in slices.present:
+                    self.present[index] = slices.present[index]
 
     # What comes of it
 

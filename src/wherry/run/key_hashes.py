@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 MOST = 4 << 30
 
 
+def hash_of(columns: Sequence[str]) -> str:
+    """64 bits in SQL; the same for keys that a grouping takes for the same."""
+    return f"hash({', '.join(columns)})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """What is hashed."""
@@ -44,7 +49,7 @@ class Key:
 
     def hashed(self, relation: str) -> str:
         """A SELECT of the hashes ``h`` of a relation's keys."""
-        return f"SELECT hash({', '.join(self.columns)}) AS h FROM {relation} WHERE {self.rows}"
+        return f"SELECT {hash_of(self.columns)} AS h FROM {relation} WHERE {self.rows}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
