@@ -66,13 +66,19 @@ VALUES = st.lists(st.none() | st.text(alphabet="ab\u00ff", max_size=4), min_size
 
 
 @MANY
-@given(tables=st.lists(VALUES, min_size=1, max_size=4), cut=st.integers(1, 3), mine=st.integers(0, 3))
-def test_files_are_apart_only_when_they_share_no_value(tables: list[list[str | None]], cut: int, mine: int) -> None:
+@given(
+    tables=st.lists(VALUES, min_size=1, max_size=4),
+    cut=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    mine=st.integers(0, 3),
+)
+def test_files_are_apart_only_when_they_share_no_value(
+    tables: list[list[str | None]], cut: tuple[int, int], mine: int
+) -> None:
     """Whatever becomes of bounds that are cut short."""
     files = []
     for number, values in enumerate(tables):
         filled = sorted(value.encode() for value in values if value is not None)
-        bounds = [{1: each} for each in ((filled[0][:cut], filled[-1][:cut]) if filled else ())] or [{}, {}]
+        bounds = [{1: filled[0][: cut[0]]}, {1: filled[-1][: cut[1]]}] if filled else [{}, {}]
         nulls = {1: values.count(None)}
         files.append(File(path=f"{number}", content=0, rows=len(values), nulls=nulls, low=bounds[0], high=bounds[1]))
     ranges = Ranges(files=files, columns={"k": (1, "string"), "other": (2, "string")})
