@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wherry.engines.duckdb import DuckDB
@@ -71,6 +71,8 @@ VALUES = st.lists(st.none() | st.text(alphabet="ab\u00ff", max_size=4), min_size
     cut=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     mine=st.integers(0, 3),
 )
+@example(tables=[["ab"], ["aa", "ab"]], cut=(3, 1), mine=0)
+@example(tables=[["a", "ab"], ["ab"]], cut=(3, 1), mine=0)
 def test_files_are_apart_only_when_they_share_no_value(
     tables: list[list[str | None]], cut: tuple[int, int], mine: int
 ) -> None:
@@ -137,7 +139,7 @@ class Keys:
             facts=statistics.facts(metadata, listed),
             ranges=Ranges.of(metadata, listed),
             hashes=KeyHashes(folder=self.folder),
-            identities=["unique"],
+            identify=lambda item: "unique",
             kept=self.kept,
             change=changes.change_since(self.lake.storage, metadata, self.kept.of) if self.kept else None,
         )

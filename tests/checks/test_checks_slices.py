@@ -215,7 +215,7 @@ class Table:
                 file=next((each.path for each in listed if not each.content), ""),
                 kept=self.kept,
                 change=change,
-                identities=[f"{number}" for number in range(len(CHECKS))],
+                identify=lambda item: f"{item.index}",
             )
             if of[1]
             else Subject(name=self.name, relation=f"lake.{self.name}", find=kind)

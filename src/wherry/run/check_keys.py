@@ -102,7 +102,7 @@ def _rising(asking: Asking, relation: str, key: Key) -> bool:
 def _hashes(asking: Asking, subject: Subject, relation: str, key: Key) -> Told:
     """Keys differ when their hashes do, of which a sort shows each beside the next."""
     hashed, name = f"({key.hashed(relation)})", ""
-    if subject.hashes is not None and subject.identities:
+    if subject.hashes is not None and subject.identify is not None:
         name = subject.hashes.write(asking, key, key.hashed(relation))
         hashed = subject.hashes.relation([name]) if name else hashed
     # Hashes that rise all the way differ, even if they were in another order than was asked for.

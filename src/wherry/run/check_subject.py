@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
@@ -13,7 +13,7 @@ from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import Facts
-from wherry.run.check_plan import at
+from wherry.run.check_plan import Item, at
 from wherry.run.check_state import Kept
 from wherry.run.key_hashes import KeyHashes
 
@@ -47,8 +47,8 @@ class Subject:
     #: What the checks found on an earlier state, and what changed since; None: nothing that can be built on.
     kept: Kept | None = None
     change: Change | None = None
-    #: Identity of each check, by its place in the list; empty: nothing is kept.
-    identities: Sequence[str] = ()
+    #: The identity of a check for what is kept of it, empty when that is nothing; None: nothing is kept of any.
+    identify: Callable[[Item], str] | None = None
     #: Where hashes of keys are kept between runs; None: nowhere.
     hashes: KeyHashes | None = None
 

@@ -69,6 +69,7 @@ class _Checking:
         self.cursor, self.checks, self.subject = cursor, checks, subject
         self.asking = Asking(cursor=cursor, now=subject.now)
         self.items: list[Item] = []
+        self.identities: dict[int, str] = {}
         self.values: dict[int, tuple[Any, ...]] = {}
         #: What is kept of a check, where that is more than it judges.
         self.parts: dict[int, tuple[Any, ...]] = {}
@@ -85,7 +86,9 @@ class _Checking:
     def go(self) -> Checked:
         for index, check in enumerate(self.checks):
             with self._told(index):
-                self.items.append(Item(index=index, check=check, kind=self.subject.find(check.kind)))
+                item = Item(index=index, check=check, kind=self.subject.find(check.kind))
+                self.items.append(item)
+                self.identities[index] = self.subject.identify(item) if self.subject.identify is not None else ""
         self._schema()
         if self.subject.facts is not None:
             self._metadata(self.subject.facts)
@@ -97,7 +100,7 @@ class _Checking:
         kept = self._kept()
 
         def by_identity(found: Mapping[int, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-            named = {self.subject.identities[index]: told for index, told in found.items() if told and kept}
+            named = {self.identities.get(index, ""): told for index, told in found.items() if told}
             return {key: told for key, told in named.items() if key in kept}
 
         return Checked(results=results, kept=kept, present=by_identity(self.present), hashes=by_identity(self.hashes))
@@ -187,12 +190,12 @@ class _Checking:
                 check_plan.plan_checks([item], self.subject.relation)
                 sound.append(item)
         further: dict[int, tuple[str, ...]] = {}
-        if self.subject.identities:
+        if self.subject.identify is not None:
             # What rows count is kept as it is.
             kept = [item for item in sound if item.face in ("aggregate", "groups")]
             further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
-        if self.subject.identities:
+        if self.subject.identify is not None:
             self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
             further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
         for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
@@ -247,10 +250,10 @@ class _Checking:
 
     def _slices(self) -> None:
         """Look at the rows that came and went, and add that to what was found before."""
-        kept, change, identities = self.subject.kept, self.subject.change, self.subject.identities
+        kept, change = self.subject.kept, self.subject.change
         if kept is None or change is None:
             return
-        own = {item.index: identities[item.index] for item in self.items if identities[item.index] in kept.values}
+        own = {index: identity for index, identity in self.identities.items() if identity in kept.values}
         slices = Slices(
             asking=self.asking,
             subject=self.subject,
@@ -290,10 +293,10 @@ class _Checking:
 
     def _kept(self) -> dict[str, tuple[Any, ...]]:
         kept: dict[str, tuple[Any, ...]] = {}
-        for item in self.items if self.subject.identities else ():
+        for item in self.items:
             values = self.parts.get(item.index, self.values.get(item.index))
             if (
-                not self.subject.identities[item.index]
+                not self.identities.get(item.index)
                 or item.index in self.errors
                 or values is None
                 or not check_state.keepable(values)
@@ -304,7 +307,7 @@ class _Checking:
             else:
                 sliced = bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
             if sliced:
-                kept[self.subject.identities[item.index]] = values
+                kept[self.identities[item.index]] = values
         return kept
 
 

@@ -124,7 +124,7 @@ def _verdicts(work: Inspection, cursor: DuckDB, checks: Sequence[Check], *, whol
     subject = _subject(work, cursor, checks)
     checked = check_table(cursor, checks, subject)
     kept = None
-    if subject.identities and whole and (where := _identity(work)) is not None:
+    if subject.identify is not None and whole and (where := _identity(work)) is not None:
         kept = checked.keep(where).to_json()
     return Inspected(results=checked.results, kept=kept)
 
@@ -159,7 +159,7 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     kept = Kept.from_json(built.kept)
     return replace(
         subject,
-        identities=[_identity_of(work, check) for check in checks],
+        identify=partial(_identity_of, work),
         hashes=KeyHashes(folder=session.engine.scratch / "keys"),
         kept=kept,
         change=change_since(storage, metadata, kept.of) if kept is not None else None,
@@ -180,18 +180,15 @@ def _identity(work: Inspection) -> tuple[str, str] | None:
     return identity(work.session.lake.storage.read(pointer.location))
 
 
-def _identity_of(work: Inspection, check: Check) -> str:
+def _identity_of(work: Inspection, item: Item) -> str:
     """The identity of a check for what is kept of it; empty when it reads what may change unseen."""
+    check = item.check
     functions = [work.graph.functions[name] for name in work.graph.functions_in(f"{check.arguments} {check.where}")]
     needs = [name.lower() for name in check.needs]
     if any(function.tables for function in functions) or not all(name in work.built for name in needs):
         return ""
-    try:
-        item = Item(index=0, check=check, kind=work.find(check.kind))
-        versions = {name: work.built[name].version for name in needs}
-        return check_state.identity(item, [function.text for function in functions], versions)
-    except Exception:
-        return ""  # what is wrong with the check, its verdict will say
+    versions = {name: work.built[name].version for name in needs}
+    return check_state.identity(item, [function.text for function in functions], versions)
 
 
 def _before(work: Inspection, checks: Sequence[Check]) -> str | None:
