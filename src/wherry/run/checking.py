@@ -162,8 +162,9 @@ class _Checking:
         """Prove that keys differ where that costs less than grouping them."""
         sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
         for item in self._open("groups"):
-            if check_state.group_parts(item) and not self._few_groups(item):
-                sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
+            with self._told(item.index):
+                if check_state.group_parts(item) and not self._few_groups(item):
+                    sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
         for members in sets.values():
             key = check_keys.alike(members, self.types)
             if key is None:
@@ -246,7 +247,7 @@ class _Checking:
 
     def _few_groups(self, item: Item) -> bool:
         """Whether all groups of a table are counted faster than some are looked up."""
-        return all(key.strip('"').lower() in self._few_columns for key in item.kind.group_by(item.check))
+        return all(check_keys.plain(key) in self._few_columns for key in item.kind.group_by(item.check))
 
     def _slices(self) -> None:
         """Look at the rows that came and went, and add that to what was found before."""
