@@ -133,15 +133,26 @@ class _Checking:
     def _metadata(self, facts: Facts) -> None:
         for index, values in check_facts.counted(self._open("row"), facts).items():
             self.values[index], self.how[index] = values, "metadata"
-        for item in self._open("row"):
-            sql = check_facts.range_sql(item, facts, self.types)
-            if sql and self._reads_one(item) and self.asking.row_if(sql) == (0,):
-                self.values[item.index], self.how[item.index] = (0, facts.rows), "metadata"
-        for item in self._open("aggregate"):
-            sql = check_facts.aggregate_sql(item, facts, self.types)
-            found = self.asking.row_if(sql) if sql else None
-            if found is not None:
-                self.values[item.index], self.how[item.index] = found, "metadata"
+        asked: dict[int, tuple[str, ...]] = {}
+        ranges = {item.index for item in self._open("row")}
+        for item in self._open("row", "aggregate"):
+            with self._told(item.index):
+                ask = check_facts.broken_ends if item.face == "row" else check_facts.aggregates
+                asked[item.index] = ask(item, facts, self.types)
+        for index, found in self._constants({index: told for index, told in asked.items() if told}).items():
+            if index in ranges and found != (0,):
+                continue
+            self.values[index], self.how[index] = (0, facts.rows) if index in ranges else found, "metadata"
+
+    def _constants(self, asked: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[Any, ...]]:
+        """The values of expressions that read no table, by index of their check; without those that DuckDB refuses."""
+        every = [expression for expressions in asked.values() for expression in expressions]
+        row = self.asking.row_if(f"SELECT {', '.join(every)}") if every else None
+        if row is None:
+            alone = [self._constants({index: expressions}) for index, expressions in asked.items() if len(asked) > 1]
+            return {index: found for one in alone for index, found in one.items()}
+        values = iter(row)
+        return {index: tuple(next(values) for _ in expressions) for index, expressions in asked.items()}
 
     def _reads_one(self, item: Item) -> bool:
         """Whether the condition of a check binds where there is no other column than its own."""
