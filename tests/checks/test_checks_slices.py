@@ -19,7 +19,7 @@ from wherry.lake.ranges import Ranges
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import check_slices, check_subject, checking, key_hashes
+from wherry.run import check_keys, check_slices, check_subject, checking, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Subject
 from wherry.run.checking import Checked, check_table
@@ -274,6 +274,7 @@ def test_slices_find_what_the_whole_finds(
     # Few values of a hash: keys meet others in it all the time.
     monkeypatch.setattr(key_hashes, "hash_of", lambda columns: f"hash({', '.join(columns)}) % {values}")
     monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(check_keys, "WORTH", 0)
     monkeypatch.setattr(check_slices, "MOST", 100.0)
     table = Table(*opened, f"s.t{next(number)}")
     table.do("create", first)

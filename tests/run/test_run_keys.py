@@ -8,7 +8,7 @@ from run_folder import Folder, result
 
 from wherry.lake.upkeep.upkeep import Options, keep_up
 from wherry.model.run import CheckResult
-from wherry.run import check_slices, check_subject, inspecting
+from wherry.run import check_keys, check_slices, check_subject, inspecting
 
 TABLE = "-- build: append\n-- columns:\n--   x: {checks: [unique]}\nSELECT k AS x FROM raw.o"
 
@@ -20,6 +20,7 @@ def keyed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setattr("wherry.run.session.MIRRORED_VALUES", 0)
     monkeypatch.setattr(check_slices, "MOST", 100)
     monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(check_keys, "WORTH", 0)
     folder.write({"sources/d.yml": "connector: files\npath: d/\ntables: {o.csv: {as: raw.o}}\n"})
     folder.tables(t=TABLE)
     assert grown(folder, *range(50)).state == "passed"

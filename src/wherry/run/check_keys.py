@@ -13,6 +13,8 @@ from wherry.run.check_plan import Item, looked_at
 from wherry.run.check_subject import Asking, Subject
 from wherry.run.key_hashes import Key
 
+#: From so many rows on hashes of keys are kept: of fewer the keys themselves are read as soon.
+WORTH = 2_000_000
 #: Bits of a map of a column's range, a row.
 _SPARSE = 64
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -102,7 +104,7 @@ def _rising(asking: Asking, relation: str, key: Key) -> bool:
 def _hashes(asking: Asking, subject: Subject, relation: str, key: Key) -> Told:
     """Keys differ when their hashes do, of which a sort shows each beside the next."""
     hashed, name = f"({key.hashed(relation)})", ""
-    if subject.hashes is not None and subject.identify is not None:
+    if subject.hashes is not None and subject.identify is not None and (subject.rows or 0) >= WORTH:
         name = subject.hashes.write(asking, key, key.hashed(relation))
         hashed = subject.hashes.relation([name]) if name else hashed
     # Hashes that rise all the way differ, even if they were in another order than was asked for.
