@@ -194,8 +194,9 @@ class _Checking:
             if not check_plan.has_before(item.kind):
                 continue
             with self._told(item.index):
-                relation = check_plan.looked_at(item.check, self.subject.relation)
-                self.values[item.index] = self.asking.row(item.kind.query(item.check, relation, self.subject.before))
+                relation, before = check_plan.looked_at(item.check, self.subject.relation), self.subject.before
+                before = check_plan.looked_at(item.check, before) if before is not None else None
+                self.values[item.index] = self.asking.row(item.kind.query(item.check, relation, before))
         sound = []
         for item in self._open(*check_plan.FACES):
             with self._told(item.index):

@@ -25,7 +25,7 @@ from wherry.run.check_state import Kept
 from wherry.run.check_subject import Find, Subject
 from wherry.run.checking import check_table
 from wherry.run.key_hashes import KeyHashes
-from wherry.run.quarantine import expect_tables, split
+from wherry.run.quarantine import expect_tables, in_turn, split
 from wherry.run.session import Session
 
 #: From so many rows on the lake's metadata is asked first, and what the checks found is kept for the next time.
@@ -88,13 +88,12 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
     apart = [(index, check) for index, check in enumerate(checks) if check.quarantine]
     if apart:
         expect_tables(work.session, work.asset, [check for _, check in apart])
-        found = _verdicts(work, cursor, [check for _, check in apart]).results
-        bad = [
-            (index, check, told) for (index, check), told in zip(apart, found, strict=True) if _to_split(check, told)
-        ]
+    for some in in_turn(apart):
+        found = _verdicts(work, cursor, [check for _, check in some]).results if some else ()
+        bad = [(index, check, told) for (index, check), told in zip(some, found, strict=True) if _to_split(check, told)]
         rows |= {index: _rows(work, cursor, check) for index, check, _ in bad}
         counts = split(work.session, cursor, work.asset, [check for _, check, _ in bad], work.find, work.now)
-        went = {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
+        went |= {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
         if bad:
             make_ready(work.session, work.graph, work.asset, checks)
     verdicts = _verdicts(work, cursor, checks, whole=True)
