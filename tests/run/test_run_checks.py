@@ -6,7 +6,7 @@ import pytest
 from run_folder import Folder, result
 
 from wherry.model.run import CheckResult
-from wherry.run import checking, inspecting
+from wherry.run import check_slices, inspecting
 from wherry.run.failing import failing_rows
 
 
@@ -140,7 +140,7 @@ def growing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """A table that grows by what is loaded, where less than everything is always looked at."""
     monkeypatch.setattr(inspecting, "WORTH", 1)
     monkeypatch.setattr("wherry.run.session.MIRRORED_VALUES", 0)
-    monkeypatch.setattr(checking, "_SLICE", 100)
+    monkeypatch.setattr(check_slices, "MOST", 100)
     folder.write({"sources/d.yml": "connector: files\npath: d/\ntables: {o.csv: {as: raw.o}}\n"})
     folder.write({"d/o.csv": "k\n1\n2\n3\n"})
     folder.tables(t=GROWING, known="SELECT range AS id FROM range(2000)")

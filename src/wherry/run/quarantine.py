@@ -18,7 +18,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, name, text
 from wherry.run import check_plan
-from wherry.run.checking import Find
+from wherry.run.check_subject import Find
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
 
