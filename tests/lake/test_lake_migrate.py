@@ -3,7 +3,9 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,6 +139,22 @@ def test_many_processes_open_it_at_once(database: str, start: str, tmp_path: Pat
     with Lake.open(database, tmp_path / "lake") as lake:
         assert {"main", "b0", "b1", "b2", "b3"} <= {b.name for b in lake.branches()}
         assert len(lake.log()) == (0 if start == "empty" else 3)
+
+
+def test_a_file_that_is_read_when_it_is_opened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = sqlite3.connect(old(str(tmp_path / "lake.db")))
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM meta").fetchone()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        reader.close()
+
+    monkeypatch.setattr(connecting, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    with Lake.open(str(tmp_path / "lake.db"), tmp_path / "lake") as lake:
+        assert len(lake.log()) == 3
+    assert len(waits) == 1
 
 
 @pytest.mark.needs("postgres")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from wherry.errors import LakeError
 #: Where the tables are when neither the address nor a project names a schema.
 SCHEMA = "wherry"
 _SERVER = ("postgresql", "postgres", "postgresql+psycopg")
+#: Seconds that a writer to a SQLite file waits for the others.
+_PATIENCE = 30
 #: Seconds for which a connection that worked is believed to work: each question costs a round trip.
 _FRESH = 1.0
 #: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
@@ -103,8 +106,26 @@ def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
     # The driver's own transactions begin too late to be the only writer: BEGIN is said below.
     raw.isolation_level = None
     entry.info["synchronous"] = "FULL"
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+    raw.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}").close()
+    _keep_ahead_log(raw)
+    for pragma in ("foreign_keys=ON", "synchronous=FULL"):
         raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _keep_ahead_log(raw: Any) -> None:
+    """Switch a file to write-ahead logging, where it is not yet.
+
+    Here SQLite does not wait for others: two that are about to switch would wait for one another.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begun(connection: sa.Connection) -> None:
