@@ -94,6 +94,15 @@ def _tell(report: Report, dry_run: bool) -> None:
     click.echo(f"{counted(swept.kept, 'file')} stay, {_size(swept.kept_bytes)}")
 
 
+def summary(report: Report) -> str:
+    """What was done, in one line."""
+    done = sum(result.state == "done" for result in report.tables)
+    failed = [f"`{result.name}` failed: {result.reason}" for result in report.tables if result.state == "failed"]
+    parts = [f"{done} of {counted(len(report.tables), 'table')} put in order", *failed]
+    parts.append(f"{counted(report.swept.files, 'file')} removed ({_size(report.swept.bytes)})")
+    return "; ".join(parts)
+
+
 def _size(count: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:

@@ -71,6 +71,13 @@ def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
         connection.execute(db.event.insert(), rows)
 
 
+def last_event(engine: sa.Engine, kind: str) -> str | None:
+    """When an event of this kind that belongs to no run happened last."""
+    query = sa.select(db.event.c.at).where(db.event.c.run.is_(None), db.event.c.kind == kind)
+    with db.reading(engine) as connection:
+        return connection.execute(query.order_by(db.event.c.seq.desc()).limit(1)).scalar()
+
+
 def kept_bad_rows(engine: sa.Engine, run: str, asset: str) -> dict[int, list[dict[str, Any]]]:
     """Rows that broke the checks of a table in a run, by the check's place in the table's result."""
     query = sa.select(db.event.c.body).where(
