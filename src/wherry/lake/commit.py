@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 from wherry.errors import Conflict, LakeError
 from wherry.lake import database as db
@@ -61,6 +60,8 @@ _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq
 
 def _set_pointer() -> Any:
     """Make a branch's pointer, or move it; for SQLite."""
+    from sqlalchemy.dialects import sqlite  # only the dialect in use is imported
+
     statement = sqlite.insert(db.pointer)
     # The basis stays: what the branch changes again still derives from what it published last.
     moved = {f: statement.excluded[f] for f in (*_FIELDS, "own")}
@@ -74,7 +75,7 @@ def _insert(table: sa.Table, *fields: str) -> Statement:
 
 _insert_commit = _insert(db.commit, "id", "branch", "author", "message", "run", "at")
 _insert_change = _insert(db.change, "key", "branch", "old_seq", *_FIELDS)
-_move_pointer = Statement(_set_pointer())
+_move_pointer = Statement(_set_pointer)
 #: All three at once, where each would be a message to a server and back.
 _record = Statement(text=Path(__file__).with_name("record.sql"))
 

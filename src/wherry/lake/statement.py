@@ -20,7 +20,7 @@ class Statement:
     """
 
     def __init__(self, statement: Any = None, *, text: Path | None = None) -> None:
-        """``text``: a file with it in the words of one driver."""
+        """``statement``: one of SQLAlchemy's, or what makes it; ``text``: a file with it in the words of one driver."""
         self._statement = statement
         self._text = text
         #: By database: the text, values that never change, and the order of all where the driver wants them in order.
@@ -64,7 +64,8 @@ class Statement:
         if self._text is not None:
             made: Any = (re.sub(r"^ *--.*\n", "", self._text.read_text("utf-8"), flags=re.MULTILINE), {}, None)
         else:
-            compiled = self._statement.compile(dialect=connection.dialect)
+            statement = self._statement() if callable(self._statement) else self._statement
+            compiled = statement.compile(dialect=connection.dialect)
             fixed = {name: value for name, value in compiled.params.items() if value is not None}
             made = (str(compiled), fixed, None if compiled.positiontup is None else tuple(compiled.positiontup))
         self._compiled[name] = made
