@@ -32,7 +32,8 @@ class Statement:
 
     def row(self, connection: sa.Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The first row of the answer."""
-        return self.run(connection, values).fetchone()  # type: ignore[no-any-return]
+        rows = self.rows(connection, values)  # all: SQLite goes on reading until it has come to the end
+        return rows[0] if rows else None
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
         """The driver's cursor."""
