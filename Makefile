@@ -38,16 +38,16 @@ $(ENGINES)/.installed: Makefile | $(STAMP)
 	@[ -x $(ENGINES)/venv/bin/python ] || $(BIN)/python -m venv $(ENGINES)/venv
 	@echo "installing pyspark $(SPARK_VERSION) into $(ENGINES)/venv"
 	@$(ENGINES)/venv/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark==$(SPARK_VERSION)'
-	@mvn --quiet --batch-mode -Dstyle.color=never dependency:get -Dartifact=$(ICEBERG) -Dtransitive=false
-	@mvn --quiet --batch-mode -Dstyle.color=never dependency:copy -Dartifact=$(ICEBERG) -DoutputDirectory=$(CURDIR)/$(ENGINES)
+	@mvn --quiet --batch-mode dependency:get -Dartifact=$(ICEBERG) -Dtransitive=false
+	@mvn --quiet --batch-mode dependency:copy -Dartifact=$(ICEBERG) -DoutputDirectory=$(CURDIR)/$(ENGINES)
 	@touch $@
 
 # Its plugins share files by links: all of it is unpacked, then what is not needed goes.
 $(ENGINES)/trino/.installed: Makefile | $(ENGINES)/.installed
 	@rm -rf $(ENGINES)/trino && mkdir -p $(ENGINES)/trino
 	@echo "downloading $(TRINO)"
-	@mvn --quiet --batch-mode -Dstyle.color=never dependency:get -Dartifact=$(TRINO) -Dtransitive=false
-	@mvn --quiet --batch-mode -Dstyle.color=never dependency:copy -Dartifact=$(TRINO) -DoutputDirectory=$(CURDIR)/$(ENGINES)
+	@mvn --quiet --batch-mode dependency:get -Dartifact=$(TRINO) -Dtransitive=false
+	@mvn --quiet --batch-mode dependency:copy -Dartifact=$(TRINO) -DoutputDirectory=$(CURDIR)/$(ENGINES)
 	@tar -xzf $(ENGINES)/trino-server-*.tar.gz -C $(ENGINES)/trino --strip-components=1
 	@rm -f $(ENGINES)/trino-server-*.tar.gz
 	@find $(ENGINES)/trino/plugin -mindepth 1 -maxdepth 1 ! -name iceberg -exec rm -rf {} +
