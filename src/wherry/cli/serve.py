@@ -77,7 +77,7 @@ def _keep_up(place: Place, config: Config, lake: Lake, stop: Event) -> None:
 
     def work(tell: Callable[..., None]) -> Report:
         # The project's files may have changed since the last time.
-        return keep_up(place.project(place.config(), lake), lake, UpkeepOptions(author=owner), tell)
+        return keep_up(place.project(place.config(), lake), lake, UpkeepOptions(author=owner), tell).lake
 
     owner = author()
     keep_up_until(stop, lake, config.upkeep.get("every", EVERY), work, _told, owner)

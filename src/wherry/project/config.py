@@ -18,7 +18,7 @@ from wherry.project.variables import Variables
 
 FILE = "wherry.toml"
 KEYS = ("name", "lake", "database", "engine", "lend_credentials", "secrets", "upkeep", "env")
-UPKEEP_KEYS = ("keep", "grace", "every")
+UPKEEP_KEYS = ("keep", "grace", "bad_rows", "every")
 #: ``every = "never"``: `wherry serve` leaves upkeep to others.
 NEVER = timedelta.max
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -40,7 +40,7 @@ class Config:
     engine: str
     #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
     lend_credentials: bool = False
-    #: ``keep``, ``grace`` and ``every`` of [upkeep], where they are said.
+    #: ``keep``, ``grace``, ``bad_rows`` and ``every`` of [upkeep], where they are said.
     upkeep: Mapping[str, timedelta] = field(default_factory=dict)
     #: Addresses of stores that are asked for variables that the environment does not have, in this order.
     secrets: tuple[str, ...] = ()
