@@ -68,7 +68,9 @@ $(CLOUDS)/.installed: Makefile | $(STAMP)
 	@touch $@
 
 test-clouds: $(STAMP) $(CLOUDS)/.installed
-	@WHERRY_CLOUDS=$(CURDIR)/$(CLOUDS) $(BIN)/python -m pytest tests/sources/test_files_buckets.py -rs
+	@WHERRY_CLOUDS=$(CURDIR)/$(CLOUDS) $(BIN)/python -m pytest -rs \
+	  tests/sources/test_files_buckets.py tests/lake/test_storage_buckets.py tests/lake/test_storage_runs.py \
+	  tests/lake/test_upkeep_buckets.py
 
 check: $(STAMP)
 	@$(BIN)/ruff check .

@@ -85,14 +85,10 @@ def _has_trino() -> bool:
 
 
 SERVICES = {
-    "pyiceberg": Service(ready=_installed("pyiceberg"), hint="pip install 'wherry[in-place]'", required=False),
-    "delta": Service(
-        ready=_installed("deltalake", "duckdb_extension_delta"), hint="pip install 'wherry[delta]'", required=False
-    ),
-    "ducklake": Service(
-        ready=_installed("duckdb_extension_ducklake"), hint="pip install 'wherry[ducklake]'", required=False
-    ),
-    "hudi": Service(ready=_installed("hudi"), hint="pip install 'wherry[hudi]'", required=False),
+    "pyiceberg": Service(ready=_installed("pyiceberg"), hint="pip install 'wherry[in-place]'"),
+    "delta": Service(ready=_installed("deltalake", "duckdb_extension_delta"), hint="pip install 'wherry[delta]'"),
+    "ducklake": Service(ready=_installed("duckdb_extension_ducklake"), hint="pip install 'wherry[ducklake]'"),
+    "hudi": Service(ready=_installed("hudi"), hint="pip install 'wherry[hudi]'"),
     "reference": Service(
         ready=lambda: (REFERENCE / "data").is_dir(),
         hint="set WHERRY_REFERENCE to a folder with data/ and oracles/",

@@ -96,8 +96,10 @@ DIE = """
 import os, sys
 import duckdb, sqlalchemy
 from pathlib import Path
+from wherry.lake import commit
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
+from wherry.lake.statement import Statement
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
 lake = Lake.open(str(folder / "wherry.db"), folder / "lake")
@@ -109,10 +111,12 @@ def die(*_):
     os._exit(42)
 
 if moment == "statement":  # inside the transaction, when half of it is written
-    def written(connection, cursor, text, *_):
-        if text.startswith("INSERT INTO change"):
+    write = Statement.run_all
+    def written(statement, *arguments):
+        write(statement, *arguments)
+        if statement is commit._insert_change:
             die()
-    sqlalchemy.event.listen(lake.engine, "after_cursor_execute", written)
+    Statement.run_all = written
 elif moment == "before":
     sqlalchemy.event.listen(lake.engine, "commit", die)
 else:  # after COMMIT, before anybody hears of it

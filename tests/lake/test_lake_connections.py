@@ -1,11 +1,13 @@
-"""Connections to PostgreSQL that were cut while nobody used them are not noticed."""
+"""Connections to PostgreSQL: those that were cut while nobody used them are not noticed, the others are told."""
 
 import psycopg
 import pytest
 
+from wherry.errors import LakeError
 from wherry.lake import connecting
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
+from wherry.lake.pointer import Put
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -43,3 +45,43 @@ def test_connections_are_given_back_and_closed(postgres: str, tmp_path: object) 
         held = lake.engine.pool.checkedout()  # type: ignore[attr-defined]
         assert held <= connecting._KEPT_AT_MOST
     assert cut(postgres) == 0
+
+
+def test_a_cut_that_nobody_could_foresee_is_told_once(
+    postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if each connection had been used a moment ago, so that none is asked whether it is still there.
+    monkeypatch.setattr(connecting, "_FRESH", 1e9)
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake:
+
+        def look() -> int:
+            return lake.catalog.handle("GET", "/v1/main/namespaces/s/tables/t")[0]
+
+        def write(query: str) -> None:
+            lake.put("main", [Put(name="s.v", kind="view", sql=query)], author="ada", message="m")
+
+        write("SELECT 1")
+        assert look() == 404
+        cut(postgres)
+        assert (look(), look()) == (503, 404)
+        cut(postgres)
+        with pytest.raises(LakeError, match="cannot be used now"):
+            lake.pointer("main", "s.v")
+        assert lake.pointer("main", "s.v") is not None
+        cut(postgres)
+        with pytest.raises(LakeError, match="cannot be used now"):
+            write("SELECT 2")
+        write("SELECT 3")
+        found = lake.pointer("main", "s.v")
+        assert found is not None and found.sql == "SELECT 3"
+
+
+def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connecting._SETTINGS, "lock_timeout", "50ms")
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake:
+        view = Put(name="s.v", kind="view", sql="SELECT 1")
+        with psycopg.connect(postgres) as other:
+            other.execute("SELECT value FROM wherry.meta FOR UPDATE")
+            with pytest.raises(LakeError, match="lock timeout"):
+                lake.put("main", [view], author="ada", message="m")
+        assert lake.put("main", [view], author="ada", message="m").seq == lake.log()[0].seq

@@ -167,6 +167,63 @@ def test_other_engines_may_not_delete_files_that_branches_share(lake: Lake) -> N
     assert after["properties"] == {"gc.enabled": "false"}
 
 
+def test_a_staged_table_is_there_with_its_first_commit(lake: Lake) -> None:
+    good(lake, "POST", "/v1/main/namespaces", {"namespace": ["s"]})
+    before = len(lake.log())
+
+    def staged() -> dict[str, Any]:
+        body = {"name": "t", "schema": SCHEMA, "stage-create": True, "properties": {"a": "b"}}
+        answer = good(lake, "POST", f"{S}/tables", body)
+        assert "metadata-location" not in answer and answer["metadata"]["properties"]["a"] == "b"
+        return dict(answer["metadata"])
+
+    def first_commit(metadata: dict[str, Any]) -> dict[str, Any]:
+        updates: list[dict[str, Any]] = [
+            {"action": "assign-uuid", "uuid": metadata["table-uuid"]},
+            {"action": "upgrade-format-version", "format-version": 2},
+            {"action": "add-schema", "schema": SCHEMA},
+            {"action": "set-current-schema", "schema-id": -1},
+            {"action": "add-spec", "spec": {"spec-id": 0, "fields": []}},
+            {"action": "set-default-spec", "spec-id": -1},
+            {"action": "add-sort-order", "sort-order": {"order-id": 0, "fields": []}},
+            {"action": "set-default-sort-order", "sort-order-id": -1},
+            {"action": "set-location", "location": metadata["location"]},
+            {"action": "set-properties", "updates": metadata["properties"]},
+        ]
+        return {"requirements": [{"type": "assert-create"}], "updates": updates}
+
+    one, other = staged(), staged()
+    assert one["location"] != other["location"] and one["table-uuid"] != other["table-uuid"]
+    assert refused(lake, "GET", T) == (404, "NoSuchTableException") and len(lake.log()) == before
+    # Without saying that it makes the table, a commit finds none.
+    assert refused(lake, "POST", T, first_commit(one) | {"requirements": []}) == (404, "NoSuchTableException")
+    kept = good(lake, "POST", T, first_commit(one))
+    assert kept["metadata"]["table-uuid"] == one["table-uuid"] and kept["metadata"]["location"] == one["location"]
+    assert refused(lake, "POST", T, first_commit(other)) == (409, "CommitFailedException")
+    assert refused(lake, "POST", f"{S}/tables", {"name": "t", "schema": SCHEMA, "stage-create": True}) == (
+        409,
+        "AlreadyExistsException",
+    )
+    assert good(lake, "GET", T)["metadata"] == kept["metadata"] and len(lake.log()) == before + 1
+
+
+def test_a_table_moves_to_another_folder_of_the_lake(lake: Lake) -> None:
+    old = Path(made(lake)["metadata-location"])
+    elsewhere = f"{lake.storage.location}/s/elsewhere"
+    answer = good(lake, "POST", T, {"updates": [{"action": "set-location", "location": elsewhere}]})
+    assert answer["metadata-location"].startswith(f"{elsewhere}/metadata/00001-") and old.exists()
+    assert good(lake, "GET", T)["metadata"]["location"] == elsewhere
+    assert commit(lake, *snapshot(1))["metadata-log"][-1]["metadata-file"] == answer["metadata-location"]
+
+
+def test_what_an_engine_measured_is_accepted(lake: Lake) -> None:
+    made(lake)
+    before = len(lake.log())
+    report = {"report-type": "scan-report", "table-name": "s.t", "snapshot-id": 1, "metrics": {}}
+    assert good(lake, "POST", f"{T}/metrics", report) is None
+    assert len(lake.log()) == before
+
+
 def test_registering_takes_a_table_of_the_lake_in(lake: Lake) -> None:
     location = made(lake)["metadata-location"]
     commit(lake, *snapshot(1))
@@ -392,12 +449,22 @@ def test_refs_and_removed_snapshots(lake: Lake) -> None:
     assert [entry["snapshot-id"] for entry in after["snapshot-log"]] == [2, 3]
     after = commit(lake, {"action": "remove-snapshots", "snapshot-ids": [2]})
     assert [entry["snapshot-id"] for entry in after["snapshot-log"]] == [3]
+    newest = [{**each, "snapshot-id": 3} for each in (statistics, partition)]
+    after = commit(
+        lake,
+        {"action": "set-statistics", "snapshot-id": 3, "statistics": newest[0]},
+        {"action": "set-statistics", "snapshot-id": 3, "statistics": newest[0] | {"statistics-path": "z"}},
+        {"action": "set-partition-statistics", "partition-statistics": newest[1]},
+    )
+    assert after["statistics"] == [newest[0] | {"statistics-path": "z"}]
+    assert after["partition-statistics"] == [newest[1]]
     after = commit(
         lake,
         {"action": "remove-statistics", "snapshot-id": 3},
         {"action": "remove-partition-statistics", "snapshot-id": 3},
         {"action": "remove-snapshot-ref", "ref-name": "main"},
     )
+    assert (after["statistics"], after["partition-statistics"]) == ([], [])
     assert (after["current-snapshot-id"], after["snapshot-log"], after["refs"]) == (None, [], {})
     for updates in (
         [ref("main", 9)],

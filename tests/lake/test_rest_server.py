@@ -136,6 +136,44 @@ def soon(true: Callable[[], bool]) -> bool:
     return true()
 
 
+def test_threads_are_used_again_and_spare_ones_leave(lake: Lake) -> None:
+    def threads(server: Server) -> int:
+        return sum(
+            getattr(getattr(each, "_target", None), "__self__", None) is server for each in threading.enumerate()
+        )
+
+    with closing(Server(lake.catalog.handle)) as server, ExitStack() as stack:
+        server.admit(TOKEN, "ada")
+        assert threads(server) == 1
+        line = f"GET /v1/config HTTP/1.1\r\n{AUTH}\r\n".encode()
+        talking = [stack.enter_context(socket.create_connection((server.host, server.port), 60)) for _ in range(20)]
+        for connection in talking:
+            connection.sendall(line)
+        assert all(connection.recv(100).startswith(b"HTTP/1.1 200") for connection in talking)
+        assert threads(server) == 21
+        stack.close()
+        assert soon(lambda: not server._open and threads(server) <= 3)
+        assert call(server, "GET", "/v1/config")[0] == 200
+
+
+def test_a_thread_that_is_not_to_be_had_costs_one_connection(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def none(thread: threading.Thread) -> None:
+        if thread.name == "wherry-catalog":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with closing(Server(lake.catalog.handle)) as server:
+        server.admit(TOKEN, "ada")
+        monkeypatch.setattr(threading.Thread, "start", none)
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            call(server, "GET", "/v1/config")
+        monkeypatch.undo()
+        for _ in range(3):
+            assert call(server, "GET", "/v1/config")[0] == 200
+
+
 def test_too_many_connections_are_told_so_and_the_others_go_on(lake: Lake) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(closing(Server(lake.catalog.handle, limits=Limits(connections=4))))

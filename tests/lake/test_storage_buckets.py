@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from fixtures.buckets import KEY, SECRET, ObjectStore, server, store
+from fixtures import cloud_servers
+from fixtures.buckets import KEY, SECRET, Objects, ObjectStore, azure, objects, scheme, server, store
+from fixtures.cloud_servers import Cloud
 from wherry.errors import LakeError
 from wherry.lake import folder
 from wherry.lake.access import find_access
@@ -17,13 +20,12 @@ from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 from wherry.lake.storage import open_storage
 
-__all__ = ["server", "store"]
+__all__ = ["azure", "objects", "scheme", "server", "store"]
 
 
-@pytest.fixture(params=["s3", "gs"])
-def bucket_lake(request: Any, store: ObjectStore, tmp_path: Path) -> Iterator[Lake]:
-    address = f"{request.param}://lake/some.where"
-    with Lake.open(str(tmp_path / "w.db"), address, store.variables) as opened:
+@pytest.fixture
+def bucket_lake(scheme: str, objects: Objects, tmp_path: Path) -> Iterator[Lake]:
+    with Lake.open(str(tmp_path / "w.db"), f"{scheme}://lake/some.where", objects.variables) as opened:
         yield opened
 
 
@@ -40,7 +42,7 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, .
 
 
 def test_tables_live_in_the_bucket(
-    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore, tmp_path: Path, monkeypatch: Any
+    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects, tmp_path: Path, monkeypatch: Any
 ) -> None:
     def never(*_: object) -> None:
         raise AssertionError("nothing is to be flushed")
@@ -63,7 +65,7 @@ def test_tables_live_in_the_bucket(
     bucket_lake.restore(before.id, author="ada")
     bucket_lake.attach(con, "main", "again")
     assert rows(con, "SELECT count(*), sum(id) FROM again.s.t") == [(10, 45)]
-    assert all(key.startswith("some.where/s/t-") for key in store.objects())
+    assert all(key.startswith("some.where/s/t-") for key in objects.objects())
     assert not (tmp_path / "lake").exists()
 
 
@@ -78,12 +80,12 @@ def test_a_branch_is_published_in_one_move(bucket_lake: Lake, con: duckdb.DuckDB
     assert rows(con, "SELECT count(*) FROM m.s.t") == [(2,)] and rows(con, "FROM m.s.u") == [(3,)]
 
 
-def test_names_are_encoded(bucket_lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore) -> None:
+def test_names_are_encoded(bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects) -> None:
     for name in ("a b", "../x", "100%", "ünï", "q?*[1]", "a/b"):
         con.execute(f'CREATE TABLE m.s."{name}" AS SELECT 1 AS a')
         con.execute(f'INSERT INTO m.s."{name}" VALUES (2)')
         assert rows(con, f'SELECT sum(a) FROM m.s."{name}"') == [(3,)], name
-    keys = store.objects()
+    keys = objects.objects()
     assert all(key.startswith("some.where/s/") and not set("?*[]") & set(key) for key in keys)
     assert {file.location for file in bucket_lake.storage.listing()} == {
         f"{bucket_lake.storage.location[:2]}://lake/{key}" for key in keys
@@ -91,53 +93,59 @@ def test_names_are_encoded(bucket_lake: Lake, con: duckdb.DuckDBPyConnection, st
 
 
 def test_metadata_is_read_from_the_bucket_by_another_process_s_lake(
-    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore, tmp_path: Path
+    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects, tmp_path: Path
 ) -> None:
     con.execute("CREATE TABLE m.s.t AS SELECT 1::DECIMAL(9,2) AS a")
-    with Lake.open(str(tmp_path / "w.db"), bucket_lake.storage.location, store.variables) as other:
+    with Lake.open(str(tmp_path / "w.db"), bucket_lake.storage.location, objects.variables) as other:
         pointer = other.pointer("main", "s.t")
         assert pointer is not None and other.columns(pointer) == [("a", "DECIMAL(9,2)")]
         bucket_lake.storage.remove([pointer.location or ""])
         with (
             pytest.raises(LakeError, match="is not there") as problem,
-            Lake.open(str(tmp_path / "w.db"), bucket_lake.storage.location, store.variables) as third,
+            Lake.open(str(tmp_path / "w.db"), bucket_lake.storage.location, objects.variables) as third,
         ):
             third.columns(pointer)
         assert problem.value.findings[0].code == "missing-file"
 
 
 def test_a_refused_commit_leaves_no_metadata(
-    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore
+    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects
 ) -> None:
     con.execute("CREATE TABLE m.s.t AS SELECT 1 AS a")
-    before = store.objects()
+    before = objects.objects()
     update = {"action": "set-location", "location": f"{bucket_lake.storage.location}/../../elsewhere"}
     status, body = bucket_lake.catalog.handle("POST", "/v1/main/namespaces/s/tables/t", {}, {"updates": [update]})
     assert status == 400 and body is not None and "must lie in the lake" in body["error"]["message"]
-    assert store.objects() == before
+    assert objects.objects() == before
 
 
-def test_credentials_are_lent_only_when_asked_for(bucket_lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
+def test_credentials_are_lent_only_when_asked_for(
+    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, scheme: str, objects: Objects
+) -> None:
     con.execute("CREATE TABLE m.s.t AS SELECT 1 AS a")
     path = "/v1/main/namespaces/s/tables/t"
     _, kept = bucket_lake.catalog.handle("GET", path)
     assert kept is not None and kept["config"] == {} and SECRET not in json.dumps(kept)
     bucket_lake.storage.lends = True
     _, lent = bucket_lake.catalog.handle("GET", path)
-    assert lent is not None and lent["config"]["s3.secret-access-key"] == SECRET
-    assert lent["config"]["s3.path-style-access"] == "true"
+    assert lent is not None
+    if scheme == "az":
+        assert lent["config"] == {"adls.connection-string": objects.variables["AZURE_STORAGE_CONNECTION_STRING"]}
+    else:
+        assert lent["config"]["s3.secret-access-key"] == SECRET
+        assert lent["config"]["s3.path-style-access"] == "true"
 
 
 @pytest.mark.needs("pyiceberg")
 def test_another_engine_reads_with_lent_credentials(
-    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not bucket_lake.storage.location.startswith("s3://"):
-        pytest.skip("pyiceberg reads gs:// by other credentials")
+        pytest.skip("pyiceberg reads other stores by drivers and credentials of its own")
     from pyiceberg.catalog.rest import RestCatalog
 
     con.execute("CREATE TABLE m.s.t AS SELECT range AS a FROM range(5)")
-    for name in store.variables:
+    for name in objects.variables:
         monkeypatch.delenv(name)
     bucket_lake.storage.lends = True
     token = bucket_lake.server.token("engine")
@@ -166,6 +174,27 @@ def test_what_is_wrong_is_told_without_the_secret(
     # From now on the store knows no key at all.
     monkeypatch.setattr("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", 0)
     assert problem("s3://lake/x", store.variables) == "storage-denied"
+
+
+@pytest.mark.needs("azurite")
+def test_what_is_wrong_with_azure_is_told_without_the_secret(azure: Cloud, tmp_path: Path) -> None:
+    right = azure.options["AZURE_STORAGE_CONNECTION_STRING"]
+
+    def problem(address: str, connection: str) -> Any:
+        with (
+            Lake.open(str(tmp_path / "w.db"), address, {"AZURE_STORAGE_CONNECTION_STRING": connection}) as opened,
+            connect() as duck,
+            pytest.raises(LakeError) as raised,
+        ):
+            opened.attach(duck, "main", "m")
+        (finding,) = raised.value.findings
+        assert finding.hint and "AccountKey" not in str(finding) and cloud_servers.KEY not in str(finding)
+        return finding.code
+
+    assert problem("az://nowhere/x", right) == "no-bucket"
+    assert problem("az://lake/x", right.replace("AccountKey=Eby8", "AccountKey=Abcd")) == "storage-denied"
+    elsewhere = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", right)
+    assert problem("az://lake/x", elsewhere) == "storage-unreachable"
 
 
 @pytest.mark.parametrize(

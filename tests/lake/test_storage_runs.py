@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.buckets import SECRET, ObjectStore, server, store
+from fixtures.buckets import SECRET, Objects, ObjectStore, azure, objects, scheme, server, store
 from fixtures.commands import Wherry, wherry
 
-__all__ = ["server", "store", "wherry"]
+__all__ = ["azure", "objects", "scheme", "server", "store", "wherry"]
 
 _BLOCKS = """
 import os
@@ -29,7 +29,10 @@ def last(orders: Table["staging.orders"]):
 
 @pytest.fixture
 def shop(tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "shop"
+    return made(tmp_path / "shop", monkeypatch)
+
+
+def made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path, text in {
         "wherry.toml": 'name = "shop"\nlake = "s3://lake/shop"\n',
         "tables/staging/orders.sql": "SELECT range AS id, range % 3 AS kind FROM range(9)\n",
@@ -41,7 +44,11 @@ def shop(tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) ->
     return folder
 
 
-def test_every_verb(shop: Path, wherry: Wherry, store: ObjectStore) -> None:
+def test_every_verb(
+    scheme: str, objects: Objects, wherry: Wherry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = made(tmp_path / "shop", monkeypatch)
+    (shop / "wherry.toml").write_text(f'name = "shop"\nlake = "{scheme}://lake/shop"\n')
     done = wherry("run", "--json").json
     assert done["state"] == "done" and wherry("run", "--json").json["commit"] is None
     assert wherry("sql", "SELECT sum(orders) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
@@ -56,7 +63,9 @@ def test_every_verb(shop: Path, wherry: Wherry, store: ObjectStore) -> None:
     assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 9}]
     assert wherry("restore", done["commit"]).code == 0
     assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 3}]
-    assert not (shop / ".wherry" / "lake").exists() and store.objects("shop/")
+    assert wherry("upkeep", "--keep", "0d").code == 0
+    assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 3}]
+    assert not (shop / ".wherry" / "lake").exists() and objects.objects("shop/")
 
 
 def test_a_killed_run_changes_nothing_and_is_gone_on_with(

@@ -1,6 +1,7 @@
 """A lake in a bucket is kept up like one in a folder."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from fixtures.buckets import ObjectStore, server, store
+from fixtures.buckets import Objects, ObjectStore, azure, objects, scheme, server, store
 from wherry.errors import LakeError
 from wherry.lake import database
 from wherry.lake.attach import connect
@@ -24,20 +25,15 @@ from wherry.lake.upkeep.reach import Reach
 from wherry.lake.upkeep.upkeep import Options, Report, keep_up
 from wherry.model.asset import Partition, Sort
 
-__all__ = ["server", "store"]
+__all__ = ["azure", "objects", "scheme", "server", "store"]
 
 NOTHING = timedelta(0)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=["s3", "gs"])
-def scheme(request: Any) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def lake(scheme: str, store: ObjectStore, tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(str(tmp_path / "w.db"), f"{scheme}://lake/some.where", store.variables) as opened:
+def lake(scheme: str, objects: Objects, tmp_path: Path) -> Iterator[Lake]:
+    with Lake.open(str(tmp_path / "w.db"), f"{scheme}://lake/some.where", objects.variables) as opened:
         yield opened
 
 
@@ -74,7 +70,7 @@ def at_once(lake: Lake, **more: Any) -> Report:
 
 
 def test_files_are_written_together_and_the_rest_is_removed(
-    lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore
+    lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects
 ) -> None:
     before = wear(con)
     con.execute("CREATE TABLE m.s.gone AS SELECT 1 AS i")
@@ -92,7 +88,7 @@ def test_files_are_written_together_and_the_rest_is_removed(
     assert set(there(lake)) == needed(lake)
     assert con.execute("FROM m.s.t ORDER BY i").fetchall() == before
     # Upkeep's notes are beside the tables, and no file of theirs.
-    assert [key for key in store.objects() if NOTES in key] == [f"some.where/{NOTES}/out-of-reach.jsonl"]
+    assert [key for key in objects.objects() if NOTES in key] == [f"some.where/{NOTES}/out-of-reach.jsonl"]
     (result,) = at_once(lake).tables
     assert result.state == "unchanged"
 
@@ -115,7 +111,7 @@ def test_many_manifests_become_one(lake: Lake, con: duckdb.DuckDBPyConnection, m
     assert con.execute("SELECT count(*), sum(i) FROM m.s.t").fetchall() == [(12, 66)]
 
 
-def test_a_file_out_of_reach_goes_in_two_steps(lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore) -> None:
+def test_a_file_out_of_reach_goes_in_two_steps(lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects) -> None:
     con.execute("CREATE TABLE m.s.t AS SELECT 1 AS i")
     stray = f"{lake.storage.location}/s/stray.parquet"
     lake.storage.put(stray, b"x" * 100)
@@ -130,10 +126,10 @@ def test_a_file_out_of_reach_goes_in_two_steps(lake: Lake, con: duckdb.DuckDBPyC
     swept = at_once(lake).swept
     assert (swept.files, swept.bytes) == (1, 100) and stray not in there(lake)
     # A bucket is often shared: what lies beside the lake is not its own.
-    store.client.put_object(Bucket="lake", Key="some.where.else/x", Body=b"x")
+    objects.put("some.where.else/x", b"x")
     at_once(lake)
     at_once(lake)
-    assert "some.where.else/x" in store.objects()
+    assert "some.where.else/x" in objects.objects()
 
 
 def test_writers_and_branches_beside_it_lose_nothing(
@@ -216,9 +212,10 @@ def test_a_lake_that_came_from_a_folder_keeps_what_is_there(store: ObjectStore, 
         assert there(old) == lying
 
 
-def test_what_the_storage_refuses_is_told(lake: Lake, con: duckdb.DuckDBPyConnection, store: ObjectStore) -> None:
+def test_what_the_storage_refuses_is_told(lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects) -> None:
     wear(con)
-    away = {**store.variables, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "GOOGLE_ENDPOINT_URL": "http://127.0.0.1:9"}
+    # The same store, as if its machine were gone.
+    away = {name: re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", text) for name, text in objects.variables.items()}
     with (
         Lake.open(str(lake.engine.url.database), lake.storage.location, away) as cut_off,
         pytest.raises(LakeError) as told,

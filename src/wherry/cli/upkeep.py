@@ -14,6 +14,7 @@ from wherry.cli.common import Place, about_project, counted
 
 if TYPE_CHECKING:
     from wherry.lake.upkeep.table import TableResult
+    from wherry.lake.upkeep.upkeep import Report
     from wherry.run.upkeep import Kept
 
 
@@ -108,6 +109,15 @@ def _tell(kept: Kept, dry_run: bool) -> None:
         waiting = f"{counted(swept.waiting, 'file')} that nothing needs, {_size(swept.waiting_bytes)}"
         click.echo(f"{waiting}: a later upkeep removes them, when whoever uses them now is done")
     click.echo(f"{counted(swept.kept, 'file')} stay, {_size(swept.kept_bytes)}")
+
+
+def summary(report: Report) -> str:
+    """What was done, in one line."""
+    done = sum(result.state == "done" for result in report.tables)
+    failed = [f"`{result.name}` failed: {result.reason}" for result in report.tables if result.state == "failed"]
+    parts = [f"{done} of {counted(len(report.tables), 'table')} put in order", *failed]
+    parts.append(f"{counted(report.swept.files, 'file')} removed ({_size(report.swept.bytes)})")
+    return "; ".join(parts)
 
 
 def _size(count: float) -> str:

@@ -4,8 +4,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from wherry.lake import read
 from wherry.lake.clock import stamp
 from wherry.lake.names import is_work, key, split
 from wherry.lake.pointer import Kind, Pointer, Put
+from wherry.lake.statement import Statement
 from wherry.lake.storage import Storage
 
 
@@ -55,18 +55,29 @@ class Commit:
     changes: tuple[Change, ...] = ()
 
 
-_insert_commit = db.commit.insert()
-_insert_change = db.change.insert()
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
 
 
-@cache
-def _set_pointer(dialect: str) -> Any:
-    """Make a branch's pointer, or move it. Of the dialects only the one in use is imported."""
-    statement = import_module(f"sqlalchemy.dialects.{dialect}").insert(db.pointer)
+def _set_pointer() -> Any:
+    """Make a branch's pointer, or move it; for SQLite."""
+    from sqlalchemy.dialects import sqlite  # only the dialect in use is imported
+
+    statement = sqlite.insert(db.pointer)
     # The basis stays: what the branch changes again still derives from what it published last.
     moved = {f: statement.excluded[f] for f in (*_FIELDS, "own")}
-    return statement.on_conflict_do_update(index_elements=["branch", "key"], set_=moved)
+    values: dict[str, Any] = {f: sa.bindparam(f) for f in (*_FIELDS, "branch", "key")} | {"own": sa.true()}
+    return statement.values(values).on_conflict_do_update(index_elements=["branch", "key"], set_=moved)
+
+
+def _insert(table: sa.Table, *fields: str) -> Statement:
+    return Statement(table.insert().values({f: sa.bindparam(f) for f in fields}))
+
+
+_insert_commit = _insert(db.commit, "id", "branch", "author", "message", "run", "at")
+_insert_change = _insert(db.change, "key", "branch", "old_seq", *_FIELDS)
+_move_pointer = Statement(_set_pointer)
+#: All three at once, where each would be a message to a server and back.
+_record = Statement(text=Path(__file__).with_name("record.sql"))
 
 
 def record(
@@ -82,12 +93,9 @@ def record(
     """Write one commit that makes ``after`` of what the branch saw as ``before`` (by key)."""
     made = draft(branch, after, before, author=author, message=message, run=run)
     values = {"id": made.id, "branch": branch, "author": author, "message": message, "run": run, "at": made.at}
-    (seq,) = connection.execute(_insert_commit, values).inserted_primary_key or (0,)
-    if not after:
-        return _numbered(made, seq)
-    changes, pointers = [], []
-    for new, change in zip(after, made.changes, strict=True):
-        row: dict[str, Any] = {
+    moved: list[dict[str, Any]] = [
+        {
+            "key": new.key,
             "namespace": new.namespace,
             "name": new.name,
             "kind": new.kind,
@@ -95,12 +103,17 @@ def record(
             "sql": new.sql,
             "state": json.dumps(new.state, separators=(",", ":"), ensure_ascii=False) if new.state else "{}",
             "rows": new.rows,
-            "seq": seq,
+            "old_seq": change.old_seq,
         }
-        changes.append(row | {"key": new.key, "branch": branch, "old_seq": change.old_seq})
-        pointers.append(row | {"branch": branch, "key": new.key, "own": True, "basis": None})
-    connection.execute(_insert_change, changes)
-    connection.execute(_set_pointer(connection.dialect.name), pointers)
+        for new, change in zip(after, made.changes, strict=True)
+    ]
+    if connection.dialect.name == "postgresql":
+        ((seq,),) = _record.rows(connection, values | {"moved": json.dumps(moved, ensure_ascii=False)})
+        return _numbered(made, seq)
+    seq = _insert_commit.run(connection, values).lastrowid
+    placed = [{**row, "branch": branch, "seq": seq} for row in moved]
+    _insert_change.run_all(connection, placed)
+    _move_pointer.run_all(connection, placed)
     return _numbered(made, seq)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from wherry.errors import DiskFull, LakeError
 from wherry.lake.connecting import engine_for, kept, shown
+from wherry.lake.statement import Statement
 
 metadata = sa.MetaData()
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -180,9 +181,11 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One unchanging view of the database; never waits for a writer."""
     with _told(), engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            yield connection.execution_options(wherry_reads=True)
+            connection = connection.execution_options(wherry_reads=True)
         else:
-            yield connection.execution_options(isolation_level="REPEATABLE READ")
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        connection.begin()  # closing it rolls back
+        yield connection
 
 
 @contextmanager
@@ -211,7 +214,7 @@ def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connectio
             if connection.dialect.name == "sqlite":
                 version = connection.exec_driver_sql("SELECT value FROM meta WHERE name = 'version'").scalar()
             else:
-                version, number, _ = connection.execute(_turn, {"sync": "on" if durable else "off"}).one()
+                version, number, _ = _turn.begin(connection, {"sync": "on" if durable else "off"}) or (None, None, None)
             expect_known(version)
             yield connection
         except BaseException:
@@ -225,9 +228,11 @@ def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connectio
 
 
 # Numbers of commits are taken and seen in the same order only when writers take turns.
-_turn = sa.text(
-    "SELECT value, pg_current_xact_id()::text, set_config('synchronous_commit', :sync, true) "
-    "FROM meta WHERE name = 'version' FOR UPDATE"
+_turn = Statement(
+    sa.text(
+        "SELECT value, pg_current_xact_id()::text, set_config('synchronous_commit', :sync, true) "
+        "FROM meta WHERE name = 'version' FOR UPDATE"
+    )
 )
 
 

@@ -10,11 +10,12 @@ from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.names import is_work
 from wherry.lake.refusal import Refused, bad, exists, no_namespace
+from wherry.lake.statement import Statement
 
 _B: sa.BindParameter[str] = sa.bindparam("b")
 _K: sa.BindParameter[str] = sa.bindparam("k")
 _made = sa.select(db.namespace.c.name, db.namespace.c.properties).where(db.namespace.c.branch == _B)
-_made_one = _made.where(db.namespace.c.key == _K)
+_made_one = Statement(_made.where(db.namespace.c.key == _K))
 
 
 def listing(connection: sa.Connection, branch: str, at: int | None) -> dict[str, str]:
@@ -35,11 +36,12 @@ def listing(connection: sa.Connection, branch: str, at: int | None) -> dict[str,
 def find(connection: sa.Connection, branch: str, name: str, at: int | None) -> tuple[str, dict[str, Any]]:
     """A schema's spelling and properties; 404 when the branch sees no such schema."""
     for here in _lineage(connection, branch):
-        row = connection.execute(_made_one, {"b": here, "k": name.lower()}).first()
+        row = _made_one.row(connection, {"b": here, "k": name.lower()})
         if row is not None:
-            if row.properties is None:
+            spelled, properties = row
+            if properties is None:
                 break
-            return row.name, json.loads(row.properties)
+            return spelled, json.loads(properties)
     for pointer in read.see(connection, branch, at).values():
         if pointer.namespace.lower() == name.lower():
             return pointer.namespace, {}

@@ -11,6 +11,7 @@ from wherry.errors import NoSuchBranch
 from wherry.lake import database as db
 from wherry.lake.names import MAIN, key
 from wherry.lake.pointer import Pointer
+from wherry.lake.statement import Statement
 
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
 _HEAD = [db.pointer.c[f] for f in _FIELDS]
@@ -26,6 +27,7 @@ _fork_now = (
     .order_by(db.fork.c.seq.desc())
     .limit(1)
 )
+_fork_now_directly = Statement(_fork_now)
 _fork_then = _fork_now.where(db.fork.c.seq <= _AT)
 _fork_first = (
     sa.select(db.fork.c.seq, db.fork.c.parent, db.fork.c.base)
@@ -34,6 +36,7 @@ _fork_first = (
     .limit(1)
 )
 _head = sa.select(*_HEAD).where(db.pointer.c.branch == _B, db.pointer.c.key == _K)
+_head_directly = Statement(_head)
 _heads = sa.select(*_HEAD).where(db.pointer.c.branch == _B)
 _heads_then = _heads.where(db.pointer.c.seq <= _AT)
 _past = (
@@ -86,8 +89,9 @@ def fork_of(connection: sa.Connection, branch: str, at: int | None = None) -> Fo
     """Where the branch stood at commit number ``at`` (None: now)."""
     if branch == MAIN:
         return _ROOT
+    row: Any
     if at is None:
-        row = connection.execute(_fork_now, {"b": branch}).first()
+        row = _fork_now_directly.row(connection, {"b": branch})
     else:
         row = connection.execute(_fork_then, {"b": branch, "at": at}).first()
         if row is None:
@@ -97,7 +101,8 @@ def fork_of(connection: sa.Connection, branch: str, at: int | None = None) -> Fo
                 return Fork(row.seq, row.parent, min(row.base, at))
     if row is None:
         raise NoSuchBranch(f"there is no branch `{branch}`", hint=f"`wherry branch {branch}` makes it")
-    return Fork(row.seq, row.parent, row.base)
+    seq, parent, base = row
+    return Fork(seq, parent, base)
 
 
 def to_pointer(row: Any) -> Pointer:
@@ -119,9 +124,10 @@ def find(connection: sa.Connection, branch: str, name: str, at: int | None = Non
     wanted = key(name)
     here: str | None = branch
     while here is not None:
-        row = connection.execute(_head, {"b": here, "k": wanted}).first()
-        if row is not None and (at is None or row.seq <= at):
-            return to_pointer(row)
+        row: Any = _head_directly.row(connection, {"b": here, "k": wanted})
+        found = to_pointer(row) if row is not None else None
+        if found is not None and (at is None or found.seq <= at):
+            return found
         fork = fork_of(connection, here, at)
         if at is not None and (row is not None or fork.parent is not None):
             row = connection.execute(_past, {"b": here, "k": wanted, "at": at, "low": fork.seq}).first()

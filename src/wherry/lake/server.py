@@ -22,6 +22,8 @@ Handle = Callable[..., tuple[int, dict[str, Any] | None]]
 
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 64 * 1024 * 1024
+#: Threads that stay to wait for a connection when there is nothing else to do.
+_WAITING = 2
 #: The only address that is answered without a token: it tells clients that they need one.
 _OPEN = "/v1/oauth/tokens"
 _REASONS = {200: "OK", 204: "No Content", 304: "Not Modified", 400: "Bad Request", 401: "Unauthorized"}
@@ -46,7 +48,10 @@ class Limits:
 
 
 class Server:
-    """Listens from the moment it is made until ``close``; a thread per connection."""
+    """Listens from the moment it is made until ``close``; a thread per connection.
+
+    DuckDB sends each commit over a connection of its own, so threads are used again.
+    """
 
     def __init__(self, handle: Handle, *, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None) -> None:
         self._handle = handle
@@ -60,7 +65,9 @@ class Server:
         self._listener = socket.create_server((host, port), family=family, backlog=128)
         self.host = host
         self.port: int = self._listener.getsockname()[1]
-        Thread(target=self._accept, name="wherry-catalog", daemon=True).start()
+        #: Threads that wait for a connection.
+        self._waiting = 0
+        self._start()
 
     @property
     def endpoint(self) -> str:
@@ -105,7 +112,17 @@ class Server:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
-    def _accept(self) -> None:
+    def _serve(self) -> None:
+        """What each thread does: hold one conversation after the other, unless enough others wait for the next."""
+        while (connection := self._accept()) is not None:
+            self._converse(connection)
+            with self._lock:
+                if self._waiting >= _WAITING:
+                    return
+                self._waiting += 1
+
+    def _accept(self) -> socket.socket | None:
+        """The next connection, when a thread waits for the one after it. None: this server is closed."""
         while not self._closing:
             try:
                 connection, _ = self._listener.accept()
@@ -117,17 +134,35 @@ class Server:
                 room = not self._closing and len(self._open) < self._limits.connections
                 if room:
                     self._open.add(connection)
+                    self._waiting -= 1
+                last = self._waiting == 0
             try:
                 # Otherwise the system waits 40 ms for more to send.
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if room:
-                    Thread(target=self._converse, args=(connection,), name="wherry-catalog", daemon=True).start()
-                    continue
+                    if last:
+                        self._start()
+                    return connection
                 connection.settimeout(0.1)
                 _send(connection, 503, _BUSY.body(), closing=True)
             except (OSError, RuntimeError):
                 pass  # hung up meanwhile, or no thread is to be had
             self._hang_up(connection)
+            if room:
+                with self._lock:
+                    self._waiting += 1
+        return None
+
+    def _start(self) -> None:
+        """Have one more thread wait. Raises ``RuntimeError`` when none is to be had."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            Thread(target=self._serve, name="wherry-catalog", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._waiting -= 1
+            raise
 
     def _hang_up(self, connection: socket.socket) -> None:
         connection.close()

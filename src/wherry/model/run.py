@@ -91,7 +91,8 @@ class AssetResult:
 class Event:
     """One thing that happened; the log of them is the only history."""
 
-    run: str
+    #: None: it belongs to no run.
+    run: str | None
     #: ISO 8601, UTC.
     at: str
     kind: str

@@ -18,7 +18,9 @@ from wherry.project.variables import Variables
 
 FILE = "wherry.toml"
 KEYS = ("name", "lake", "database", "engine", "lend_credentials", "secrets", "upkeep", "env")
-UPKEEP_KEYS = ("keep", "grace", "bad_rows")
+UPKEEP_KEYS = ("keep", "grace", "bad_rows", "every")
+#: ``every = "never"``: `wherry serve` leaves upkeep to others.
+NEVER = timedelta.max
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: No sign that DuckDB would take for a pattern, or a client for the beginning of something else.
 _ADDRESS = re.compile(r"(s3|gs|az)://[^/*?\[\]#%{}@\s]+(/[^/*?\[\]#%{}\s]+)*/?")
@@ -38,7 +40,7 @@ class Config:
     engine: str
     #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
     lend_credentials: bool = False
-    #: ``keep``, ``grace`` and ``bad_rows`` of [upkeep], where they are said.
+    #: ``keep``, ``grace``, ``bad_rows`` and ``every`` of [upkeep], where they are said.
     upkeep: Mapping[str, timedelta] = field(default_factory=dict)
     #: Addresses of stores that are asked for variables that the environment does not have, in this order.
     secrets: tuple[str, ...] = ()
@@ -151,7 +153,7 @@ def read_config(folder: Path, env: str = "") -> Config:
                 values[key] = tuple(stores)
         elif key == "upkeep":
             for name, written in (value if isinstance(value, dict) else {"": value}).items():
-                duration = read_duration(str(written))
+                duration = NEVER if (name, written) == ("every", "never") else read_duration(str(written))
                 if name not in UPKEEP_KEYS:
                     hint = did_you_mean(name, UPKEEP_KEYS, f"Known are: {', '.join(UPKEEP_KEYS)}.")
                     problem(name or key, f"[upkeep] has no key `{name}`.", hint, "unknown-key")

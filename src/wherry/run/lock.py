@@ -1,4 +1,4 @@
-"""One run at a time on a branch, wherever the runs are: a lease in the lake's database."""
+"""One run at a time on a branch, and one upkeep by the clock, wherever they are: leases in the lake's database."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 TASK = "run"
+UPKEEP = "upkeep"
 
 
 class Held:
@@ -62,6 +63,23 @@ def run_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[Held]:
             hint="Wait for it, stop it, or run on a branch of your own with --branch.",
         )
         raise LakeError(findings=[finding])
+    with _holding(engine, lease) as held:
+        yield held
+
+
+@contextmanager
+def upkeep_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[bool]:
+    """Hold the right to do upkeep by the clock; False when another process holds it."""
+    lease, mine = take(engine, UPKEEP, branch, owner)
+    if not mine:
+        yield False
+        return
+    with _holding(engine, lease):
+        yield True
+
+
+@contextmanager
+def _holding(engine: sa.Engine, lease: Lease) -> Iterator[Held]:
     held = Held(engine, lease)
     try:
         yield held

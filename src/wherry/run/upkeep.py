@@ -8,18 +8,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from wherry.errors import LakeError
+from wherry.lake import database as db
+from wherry.lake.clock import stamp
+from wherry.lake.names import MAIN
 from wherry.lake.upkeep import upkeep as lake_upkeep
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.upkeep import GRACE, KEEP, Options, Report
+from wherry.model.run import Event
 from wherry.run.layout import layout_of
 from wherry.run.lock import run_lock
 from wherry.run.project import Project
 from wherry.state.bad_rows import Forgotten, forget_bad_rows
-from wherry.state.runs import running_on
+from wherry.state.runs import add_events, last_event, running_on
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
+
+
+#: How often `wherry serve` does it, unless wherry.toml says otherwise.
+EVERY = timedelta(days=1)
+#: Kind of the event that tells of an upkeep of the whole lake.
+DONE = "upkeep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +81,24 @@ def keep_up(
         tell,
     )
     forgotten = forget_bad_rows(lake.engine, datetime.now(UTC) - kept_rows, dry_run=options.dry_run)
+    if options.branch == MAIN and not options.tables and not options.dry_run:
+        swept = report.swept
+        told = {"commits": report.commits, "files": swept.files, "bytes": swept.bytes}
+        add_events(lake.engine, [Event(run=None, at=stamp(), kind=DONE, body=told)])
     return Kept(lake=report, bad_rows=forgotten)
+
+
+def next_upkeep(lake: Lake, every: timedelta) -> datetime | None:
+    """When the lake's next upkeep is due, whoever did the last one; None: the lake is empty, or it never is."""
+    last = last_event(lake.engine, DONE)
+    if last is None:
+        # A lake that is new has nothing to be put in order yet.
+        with db.reading(lake.engine) as connection:
+            last = connection.execute(sa.select(sa.func.min(db.commit.c.at))).scalar()
+    try:
+        return datetime.fromisoformat(last) + every if last is not None else None
+    except OverflowError:
+        return None
 
 
 def _layouts(project: Project) -> dict[str, Layout]:

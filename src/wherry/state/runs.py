@@ -81,6 +81,13 @@ def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
         connection.execute(db.event.insert(), rows)
 
 
+def last_event(engine: sa.Engine, kind: str) -> str | None:
+    """When an event of this kind that belongs to no run happened last."""
+    query = sa.select(db.event.c.at).where(db.event.c.run.is_(None), db.event.c.kind == kind)
+    with db.reading(engine) as connection:
+        return connection.execute(query.order_by(db.event.c.seq.desc()).limit(1)).scalar()
+
+
 def last_runs(engine: sa.Engine, branch: str | None = None, limit: int = 20) -> list[Run]:
     """The newest runs first."""
     query = sa.select(db.run).order_by(db.run.c.started_at.desc(), db.run.c.id.desc()).limit(limit)

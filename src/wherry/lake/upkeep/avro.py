@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from wherry.errors import LakeError
@@ -41,7 +42,7 @@ def read(content: bytes) -> Container:
     at += 16
     schema = header.pop("avro.schema").decode()
     unpack = _codec(header.pop("avro.codec", b"null").decode())
-    one = _reader(json.loads(schema), {})
+    one = _reader_of(schema)
     records = []
     while at < len(content):
         count, at = _long(content, at)
@@ -171,6 +172,12 @@ _READ: dict[str, Read] = {
     "bytes": _bytes,
     "string": _string,
 }
+
+
+@lru_cache(maxsize=100)
+def _reader_of(schema: str) -> Read:
+    """How to read records of a schema; the files of one writer, and of one table, have the same."""
+    return _reader(json.loads(schema), {})
 
 
 def _reader(schema: Any, named: dict[str, Any]) -> Read:
