@@ -141,15 +141,14 @@ def test_many_processes_open_it_at_once(database: str, start: str, tmp_path: Pat
         assert len(lake.log()) == (0 if start == "empty" else 3)
 
 
-def test_a_file_that_is_read_when_it_is_opened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = sqlite3.connect(old(str(tmp_path / "lake.db")))
-    reader.execute("BEGIN")
-    assert reader.execute("SELECT count(*) FROM meta").fetchone()
+def test_a_file_that_is_written_when_it_is_opened_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = sqlite3.connect(old(str(tmp_path / "lake.db")))
+    writer.execute("BEGIN IMMEDIATE")
     waits: list[float] = []
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
-        reader.close()
+        writer.close()
 
     monkeypatch.setattr(connecting, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
     with Lake.open(str(tmp_path / "lake.db"), tmp_path / "lake") as lake:

@@ -115,7 +115,7 @@ def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
 def _keep_ahead_log(raw: Any) -> None:
     """Switch a file to write-ahead logging, where it is not yet.
 
-    Here SQLite does not wait for others: two that are about to switch would wait for one another.
+    Here SQLite does not wait for a writer: two that are about to switch would wait for one another.
     """
     end = time.monotonic() + _PATIENCE
     while True:
