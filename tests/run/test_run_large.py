@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from memory_group import wall
 from run_folder import Folder
+
+from memory_group import wall
 
 #: Rows from nowhere: ``megabytes`` of them, that no compression makes smaller.
 PLUGIN = '''

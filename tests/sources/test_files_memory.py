@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+
 from memory_group import wall
 
 DEEP = os.environ.get("WHERRY_DEEP") == "1"
