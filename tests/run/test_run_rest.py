@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -174,13 +177,52 @@ def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monke
         assert "cursor stands at at = 2026-01-01T" in finding.message
 
 
+WHOLE = """\
+connector: rest
+url: {{url}}
+on_schema_change: {}
+tables:
+  t: {{{{as: raw.t, mode: incremental, key: id, path: /t}}}}
+"""
+
+
+def test_whole_numbers_that_get_fractions_widen(folder: Folder) -> None:
+    body: list[dict[str, Any]] = [{"id": 1, "v": 2**63 - 1}, {"id": 2, "v": None}]
+    with serving(lambda r: Reply(body=body)) as web:
+        made(folder, web, WHOLE.format("evolve"))
+        folder.done()
+        body.append({"id": 3, "v": 1.5})
+        (drift,) = result(folder.done(), "raw.t").drifts
+        assert str(drift) == "column `v` widened from BIGINT to DECIMAL(38,9)"
+        assert folder.rows("raw.t") == [(1, Decimal(2**63 - 1)), (2, None), (3, Decimal("1.5"))]
+        body[0]["v"] = 7
+        assert result(folder.done(), "raw.t").drifts == ()
+        assert folder.rows("raw.t")[0] == (1, Decimal(7))
+
+
+def test_fractions_where_columns_are_frozen_or_kept(folder: Folder, folders: Callable[[], Folder]) -> None:
+    body: list[dict[str, Any]] = [{"id": 1, "v": 1}]
+    other = folders()
+    with serving(lambda r: Reply(body=body)) as web:
+        for each, policy in ((folder, "freeze"), (other, "quarantine")):
+            made(each, web, WHOLE.format(policy))
+            each.done()
+        body += [{"id": 2, "v": 1.5}, {"id": 3, "v": 3}]
+        (finding,) = result(folder.run(), "raw.t").findings
+        assert finding.code == "schema-changed" and "is frozen, and its column `v`" in finding.message
+        assert folder.rows("raw.t") == [(1, 1)]
+        assert result(other.done(), "raw.t").rejected == 1
+        assert other.rows("raw.t") == [(1, 1), (3, 3)]
+        ((reason, row),) = other.rows("raw.t__rejects", columns="reason, row")
+        assert reason == "column `v`: not exactly BIGINT" and json.loads(row)["v"] == 1.5
+
+
 def test_a_type_that_changes_is_told_with_what_to_write(folder: Folder) -> None:
     body: list[dict[str, Any]] = [{"id": 1, "v": 1}]
-    text = "connector: rest\nurl: {url}\ntables:\n  t: {{as: raw.t, mode: incremental, key: id, path: /t}}\n"
     with serving(lambda r: Reply(body=body)) as web:
-        made(folder, web, text)
+        made(folder, web, WHOLE.format("evolve"))
         folder.done()
-        body.append({"id": 2, "v": 1.5})
+        body.append({"id": 2, "v": "one and a half"})
         (finding,) = result(folder.run(), "raw.t").findings
         assert finding.code == "schema-changed" and "`v` of `raw.t` is BIGINT" in finding.message
         assert folder.rows("raw.t") == [(1, 1)]
