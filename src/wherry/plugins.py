@@ -4,7 +4,6 @@ import sys
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -56,6 +55,8 @@ def find_source(connector: str, folder: Path) -> Source:
         if not hasattr(module, "source"):
             raise _bad_plugin(connector, "is no source: it has no `source`")
         return module.source  # type: ignore[no-any-return]
+    from importlib.metadata import entry_points
+
     for entry in entry_points(group="wherry.sources", name=connector):
         return entry.load()  # type: ignore[no-any-return]
     from difflib import get_close_matches
@@ -148,6 +149,8 @@ def find_secrets(address: str) -> Secrets:
             message = f"`{scheme}` needs {missing}, which is not installed."
             raise ProjectError(message, hint=f"pip install 'wherry[{extra}]'")
         return import_module(f"wherry.secrets.{module}").secret  # type: ignore[no-any-return]
+    from importlib.metadata import entry_points
+
     for entry in entry_points(group="wherry.secrets", name=scheme):
         return entry.load()  # type: ignore[no-any-return]
     raise ProjectError(f"There is no secret store `{scheme}://`.", hint=f"Known are: {', '.join(STORES)}.")

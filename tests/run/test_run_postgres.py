@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import psycopg
 import pytest
 from run_folder import Folder
 
@@ -112,13 +113,28 @@ def test_a_whole_table_cut_off(folder: Folder, server: Server) -> None:
 
 
 def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wherry.run.load._LOOK", 0.01)
-    server.run("INSERT INTO orders (id, amount) SELECT i, 1 FROM generate_series(1001, 300000) AS i")
+    monkeypatch.setattr("wherry.run.load._LOOK", 0.001)
+    waits = "CASE WHEN id = 50000 THEN pg_advisory_xact_lock_shared(7)::text ELSE note END AS note"
+    server.run(
+        "INSERT INTO orders (id, amount) SELECT i, 1 FROM generate_series(1001, 60000) AS i",
+        "ALTER TABLE orders RENAME TO all_orders",
+        f"CREATE VIEW orders AS SELECT id, at, amount, {waits} FROM all_orders",
+    )
     source(folder, server, "")
     told: list[int] = []
-    folder.done(tell=lambda kind, **what: told.append(what["rows"]) if kind == "progress" else None)
-    assert told == sorted(told) and told[-1] == 300_000
-    assert any(0 < rows < 300_000 for rows in told)
+    with psycopg.connect(server.url, autocommit=True) as holding:
+        holding.execute("SELECT pg_advisory_lock(7)")
+
+        def tell(kind: str, **what: Any) -> None:
+            if kind != "progress":
+                return
+            told.append(what["rows"])
+            if 0 < what["rows"] < 60_000:
+                holding.execute("SELECT pg_advisory_unlock_all()")
+
+        folder.done(tell=tell)
+    assert told == sorted(told) and told[-1] == 60_000
+    assert any(0 < rows < 60_000 for rows in told)
 
 
 def test_mistakes_are_findings(folder: Folder, server: Server) -> None:

@@ -4,10 +4,11 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from wherry.errors import Conflict, LakeError
 from wherry.lake import database as db
@@ -59,15 +60,13 @@ _insert_change = db.change.insert()
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
 
 
-def _set_pointer(insert: Any) -> Any:
-    """Make a branch's pointer, or move it."""
-    statement = insert(db.pointer)
+@cache
+def _set_pointer(dialect: str) -> Any:
+    """Make a branch's pointer, or move it. Of the dialects only the one in use is imported."""
+    statement = import_module(f"sqlalchemy.dialects.{dialect}").insert(db.pointer)
     # The basis stays: what the branch changes again still derives from what it published last.
     moved = {f: statement.excluded[f] for f in (*_FIELDS, "own")}
     return statement.on_conflict_do_update(index_elements=["branch", "key"], set_=moved)
-
-
-_POINTER = {"sqlite": _set_pointer(sqlite.insert), "postgresql": _set_pointer(postgresql.insert)}
 
 
 def record(
@@ -101,7 +100,7 @@ def record(
         changes.append(row | {"key": new.key, "branch": branch, "old_seq": change.old_seq})
         pointers.append(row | {"branch": branch, "key": new.key, "own": True, "basis": None})
     connection.execute(_insert_change, changes)
-    connection.execute(_POINTER[connection.dialect.name], pointers)
+    connection.execute(_set_pointer(connection.dialect.name), pointers)
     return _numbered(made, seq)
 
 

@@ -130,10 +130,12 @@ class _Counted:
             done = threading.Event()
 
             def look() -> None:
+                furthest = 0
                 while not done.wait(_LOOK):
                     if (rows := query.passed()) is None:
                         return
-                    self._told(rows, self._size())
+                    furthest = max(furthest, rows)  # 0 again from a server that has sent all while some is on its way
+                    self._told(furthest, self._size())
 
             watching = threading.Thread(target=look, daemon=True)
             watching.start()
