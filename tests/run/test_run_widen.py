@@ -219,7 +219,7 @@ def laid_out(folder: Folder) -> tuple[list[Any], list[Any]]:
 
 
 #: The commits at which it is killed: those around the one that moves the table; ``WHERRY_DEEP=1``: all.
-KILLED = range(1, 18) if os.environ.get("WHERRY_DEEP") == "1" else range(5, 13)
+KILLED = range(1, 18) if os.environ.get("WHERRY_DEEP") == "1" else range(7, 12)
 
 
 def test_killed_at_every_commit(folder: Folder) -> None:
