@@ -249,7 +249,8 @@ def test_killed_at_any_moment(folder: Folder, server: Server) -> None:
     shutil.rmtree(sockets)
     print(f"{killed} killed, {ended} ended; rows sent and of these again, by run: {told}")
     assert sum(rows for rows, _ in told) >= size
-    assert max(again for _, again in told) <= batch * 5 // 4
+    # Beside the batch: the piece in which its end is seen, and some 300 kB in buffers on the way.
+    assert max(again for _, again in told) <= batch + 10_000
     got = folder.rows("raw.orders", columns='id, amount::VARCHAR, note, epoch_us("at")')
     moment = "(extract(epoch FROM at) * 1000000)::int8"
     assert got == server.run(f"SELECT id, amount::text, note, {moment} FROM orders ORDER BY id")

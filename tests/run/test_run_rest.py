@@ -162,6 +162,45 @@ def test_killed_while_the_shop_changes(tmp_path: Path) -> None:
         folder.close()
 
 
+def test_killed_it_is_served_no_more_than_a_batch_again(tmp_path: Path) -> None:
+    """kill -9 at moments all through a load: what an API serves to the next run again is one batch at most."""
+    size, page, batch = 360, 10, 40
+    served: list[int] = []
+
+    def answer(r: Request) -> Reply:
+        after = int(r.params.get("after", 0))
+        rows = [{"id": n, "v": n * 1.5} for n in range(after + 1, min(after + page, size) + 1)]
+        served.extend(row["id"] for row in rows)
+        return Reply(body={"data": rows, "next": str(rows[-1]["id"]) if rows else None})
+
+    text = (
+        f"connector: rest\nurl: {{url}}\ncommit_every: {batch}\ntables:\n"
+        "  t: {{as: raw.t, mode: incremental, key: id, path: /t, records: data, pages: {{by: cursor, at: next, param: after}}}}\n"
+    )
+    folder, before, told = Folder(tmp_path), set[int](), list[tuple[int, int]]()
+    with serving(answer) as web:
+        made(folder, web, text)
+        folder.close()
+        command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(tmp_path), NOON.isoformat()]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stdout is not None
+            for moment in ["commit 3", "statement 20", "commit 7", "statement 45", "commit 9", "commit 1000"]:
+                process.stdin.write(moment + "\n")
+                process.stdin.flush()
+                said = process.stdout.readline().strip()
+                assert said in ("killed", "ended"), "a run failed"
+                told.append((len(served), len(before & set(served))))
+                before |= set(served)
+                served.clear()
+            process.stdin.close()
+        assert said == "ended"
+        folder = Folder(tmp_path)
+        assert folder.rows("raw.t", columns="id") == [(n,) for n in range(1, size + 1)]
+        folder.close()
+    assert max(again for _, again in told) <= batch, told
+    assert len([rows for rows, _ in told if rows]) > 3, told
+
+
 def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     with serving(shop) as web:

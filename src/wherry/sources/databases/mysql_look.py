@@ -128,7 +128,7 @@ class MySQLLook(Look):
         schema = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
 
         def read() -> Iterator[pa.RecordBatch]:
-            for arrays in pieces(self._connection, len(fields)):
+            for arrays in pieces(self._connection, len(fields), described.piece):
                 yield self._piece(arrays, fields, schema, described)
             self._streaming = False
 
