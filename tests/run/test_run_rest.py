@@ -175,7 +175,8 @@ def test_killed_it_is_served_no_more_than_a_batch_again(tmp_path: Path) -> None:
 
     text = (
         f"connector: rest\nurl: {{url}}\ncommit_every: {batch}\ntables:\n"
-        "  t: {{as: raw.t, mode: incremental, key: id, path: /t, records: data, pages: {{by: cursor, at: next, param: after}}}}\n"
+        "  t: {{as: raw.t, mode: incremental, key: id, path: /t, records: data, "
+        "pages: {{by: cursor, at: next, param: after}}}}\n"
     )
     folder, before, told = Folder(tmp_path), set[int](), list[tuple[int, int]]()
     with serving(answer) as web:
