@@ -6,6 +6,7 @@ It listens on a socket in a private folder only. As root it runs under another a
 import fcntl
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -111,7 +112,8 @@ def launch(folder: Path, *, make: bool, words: tuple[str, ...] = ()) -> None:
     if MYSQL is not None:
         share = MYSQL / "share"
         own = [str(MYSQL / "mysqld"), f"--lc-messages-dir={share}", f"--character-sets-dir={share / 'charsets'}"]
-        own.append("--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION")
+        # A value may be as large as a tenth of its log.
+        words = ("--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", "--innodb-log-file-size=256M", *words)
     command = [
         own[0],
         "--no-defaults",
@@ -158,6 +160,16 @@ def connect(folder: Path, database: str | None = None, **words: Any) -> Any:
 
     words = {"user": "root", "autocommit": True, "charset": "utf8mb4"} | words
     return pymysql.connect(unix_socket=str(folder / "socket"), database=database, **words)
+
+
+def in_its_words(sql: str) -> str:
+    """A statement of the tests' as the server understands it: some are MariaDB's own."""
+    if MYSQL is None:
+        return sql
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    ten = ", ".join(f"({digits}) AS d{number}" for number in range(7))
+    rows = r"(SELECT @n := @n + 1 AS seq FROM (SELECT @n := 0) AS n0, " + ten + r" LIMIT \1) AS seq"
+    return re.sub(r"\bseq_1_to_(\d+)", rows, sql.replace("CREATE OR REPLACE USER", "GRANT USAGE ON *.* TO"))
 
 
 def new_database(folder: Path, *, charset: str = "utf8mb4") -> str:
