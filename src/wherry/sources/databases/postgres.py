@@ -337,6 +337,7 @@ def _address(options: Options) -> tuple[str, tuple[str, ...]]:
     settings = " ".join(f"-c {key}={value}" for key, value in SETTINGS.items())
     given["options"] = f"{given.get('options', '')} {settings}".strip()
     given.setdefault("application_name", "wherry")
+    given["client_encoding"] = "UTF8"  # else text comes in the database's own encoding
     given.setdefault("connect_timeout", str(options.connect_timeout))
     password = given.get("password", "")
     from urllib.parse import quote, quote_plus
