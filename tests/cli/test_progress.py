@@ -32,7 +32,7 @@ def test_how_it_goes(rows: int, size: int, expected: int | None, seconds: float,
 
 
 def test_on_a_terminal_and_piped(tmp_path: Path) -> None:
-    """Progress goes to standard error, drawn on a terminal and in plain lines elsewhere; stdout has the answer alone."""
+    """Progress goes to standard error, drawn on a terminal and in plain lines elsewhere; stdout has the answer."""
     (tmp_path / "wherry.toml").write_text('name = "t"\n')
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "shop.yml").write_text("connector: sqlite\npath: shop.db\ntables:\n  t: {as: raw.t}\n")

@@ -71,7 +71,7 @@ def test_killed_while_another_writes(mariadb: str, tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", writer], stdin=subprocess.PIPE) as other,
     ):
         while killed < KILLS:
-            tap.hold_at(random.randrange(1, 2 * BATCH))
+            tap.hold_at(random.randrange(1, 5 * BATCH // 4 if not whole else 300))
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
                 # Until enough rows came; what is done with them then is at any point when it is killed.
                 while not tap.held.wait(0.01) and run.poll() is None:
