@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sources.database import Server, rows_of
+from wherry.errors import SourceError
 from wherry.sources.databases.postgres import source
 from wherry.testing import Loaded
 
@@ -187,3 +188,34 @@ def test_names_of_mixed_case(server: Server) -> None:
     assert server.read(server.request("orders")).rows == []
     whole = server.request("Orders")
     assert [rows_of(batch).num_rows for batch in source.read(server.options, whole, None)] == [1]
+
+
+def test_a_table_without_columns(server: Server) -> None:
+    server.run("CREATE TABLE t ()", "INSERT INTO t DEFAULT VALUES")
+    with pytest.raises(SourceError, match=r"`public\.t` has no column"):
+        server.read(server.request("t"))
+
+
+def test_what_goes_away_between_loads(server: Server) -> None:
+    """What was loaded stays, and the finding says where the cursor stands."""
+    server.run("CREATE TABLE t (id int, at date, v text)", "INSERT INTO t VALUES (1, '2026-01-02', 'a')")
+    table = server.request("t", "incremental", cursor="at", key="id")
+    loaded = server.read(table)
+    for statement, code in (("ALTER TABLE t DROP at", "unknown-column"), ("DROP TABLE t", "no-table")):
+        server.run(statement)
+        with pytest.raises(SourceError) as raised:
+            server.read(table, loaded)
+        (finding,) = raised.value.findings
+        assert finding.code == code
+        assert "What was loaded is kept; the cursor stands at `at` = 2026-01-02" in finding.message
+    assert len(loaded.rows) == 1
+
+
+@pytest.mark.parametrize("mode", [{}, {"mode": "incremental", "cursor": "id"}])
+def test_a_view_that_fails_half_way(server: Server, mode: dict[str, Any]) -> None:
+    server.run(
+        "CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 3) AS i",
+        "CREATE VIEW v AS SELECT id, 1 / (id - 2) AS x FROM t",
+    )
+    with pytest.raises(SourceError, match=r"PostgreSQL says: division by zero\."):
+        server.read(server.request("v", **mode))

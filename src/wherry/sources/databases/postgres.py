@@ -117,6 +117,8 @@ class PostgresLook(Look):
                     order=collated if family(kind) and (native.name in _ORDERED or kind.startswith("DECIMAL")) else "",
                 )
             )
+        if not fields:
+            raise problem("no-columns", f"`{called}` has no column.", "Take it out of `tables:`.")
         if types:
             raise no_column(called, next(iter(types)), "types", [each.name for each in fields])
         return Described(
