@@ -1,6 +1,7 @@
 """Kinds of checks of a project's own: a file in plugins/, with one of the faces."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -39,8 +40,10 @@ TABLE = "-- columns:\n--   price: {{checks: [{check}]}}\nSELECT * FROM (VALUES (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path)
+    yield made
+    made.close()
 
 
 def test_a_kind_of_the_projects_own(folder: Folder) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -81,17 +83,18 @@ def test_delta_conforms(folder: Any, mode: str) -> None:
     check_source(source, folder.options, folder.request("in/t", mode, format="delta"), 3, change)
 
 
-def iceberg(folder: Any) -> Any:
+@pytest.fixture
+def iceberg(folder: Any) -> Iterator[Any]:
     from pyiceberg.catalog.memory import InMemoryCatalog
 
-    catalog = InMemoryCatalog("x", warehouse=f"file://{folder.path}")
-    catalog.create_namespace("n")
-    return catalog.create_table("n.t", rows().schema)
+    with closing(InMemoryCatalog("x", warehouse=f"file://{folder.path}")) as catalog:
+        catalog.create_namespace("n")
+        yield catalog.create_table("n.t", rows().schema)
 
 
 @pytest.mark.needs("pyiceberg")
-def test_iceberg(folder: Any) -> None:
-    table = iceberg(folder)
+def test_iceberg(folder: Any, iceberg: Any) -> None:
+    table = iceberg
     empty = folder.read("n/t", "incremental", format="iceberg")
     assert empty.rows == [] and len(empty.cursors) == 1
     table.append(rows(1, 2))
@@ -116,13 +119,12 @@ def test_iceberg(folder: Any) -> None:
 
 @pytest.mark.needs("pyiceberg")
 @pytest.mark.parametrize("mode", ["full", "incremental"])
-def test_iceberg_conforms(folder: Any, mode: str) -> None:
-    table = iceberg(folder)
-    table.append(rows(1, 2))
+def test_iceberg_conforms(folder: Any, iceberg: Any, mode: str) -> None:
+    iceberg.append(rows(1, 2))
 
     def change() -> int:
-        table.append(rows(3))
-        table.append(rows(4, 5))
+        iceberg.append(rows(3))
+        iceberg.append(rows(4, 5))
         return 5
 
     check_source(source, folder.options, folder.request("n/t", mode, format="iceberg"), 2, change)
