@@ -185,7 +185,7 @@ def test_killed_it_is_served_no_more_than_a_batch_again(tmp_path: Path) -> None:
         command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(tmp_path), NOON.isoformat()]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None and process.stdout is not None
-            for moment in ["commit 3", "statement 20", "commit 7", "statement 45", "commit 9", "commit 1000"]:
+            for moment in ["commit 3", "statement 20", "commit 5", "statement 30", "commit 6", "statement 35"] * 9:
                 process.stdin.write(moment + "\n")
                 process.stdin.flush()
                 said = process.stdout.readline().strip()
@@ -193,13 +193,15 @@ def test_killed_it_is_served_no_more_than_a_batch_again(tmp_path: Path) -> None:
                 told.append((len(served), len(before & set(served))))
                 before |= set(served)
                 served.clear()
+                if size in before:
+                    break  # all of it was read; a list without `since` is from now on read anew
             process.stdin.close()
-        assert said == "ended"
         folder = Folder(tmp_path)
+        folder.done()
         assert folder.rows("raw.t", columns="id") == [(n,) for n in range(1, size + 1)]
         folder.close()
     assert max(again for _, again in told) <= batch, told
-    assert len([rows for rows, _ in told if rows]) > 3, told
+    assert len([rows for rows, _ in told if rows]) > 1 and size in before, told
 
 
 def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
