@@ -34,7 +34,8 @@ SCRIPTS = {
     "pandera": "pandera_polars.py",
     "pointblank": "pointblank_polars.py",
     "soda": "soda_scan.py",
-    "gx": "gx.py",
+    "gx": "gx.py 50",
+    "gx, 49": "gx.py 49",
 }
 
 
@@ -146,8 +147,9 @@ def time_all(rows: int, only: set[str]) -> None:
         "fifty, lake": [sys.executable, str(tools / "plain.py"), "fifty", str(folder)],
     }
     for tool, script in SCRIPTS.items():
-        python = python_of(tool) if tool in only else None
-        commands[tool] = [python, str(tools / script), customers, *files] if python else None
+        name, *words = script.split()
+        python = python_of(tool.partition(",")[0]) if tool.partition(",")[0] in only else None
+        commands[tool] = [python, str(tools / name), *words, customers, *files] if python else None
     if "dbt" in only and (python := python_of("dbt")):
         project = folder / "dbt"
         shutil.rmtree(project, ignore_errors=True)

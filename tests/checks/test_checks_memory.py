@@ -16,7 +16,8 @@ from wherry.engines.duckdb import DuckDB
 from wherry.lake import statistics
 from wherry.lake.lake import Lake
 from wherry.project.check_form import read_check
-from wherry.run.checking import Subject, check_table
+from wherry.run.check_subject import Subject
+from wherry.run.checking import check_table
 
 folder, rows = Path(sys.argv[1]), int(sys.argv[2])
 with Lake.open(folder / "lake.db", folder / "lake") as lake:

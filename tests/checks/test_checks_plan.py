@@ -14,9 +14,10 @@ from wherry.lake import statistics
 from wherry.lake.lake import Lake
 from wherry.model.asset import Check
 from wherry.project.check_form import read_check
-from wherry.run import checking
+from wherry.run import check_subject
 from wherry.run.check_plan import Item, plan_checks
-from wherry.run.checking import Subject, check_table
+from wherry.run.check_subject import Subject
+from wherry.run.checking import check_table
 
 
 def form(text: str, column: str = "", **long: Any) -> Check:
@@ -144,7 +145,7 @@ def test_a_map_of_bits_finds_what_groups_find(
     opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, rows: str, failing: int
 ) -> None:
     lake, db = opened
-    monkeypatch.setattr(checking, "LARGE", 0)
+    monkeypatch.setattr(check_subject, "LARGE", 0)
     db.execute("DROP TABLE IF EXISTS lake.s.b")
     db.execute(f"CREATE TABLE lake.s.b AS SELECT n::BIGINT AS n, m::BIGINT AS m FROM ({rows}) AS v(n, m)")
     subject = Subject(name="s.b", relation="lake.s.b", lake="lake.s.b", rows=1, facts=known(lake, "s.b"))

@@ -15,12 +15,15 @@ from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
 from wherry.lake import changes, statistics
 from wherry.lake.lake import Lake
+from wherry.lake.ranges import Ranges
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import checking
+from wherry.run import check_keys, check_slices, check_subject, checking, key_hashes
 from wherry.run.check_state import Kept
-from wherry.run.checking import Checked, Subject, check_table
+from wherry.run.check_subject import Subject
+from wherry.run.checking import Checked, check_table
+from wherry.run.key_hashes import KeyHashes
 
 DEEP = os.environ.get("WHERRY_DEEP") == "1"
 MANY = settings(
@@ -59,12 +62,26 @@ def _distinct() -> SimpleNamespace:
     )
 
 
+def _groups() -> SimpleNamespace:
+    """Of the groups: how many, with that of the nulls and without."""
+
+    def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
+        return Outcome(passed=True, observed=list(values))
+
+    return SimpleNamespace(
+        group_by=lambda check: (check.arguments["key"],),
+        judge_groups=lambda check: ("count(*)", "count(k1) * 2"),
+        judge=judge,
+    )
+
+
 OWN = {
     "sums": _count("sums", 'count(*) - count("k")', 'sum("n")', 'min("k")', 'max("w")', 'sum("d") / count("d")'),
     "means": _count("means", 'avg("x")', "avg(CAST(n AS DOUBLE))", 'stddev_samp("x")', 'var_pop("x")'),
     "days": _count("days", 'max("day")', 'count("day") + 1', "min(CAST(day AS TIMESTAMP))"),
     "odd": _count("odd", "count(DISTINCT k)", "median(x)", heavy=True),
     "distinct": _distinct(),
+    "groups": _groups(),
 }
 
 
@@ -91,6 +108,9 @@ CHECKS = (
     _form("unique", "k"),
     _form("unique", "w", where="k > 0"),
     _form("unique [k, w]"),
+    _form("unique", "w"),
+    _form("unique", "d", arguments={"columns": ["d"], "nulls": "count"}),
+    _form("unique [k, w]", arguments={"columns": ["k", "w"], "nulls": "same"}),
     _form("refers to s.other.id", "k"),
     _form("n > k"),
     _form("rows > 3"),
@@ -102,6 +122,8 @@ CHECKS = (
     _own("distinct", arguments={"keys": ["k"]}),
     _own("distinct", arguments={"keys": ["w", "day"]}),
     _own("distinct", arguments={"keys": ["k"]}, where="n IS NOT NULL"),
+    *(_own("groups", arguments={"key": key}) for key in ("k", '"w"', "day", "d")),
+    _own("groups", arguments={"key": "w"}, where="k > 1"),
 )
 
 #: Checks that look at all when rows went: what is left of a smallest value or a mean does not follow, and of what
@@ -124,6 +146,7 @@ CHANGE = st.one_of(
     st.tuples(st.just("merge"), ROWS),
     st.tuples(st.just("update"), st.sampled_from(["k = k + 1", "w = NULL", "n = -n"])),
     st.tuples(st.just("column"), st.just("")),
+    st.tuples(st.just("forget"), st.just("")),
 )
 
 
@@ -150,6 +173,9 @@ class Table:
             self.db.execute(f"CREATE TABLE {table} AS {values(argument)}")
         elif what == "append":
             self.db.execute(f"INSERT INTO {table} BY NAME {values(argument)}")
+        elif what == "forget":
+            for path in sorted((self.db.scratch / "keys").glob("*"))[::2]:
+                path.unlink()
         elif what == "delete":
             self.db.execute(f"DELETE FROM {table} WHERE {argument}")
         elif what == "update":
@@ -184,10 +210,12 @@ class Table:
                 find=kind,
                 rows=self.db.execute(f"SELECT count(*) FROM lake.{self.name}")[0][0],
                 facts=statistics.facts(metadata, listed),
+                ranges=Ranges.of(metadata, listed),
+                hashes=KeyHashes(folder=self.db.scratch / "keys"),
                 file=next((each.path for each in listed if not each.content), ""),
                 kept=self.kept,
                 change=change,
-                identities=[f"{number}" for number in range(len(CHECKS))],
+                identify=lambda item: f"{item.index}",
             )
             if of[1]
             else Subject(name=self.name, relation=f"lake.{self.name}", find=kind)
@@ -196,7 +224,7 @@ class Table:
     def check(self) -> Checked:
         checked = check_table(self.db, CHECKS, self.subject())
         # As it is written beside the pointer and read back.
-        self.kept = Kept.from_json(Kept(of=changes.identity(self.metadata), values=checked.kept).to_json())
+        self.kept = Kept.from_json(checked.keep(changes.identity(self.metadata)).to_json())
         return checked
 
     def check_all(self) -> tuple[CheckResult, ...]:
@@ -227,12 +255,27 @@ number = iter(range(10**9))
 
 
 @MANY
-@given(first=ROWS, then=st.lists(CHANGE, min_size=1, max_size=4))
+@given(
+    first=ROWS,
+    then=st.lists(CHANGE, min_size=1, max_size=4),
+    values=st.sampled_from([2, 3, 2**63]),
+    few=st.booleans(),
+)
 def test_slices_find_what_the_whole_finds(
-    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, first: list[Any], then: list[Any]
+    opened: tuple[Lake, DuckDB],
+    monkeypatch: pytest.MonkeyPatch,
+    first: list[Any],
+    then: list[Any],
+    values: int,
+    few: bool,
 ) -> None:
-    monkeypatch.setattr(checking, "LARGE", 0)
-    monkeypatch.setattr(checking, "_SLICE", 100.0)
+    # Every column that has a dictionary counts as one of few values, or none does.
+    monkeypatch.setattr(checking, "_FEW_BYTES", 1e9 if few else 0.0)
+    # Few values of a hash: keys meet others in it all the time.
+    monkeypatch.setattr(key_hashes, "hash_of", lambda columns: f"hash({', '.join(columns)}) % {values}")
+    monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(check_keys, "WORTH", 0)
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
     table = Table(*opened, f"s.t{next(number)}")
     table.do("create", first)
     for what, argument in [("", ""), *then]:
@@ -241,8 +284,9 @@ def test_slices_find_what_the_whole_finds(
         found, change = table.check(), table.change
         assert [told(r) for r in found.results] == [told(r) for r in table.check_all()], (what, argument)
         if change is not None:
-            assert {"odd {}"} <= {r.check for r in found.results if r.how == "table"} <= LESS
-            assert change.grows or what not in ("append", "column", "")
+            whole = {r.check for r in found.results if r.how == "table"}
+            assert {"odd {}"} <= whole and (few or whole <= LESS)
+            assert change.grows or what not in ("append", "column", "forget", "")
 
 
 def test_an_append_is_told_by_the_slice(opened: tuple[Lake, DuckDB]) -> None:
@@ -254,6 +298,25 @@ def test_an_append_is_told_by_the_slice(opened: tuple[Lake, DuckDB]) -> None:
     found = table.check().results
     assert [told(r) for r in found] == [told(r) for r in table.check_all()]
     assert {r.check for r in found if r.how == "table"} == {"odd {}"}
+
+
+def test_of_few_values_a_slice_tells_whether_there_are_others(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(checking, "_FEW_BYTES", 1e9)
+    table = Table(*opened, "s.few")
+    table.do("create", [(i % 4, i, 0.5, "0.10", "ab"[i % 2], "2020-01-01") for i in range(40)])
+    table.check()
+    assert table.kept is not None and {("a", "b")} <= {tuple(sorted(map(str, v))) for v in table.kept.present.values()}
+    counted = [
+        number for number, check in enumerate(CHECKS) if check.kind == "groups" and check.arguments["key"] == '"w"'
+    ]
+    for word, how, groups in (("a", "slice", 2), ("c", "table", 3), ("c", "slice", 3), (None, "table", 4)):
+        table.do("append", [(1, 1, 0.5, "0.10", word, "2020-01-01")])
+        found = table.check().results
+        assert [told(r) for r in found] == [told(r) for r in table.check_all()]
+        assert [(found[at].how, found[at].observed) for at in counted] == [(how, [groups, 2 * min(groups, 3)])]
 
 
 def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from fixtures.projects import read
 from wherry.project import header
 from wherry.project.cache import FORMAT
+from wherry.run import remembered
 from wherry.run.project import Project
 from wherry.sql import binder, statement
 
@@ -47,13 +48,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     count(binder.Binder, "__init__")
     count(binder.Binder, "columns")
     count(header, "read_yaml")
+    count(remembered, "read_contract")
+    count(remembered, "read_checks")
     yield done
 
 
 def told(project: Project) -> str:
     graph = project.graph
     return json.dumps(
-        [[asdict(asset) for asset in graph.assets.values()], [asdict(finding) for finding in graph.findings]],
+        [[asdict(each) for each in many] for many in (graph.assets.values(), graph.findings, graph.contracts)],
         default=str,
     )
 
@@ -71,6 +74,40 @@ def test_an_unchanged_folder_is_neither_parsed_nor_bound_again(tmp_path: Path, w
     stored = cache_file(tmp_path).read_bytes()
     read(tmp_path)
     assert cache_file(tmp_path).read_bytes() == stored
+
+
+#: What other tools and the contract standard say of the tables, some of it wrong.
+PROMISES = {
+    "contracts/a.yml": "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nstatus: active\nschema:\n"
+    "  - name: a\n    properties:\n      - {name: id, logicalType: integer, required: true, uniqe: true}\n",
+    "contracts/none.yml": "just text\n",
+    "contracts/broken.yml": "a: [\n",
+    "checks/soda.yml": "checks for a:\n  - row_count > 0\n  - invalid_count(id) = 0:\n      valid min: 0.5\n"
+    "  - no_such_metric(id) > 1\n",
+    "checks/dbt.yml": "models:\n  - name: a\n    columns:\n      - name: id\n        tests: [unique, nothing]\n",
+    "checks/gx.json": '{"name": "s", "meta": {"table": "a"}, "expectations": ['
+    '{"type": "expect_column_values_to_be_in_set", "kwargs": '
+    '{"column": "id", "value_set": [1, null, 2.5], "mostly": 0.5}}]}',
+}
+
+
+def test_contracts_and_suites_are_read_once(tmp_path: Path, work: Counter[str]) -> None:
+    project = read(tmp_path, {**FILES, **PROMISES})
+    first = told(project)
+    assert (work["read_contract"], work["read_checks"]) == (3, 3)
+    assert len(project.graph["main.a"].checks) >= 7
+    work.clear()
+    assert told(read(tmp_path)) == first
+    assert not work
+    read(tmp_path, {"contracts/none.yml": "other text\n"})
+    assert (work["read_contract"], work["read_checks"]) == (1, 0)
+
+
+def test_a_suite_that_moves_is_told_there(tmp_path: Path) -> None:
+    read(tmp_path, {**FILES, **PROMISES})
+    (tmp_path / "checks" / "soda.yml").rename(tmp_path / "checks" / "moved.yml")
+    files = {finding.file for finding in read(tmp_path).graph.findings}
+    assert "checks/moved.yml" in files and "checks/soda.yml" not in files
 
 
 def test_one_changed_file_is_read_and_what_rests_on_it_is_bound(tmp_path: Path, work: Counter[str]) -> None:

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from run_folder import Folder
 
+from fixtures.commands import wherry
+
+__all__ = ["wherry"]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Folder]:

@@ -6,7 +6,7 @@ import pytest
 from run_folder import Folder, result
 
 from wherry.model.run import CheckResult
-from wherry.run import checking, inspecting
+from wherry.run import check_slices, inspecting
 from wherry.run.failing import failing_rows
 
 
@@ -87,13 +87,31 @@ def test_one_check_that_cannot_be_decided_takes_no_other_with_it(folder: Folder)
     assert "Could not convert" in found["x::INTEGER > 0"].error
 
 
+def test_a_check_that_was_not_understood_fails_alone_and_says_why(folder: Folder) -> None:
+    folder.tables(
+        t="-- columns: {x: {checks: [not_nul, '> 0']}}\n-- checks: [between 1 and 2]\nSELECT 1 AS x",
+        other="SELECT 2 AS x",
+    )
+    assert [(each.code, each.line) for each in folder.project().errors] == [("bad-check", 1), ("bad-check", 2)]
+    made = folder.run()
+    found = {each.check: each for each in result(made, "s.t").checks}
+    assert {text: each.state for text, each in found.items()} == {
+        "not_nul": "failed",
+        "> 0": "passed",
+        "between 1 and 2": "failed",
+    }
+    assert found["not_nul"].error.startswith("it cannot run: `not_nul` is no check of a column")
+    assert result(made, "s.other").state == "built" and folder.rows("s.other") == [(2,)]
+
+
 def test_tolerance_by_share_by_count_and_for_a_sample(folder: Folder) -> None:
     rows = "SELECT range AS x FROM range(10)"
     folder.tables(
         t="-- checks:\n"
         "--   - {check: x > 0, mostly: 0.9, name: share}\n--   - {check: x > 1, mostly: 0.9, name: less}\n"
         "--   - {check: x > 1, most: 2, name: count}\n--   - {check: x > 2, most: 2, name: more}\n"
-        "--   - {check: x > 8, most: 3, sample: 4, name: sampled}\n"
+        "--   - {check: x > 9, most: 4, sample: 4, name: sampled}\n"
+        "--   - {check: x > 9, most: 3, sample: 4, name: more of a sample}\n"
         "--   - {check: x > 8, severity: warn, name: warned}\n"
         f"{rows}"
     )
@@ -103,7 +121,8 @@ def test_tolerance_by_share_by_count_and_for_a_sample(folder: Folder) -> None:
         "less": "failed",
         "count": "passed",
         "more": "failed",
-        "sampled": found["sampled"].state,
+        "sampled": "passed",
+        "more of a sample": "failed",
         "warned": "warned",
     }
     assert found["sampled"].looked == 4 and found["less"].looked == 10
@@ -121,7 +140,7 @@ def growing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """A table that grows by what is loaded, where less than everything is always looked at."""
     monkeypatch.setattr(inspecting, "WORTH", 1)
     monkeypatch.setattr("wherry.run.session.MIRRORED_VALUES", 0)
-    monkeypatch.setattr(checking, "_SLICE", 100)
+    monkeypatch.setattr(check_slices, "MOST", 100)
     folder.write({"sources/d.yml": "connector: files\npath: d/\ntables: {o.csv: {as: raw.o}}\n"})
     folder.write({"d/o.csv": "k\n1\n2\n3\n"})
     folder.tables(t=GROWING, known="SELECT range AS id FROM range(2000)")

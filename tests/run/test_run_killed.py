@@ -116,11 +116,23 @@ class Scene:
             for number in count(every, every):
                 self.back()
                 outcome = kill(what, number)
-                if outcome == "ended":
+                if outcome.startswith("ended"):
                     break
                 assert outcome == "killed"
                 built.append(self.recover())
         return built
+
+    def killed_times(self, what: str, times: int) -> None:
+        """Kill a run at so many moments (0: at each), from the first on, as far from one another as can be."""
+        with killer(self.path, self.now) as kill:
+            self.back()
+            ended, _, counted = kill(what, sys.maxsize).partition(" ")
+            assert ended == "ended" and int(counted) >= max(times, 1)
+            times = times or int(counted)
+            for number in (1 + n * int(counted) // times for n in range(times)):
+                self.back()
+                assert kill(what, number) == "killed", (what, number, counted)
+                self.recover()
 
     def recover(self) -> set[str]:
         """What a killed run left is whole; the next run ends well. Returns the tables that it had to build."""

@@ -13,6 +13,7 @@ from fixtures.commands import Wherry, wherry
 from fixtures.projects import write
 from wherry.engines.duckdb import DuckDB
 from wherry.run.profile import SAMPLE, TRACKED, profile
+from wherry.run.proposals import propose
 
 __all__ = ["wherry"]
 
@@ -70,6 +71,23 @@ def test_every_type_and_no_rows(engine: DuckDB) -> None:
     assert all(column.nulls == 0 and column.distinct == 0 for column in found.columns)
     engine.execute("INSERT INTO wide (i1) VALUES (1)")
     assert [column.nulls for column in of(engine, "wide").columns] == [0 if n == "i1" else 1 for n in EVERY_TYPE]
+
+
+@pytest.mark.parametrize("width", [1, 500])
+@pytest.mark.parametrize("rows", [0, 1, 30])
+def test_one_column_and_five_hundred(engine: DuckDB, width: int, rows: int) -> None:
+    columns = ", ".join(f"range + {number} AS c{number}" for number in range(width))
+    engine.execute(f"CREATE OR REPLACE SCHEMA s{width}_{rows}")
+    table = f"s{width}_{rows}.t"
+    engine.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM range({rows})")
+    found = of(engine, table)
+    assert (found.rows, len(found.columns)) == (rows, width)
+    assert all((column.nulls, column.distinct) == (0, rows) for column in found.columns)
+    proposals = propose(engine, table, found)
+    assert {each.check.kind for each in proposals} == {0: set(), 1: {"rows", "not_null", "compare"}}.get(
+        rows, {"rows", "not_null", "unique"}
+    )
+    assert len({each.check.column for each in proposals if each.check.column}) == (width if rows else 0)
 
 
 def test_infinity_and_nan_do_not_spoil_the_rest(engine: DuckDB) -> None:

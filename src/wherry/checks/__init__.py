@@ -18,9 +18,15 @@ A kind of check is a module with exactly one of these faces: pure functions of t
 
 An outcome that did not pass is held against ``mostly`` and ``most`` only when it counts rows (``failing`` > 0).
 A kind of the faces 2, 3 and 6 may have ``bad_rows(check, table)`` too, for those who ask which rows. Row and rows kinds
-may have ``unexpected(check)``: a SQL expression of the value shown for a bad row. ``NOW`` in SQL stands for the moment
-of the run, a TIMESTAMP in UTC. ``decomposes = True`` says that the verdict on a table follows from those on its slices.
-Other tables that a kind reads are named by the arguments ``table`` and ``tables`` (``Check.needs``).
+may have ``unexpected(check)``: a SQL expression of the value shown for a bad row. Groups kinds may have
+``counted(check)``: the condition of rows whose keys have to differ; when they do, all that the kind counts is 0.
+``NOW`` in SQL stands for the moment of the run, a TIMESTAMP in UTC. ``decomposes = True`` says that the verdict on a
+table follows from those on its slices. Other tables that a kind reads are named by the arguments ``table`` and
+``tables`` (``Check.needs``).
+
+``quarantine`` takes away what ``bad_row`` or ``bad_rows`` tells, where that gives rows of the table as they are. A kind
+that means others has ``surplus(check, table, columns, place)``: a SELECT of them from a relation which has the columns
+``place`` beside its own.
 """
 
 from importlib import import_module

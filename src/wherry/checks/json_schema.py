@@ -55,6 +55,8 @@ def _keeps(schema: Any, x: str) -> str:
 
 def _type(value: Any, x: str) -> str:
     kinds = value if isinstance(value, list) else [value]
+    if unknown := [kind for kind in kinds if kind not in _TYPES]:
+        raise ValueError(f"`type: {unknown[0]}` of JSON Schema is none of {', '.join(_TYPES)}.")
     return f"({' OR '.join(_TYPES[kind].format(x=x) for kind in kinds)})"
 
 

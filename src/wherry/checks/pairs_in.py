@@ -10,6 +10,9 @@ from wherry.quoting import literal, name
 
 def bad_row(check: Check) -> str:
     columns = [name(column) for column in check.columns]
+    for values in check.arguments["values"]:
+        if len(values) != len(columns):
+            raise ValueError(f"{values} is no value for each of {', '.join(check.columns)}.")
     known = " OR ".join(
         "(" + " AND ".join(_same(c, value) for c, value in zip(columns, values, strict=True)) + ")"
         for values in check.arguments["values"]

@@ -20,6 +20,11 @@ def judge_groups(check: Check) -> tuple[str, ...]:
     return (f"coalesce(sum(copies) FILTER (WHERE copies > 1 AND ({_counts(check, keys)})), 0)::BIGINT",)
 
 
+def counted(check: Check) -> str:
+    """The rows whose keys have to differ; when they do, every number of the groups is 0."""
+    return _counts(check, [name(column) for column in check.arguments["columns"]])
+
+
 def judge(check: Check, values: tuple[Any]) -> Outcome:
     (failing,) = values
     return Outcome(passed=not failing, failing=int(failing))

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from wherry.run.project import Project
 
 
+class _Group(click.Group):
+    """Verbs; a table where a verb should be is told which one it goes with."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and "." in args[0] and args[0] not in self.commands:
+            raise click.UsageError(f"There is no command `{args[0]}`. Did you mean `wherry contract export {args[0]}`?")
+        return super().resolve_command(ctx, args)
+
+
 @click.group(
+    cls=_Group,
     epilog="""Example:  wherry contract diff contracts/orders.odcs.yaml
 
-    All take --project, --env, --branch and --json."""
+    All take --project, --env, --branch and --json.""",
 )
 def command() -> None:
     """Write tables as data contracts (ODCS), check contracts, and see which change breaks whom."""
@@ -28,7 +38,9 @@ def command() -> None:
 @command.command("export", epilog="Example:  wherry contract export marts.revenue --to contracts/")
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every table of the project.")
-@click.option("--to", "target", type=click.Path(path_type=Path, file_okay=False), help="Write files into this folder.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), help="Write files into this folder, or one into this file."
+)
 @about_project
 def export_command(place: Place, name: str | None, everything: bool, target: Path | None) -> int:
     """Write the table NAME as a contract of the Open Data Contract Standard 3.1.
@@ -47,6 +59,10 @@ def export_command(place: Place, name: str | None, everything: bool, target: Pat
         contract = contract_of(project.graph, asset)
         file = Path(contract.file).name if contract is not None else f"{asset.name}.odcs.yaml"
         documents.setdefault(file, exported(project, asset))
+    if target is not None and target.suffix in (".yml", ".yaml") and not target.is_dir():
+        if len(documents) > 1:
+            raise click.UsageError(f"{target} is one file, and there are {len(documents)} contracts: name a folder.")
+        documents, target = {target.name: next(iter(documents.values()))}, target.parent
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         for file, document in documents.items():
@@ -54,7 +70,8 @@ def export_command(place: Place, name: str | None, everything: bool, target: Pat
     if place.as_json:
         place.answer({"contracts": [{"file": file, "contract": each} for file, each in documents.items()]})
     elif target is not None:
-        click.echo(f"Wrote {counted(len(documents), 'contract')} into {target}.")
+        into = target / next(iter(documents)) if len(documents) == 1 else target
+        click.echo(f"Wrote {counted(len(documents), 'contract')} into {into}.")
     else:
         click.echo("---\n".join(to_yaml(document) for document in documents.values()), nl=False)
     return 0

@@ -47,6 +47,8 @@ class _Made:
         self.project = project
         self.checks: dict[str, list[Check]] = {}
         self.findings: list[Finding] = []
+        #: What is said when there are none.
+        self.nothing = "There are no checks to make."
         #: What speaks for a check, by its identity.
         self.evidence: dict[int, str] = {}
 
@@ -62,7 +64,7 @@ class _Made:
         done: list[str] = []
         if write:
             done = [self._write(self.project.graph[table], found) for table, found in keys.items() if found]
-        elif target is not None:
+        elif target is not None and total:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(self._yaml(keys, comments=True), encoding="utf-8")
             done = [str(target)]
@@ -76,10 +78,13 @@ class _Made:
             )
             return 0
         show_findings(self.findings)
-        if done:
-            click.echo(f"Wrote {counted(total, 'check')} into {', '.join(done)}.")
+        if not total:
+            click.echo(self.nothing, err=True)
+        elif done:
+            click.echo(f"Wrote {counted(total, 'check')} into {', '.join(done)}. Next:  wherry run")
         else:
             click.echo(self._yaml(keys, comments=True), nl=False)
+            click.echo("Nothing was written. --write puts them into the table's file, --to into another.", err=True)
         return 0
 
     def _write(self, asset: Asset, keys: Mapping[str, Any]) -> str:
@@ -131,6 +136,10 @@ def _proposed(place: Place, name: str) -> _Made:
             columns = cursor.schema(f"SELECT * FROM {full_name(asset.name)}")
             found = profile(cursor, full_name(asset.name), columns)
             proposals = propose(cursor, asset.name, found)
+    if not found.rows:
+        made.nothing = f"{asset.name} has no rows: nothing speaks for any check."
+    else:
+        made.nothing = f"{asset.name} has each check already that its {counted(found.rows, 'row')} speak for."
     have = {(check.kind, check.column.lower()) for check in asset.checks}
     for each in proposals:
         if (each.check.kind, each.check.column.lower()) not in have:

@@ -48,7 +48,9 @@ def command(
         action = "check" if step.only_checks else step.action
         click.echo(f"{click.style(f'{action:<6}', fg='cyan')} {step.name:<{width}}  {step.reason}{slices}")
     rest = len(plan.steps) - len(moving)
-    click.echo(f"{len(moving)} to do, {rest} unchanged." if moving else f"Nothing to do: {rest} tables are up to date.")
+    are = "is" if rest == 1 else "are"
+    nothing = f"Nothing to do: {counted(rest, 'table')} {are} up to date."
+    click.echo(f"{len(moving)} to do, {rest} unchanged." if moving else nothing)
     if broken:
         click.echo(
             f"{counted(len(broken), 'promise')} of contracts broken: a run is refused until they agree.", err=True

@@ -123,11 +123,14 @@ def summarise(run: Run) -> None:
         for told in _warnings(result):
             click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {result.name}: {told}", err=True)
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
+    asked = sum(bool(result.checks) for result in run.assets)
     if set(counts) <= {"skipped"}:
-        click.echo(f"Nothing to do: {len(run.assets)} tables are up to date.")
-        return
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
+        only = f"; the checks of {asked} were asked" if asked else ""
+        are = "is" if len(run.assets) == 1 else "are"
+        click.echo(f"Nothing to do: {counted(len(run.assets), 'table')} {are} up to date{only}.")
+    else:
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
     if failing:
         click.echo(f"See the bad rows: wherry show {failing[0]} --failing")
 

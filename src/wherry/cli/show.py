@@ -56,6 +56,9 @@ def command(
         if name is None:
             return _list(place, project, lake)
         if name not in project.graph:
+            if lake.pointer(place.branch, name) is not None:
+                hint = f'Its rows: wherry sql "FROM {name}"'
+                raise UsageError(f"`{name}` is in the lake, and no file of the project makes it.", hint=hint)
             choices = [asset.name for asset in project.graph.assets.values()]
             raise UsageError(f"There is no table `{name}`.", hint=did_you_mean(name, choices, "See `wherry show`."))
         asset = project.graph[name]
@@ -94,9 +97,10 @@ def _list(place: Place, project: Project, lake: Lake) -> int:
 
 def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[str, Any]:
     """All about one table, as ``--json`` gives it."""
+    from wherry.run.quarantine import rejected_name
     from wherry.sql.lineage import column_sources
 
-    pointer = lake.pointer(branch, asset.name)
+    pointer, beside = lake.pointer(branch, asset.name), lake.pointer(branch, rejected_name(asset.name))
     inputs = [project.graph[each] for each in asset.inputs]
     sources: dict[str, list[str]] = {}
     if asset.kind == "sql":
@@ -130,12 +134,14 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         ],
         "checks": checks.get("", []),
         "rows": pointer.rows if pointer else None,
+        "rejected": beside.rows if beside else None,
         "filled": list(pointer.state.get("filled", ())) if pointer else [],
         "commits": [{"id": c.id, "at": c.at, "author": c.author, "message": c.message} for c in log],
     }
 
 
 def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
+    from wherry.run.quarantine import rejected_name
     from wherry.state.runs import last_result
 
     told = document(project, lake, place.branch, asset)
@@ -151,6 +157,8 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
             click.echo(f"  {told[key]}" if key == "about" else f"  {key}: {told[key]}")
     rows = f"{told['rows']:,}" if told["rows"] is not None else "a view" if asset.build.word == "view" else "not built"
     click.echo(f"  rows: {rows}")
+    if told["rejected"]:
+        click.echo(f"  rejected: {counted(told['rejected'], 'row')} in {rejected_name(asset.name)}")
     for key in ("inputs", "readers", "checks"):
         if told[key]:
             click.echo(f"  {key}: {', '.join(told[key])}")
@@ -187,6 +195,7 @@ def _last(run: Run, result: AssetResult) -> dict[str, Any]:
 
 def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: int) -> int:
     from wherry.run.failing import failing_rows
+    from wherry.run.quarantine import rejected_name
 
     answers = failing_rows(project.config, lake, project.graph, asset, place.branch, limit)
     if place.as_json:
@@ -196,7 +205,9 @@ def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: in
         click.echo(f"No check of {asset.name} failed in its last run.")
     for answer in answers:
         what = f"{answer['column']}: {answer['check']}" if answer["column"] else answer["check"]
-        shown = f", the first {len(answer['rows'])}" if answer["failing"] > len(answer["rows"]) > 0 else ""
+        shown = f", the first {len(answer['rows'])}" if answer["more"] and answer["rows"] else ""
+        if answer["quarantined"]:
+            shown = f", {answer['quarantined']:,} moved to {rejected_name(asset.name)}{shown}"
         found = answer["error"] or answer["why"] or counted(answer["failing"], "bad row") + shown
         click.echo(click.style(f"{what}  {found}", bold=True))
         for row in answer["rows"]:

@@ -14,7 +14,7 @@ from wherry.cli.common import Place, about_project, counted
 
 if TYPE_CHECKING:
     from wherry.lake.upkeep.table import TableResult
-    from wherry.lake.upkeep.upkeep import Report
+    from wherry.run.upkeep import Kept
 
 
 def _duration(_: click.Context, parameter: click.Parameter, value: str | None) -> Any:
@@ -34,10 +34,16 @@ def _duration(_: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option(
     "--grace", callback=_duration, metavar="TIME", help="Remove only what was out of reach for so long (default: 1h)."
 )
+@click.option(
+    "--bad-rows",
+    callback=_duration,
+    metavar="TIME",
+    help="Keep rows that broke a check for so long with their runs (default: as --keep).",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @about_project
-def command(place: Place, tables: tuple[str, ...], keep: Any, grace: Any, dry_run: bool) -> int:
-    """Write small files together, apply deletes, let old commits go and remove files that nothing needs.
+def command(place: Place, tables: tuple[str, ...], keep: Any, grace: Any, bad_rows: Any, dry_run: bool) -> int:
+    """Write small files together, apply deletes, let old commits and bad rows go and remove files that nothing needs.
 
     TABLES (names and globs; all when none is given) are written anew; commits and files are those of the whole lake.
     Reading, writing and runs go on meanwhile. No row changes: the next run has nothing to do.
@@ -50,7 +56,13 @@ def command(place: Place, tables: tuple[str, ...], keep: Any, grace: Any, dry_ru
     with place.existing_lake(config) as lake:
         if lake is not None:
             options = UpkeepOptions(
-                branch=place.branch, tables=tables, keep=keep, grace=grace, author=author(), dry_run=dry_run
+                branch=place.branch,
+                tables=tables,
+                keep=keep,
+                grace=grace,
+                bad_rows=bad_rows,
+                author=author(),
+                dry_run=dry_run,
             )
             with _progress() as tell:
                 report = keep_up(place.project(config, lake), lake, options, tell)
@@ -60,13 +72,13 @@ def command(place: Place, tables: tuple[str, ...], keep: Any, grace: Any, dry_ru
         click.echo("There is no lake yet.")
     else:
         _tell(report, dry_run)
-    return 1 if report is not None and any(result.state == "failed" for result in report.tables) else 0
+    return 1 if report is not None and any(result.state == "failed" for result in report.lake.tables) else 0
 
 
-def _document(report: Report | None, dry_run: bool) -> dict[str, Any]:
-    if report is None:
+def _document(kept: Kept | None, dry_run: bool) -> dict[str, Any]:
+    if kept is None:
         return {"dry_run": dry_run, "tables": [], "commits": 0, "branches": []}
-    swept = report.swept
+    report, swept = kept.lake, kept.lake.swept
     return {
         "dry_run": dry_run,
         "tables": [asdict(result) for result in report.tables],
@@ -75,10 +87,12 @@ def _document(report: Report | None, dry_run: bool) -> dict[str, Any]:
         "removed": {"files": swept.files, "bytes": swept.bytes, "folders": swept.folders},
         "waiting": {"files": swept.waiting, "bytes": swept.waiting_bytes},
         "kept": {"files": swept.kept, "bytes": swept.kept_bytes},
+        "bad_rows": asdict(kept.bad_rows),
     }
 
 
-def _tell(report: Report, dry_run: bool) -> None:
+def _tell(kept: Kept, dry_run: bool) -> None:
+    report, gone = kept.lake, kept.bad_rows
     would = "would be " if dry_run else ""
     done = sum(result.state in ("done", "due") for result in report.tables)
     click.echo(f"{done} of {counted(len(report.tables), 'table')} {would}put in order")
@@ -86,6 +100,8 @@ def _tell(report: Report, dry_run: bool) -> None:
         click.echo(f"{counted(len(report.branches), 'unfinished run')} {would}dropped")
     if report.commits:
         click.echo(f"{counted(report.commits, 'old commit')} {would}forgotten")
+    if gone.checks:
+        click.echo(f"the bad rows of {counted(gone.checks, 'old verdict')} {would}forgotten, {_size(gone.bytes)}")
     swept = report.swept
     click.echo(f"{counted(swept.files, 'file')} {would}removed, {_size(swept.bytes)}")
     if swept.waiting:

@@ -13,6 +13,7 @@ from wherry.imports.making import Making
 from wherry.imports.soda_contract import contract_check
 from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Check
+from wherry.project.check_form import CheckFormError, read_options
 from wherry.project.located import read_yaml
 
 
@@ -34,7 +35,10 @@ def own_check(written: Any, making: Making) -> Check:
     """A check as wherry wrote it into a contract. Raises ``NotUnderstood``."""
     if not isinstance(written, Mapping) or not isinstance(written.get("kind"), str):
         raise NotUnderstood("a check of wherry's has a `kind`")
-    known = ("mostly", "most", "where", "when", "sample", "quarantine")
+    try:
+        options = read_options(written["kind"], written)
+    except CheckFormError as problem:
+        raise NotUnderstood(str(problem).rstrip(".")) from None
     made = making.check(
         written["kind"],
         written.get("arguments") or {},
@@ -42,7 +46,7 @@ def own_check(written: Any, making: Making) -> Check:
         column=str(written.get("column") or ""),
         columns=[str(each) for each in written.get("columns") or ()],
     )
-    return replace(made, **{key: written[key] for key in known if key in written})
+    return replace(made, **{key: options[key] for key in options if key in written})
 
 
 def _items(written: Any) -> list[Any]:

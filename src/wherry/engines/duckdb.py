@@ -42,6 +42,11 @@ class DuckDB:
         # What takes longer than two seconds would draw one on stdout, into what --json prints there.
         self.connection.execute("SET enable_progress_bar = false")
 
+    @property
+    def scratch(self) -> Path:
+        """Where it may write what nothing depends on."""
+        return self._scratch
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb
 

@@ -98,6 +98,9 @@ class _Reading:
             self.tests(name, column, f"{path}/columns/{index}", str(column.get("name") or ""))
 
     def tests(self, table: str, holder: Mapping[str, Any], path: str, column: str) -> None:
+        if holder.get("constraints"):
+            why = "in dbt it is the database that keeps them; write them as tests"
+            self.refuse(table, f"{path}/constraints", f"`constraints` were not taken over: {why}.")
         for key in ("tests", "data_tests"):
             for index, item in enumerate(listed(holder.get(key))):
                 at = f"{path}/{key}/{index}"

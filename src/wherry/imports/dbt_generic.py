@@ -25,14 +25,39 @@ def meaning(test: Test, column: str) -> Failing:
     known = {"": CORE, "dbt": CORE, "dbt_utils": UTILS, "dbt_expectations": EXPECTATIONS}.get(package, {})
     if kind not in known:
         raise NotUnderstood(f"there is no test `{test.kind}` that wherry knows")
-    column = str(test.arguments.get("column_name") or column)
+    arguments = _Arguments(test.arguments)
+    column = str(arguments.get("column_name") or column)
     try:
-        return known[kind](test.arguments, column)
+        found = known[kind](arguments, column)
     except (KeyError, TypeError, ValueError) as problem:
         if isinstance(problem, NotUnderstood):
             raise
         missing = f"it needs `{problem.args[0]}`" if isinstance(problem, KeyError) else "its arguments do not fit"
         raise NotUnderstood(missing) from None
+    if unread := [key for key in test.arguments if key not in arguments.read]:
+        # dbt refuses what a test does not take.
+        raise NotUnderstood(f"it has no `{unread[0]}`")
+    return found
+
+
+class _Arguments(dict[str, Any]):
+    """Arguments that know which of them were asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self.read.add(str(key))
+        return super().__contains__(key)
 
 
 #: Arguments that hold ``ref(...)`` or ``source(...)``.

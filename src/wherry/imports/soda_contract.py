@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from wherry.imports import Imported
 from wherry.imports.making import Making
-from wherry.imports.soda_schema import duckdb_type
+from wherry.imports.soda_language import expect_check, expect_old_check, unknown_keys, with_variables
+from wherry.imports.soda_metrics import AGGREGATES, duplicates
+from wherry.imports.soda_schema import contract_columns
+from wherry.imports.soda_thresholds import levels, of_check
 from wherry.imports.soda_validity import NotUnderstood, Validity
-from wherry.imports.sodacl import AGGREGATES, duplicates
-from wherry.imports.threshold import Threshold, of_keys
+from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located
@@ -19,6 +21,10 @@ from wherry.quoting import name, names
 
 _NONE = Threshold(operator="=", value=0)
 _SOME = Threshold(operator=">", value=0)
+#: What a filter of the rows is called at the top of a contract.
+_FILTERS = ("filter", "filter_sql", "sql_filter")
+#: Soda 4's spelling of functions that have two.
+_FUNCTIONS = {"minlength": "min_length", "maxlength": "max_length", "avglength": "avg_length"}
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 #: Words of Soda 3 -> what is counted, and its bound when it says none.
 _OLD = {
@@ -35,23 +41,28 @@ def is_soda_contract(document: Any) -> bool:
 
 def read_soda_contract(located: Located, file: str) -> list[Imported]:
     """The checks of the one table that a contract is about."""
-    document = located.value
+    document = with_variables(located.value, located.value.get("variables"))
     reading = _Reading(located, file)
     # Soda 4 names a table by its whole path, data source first.
     table = str(document["dataset"]).rpartition("/")[2]
-    reading.where = str(document.get("filter") or "").strip()
     columns = [each for each in _list(document.get("columns")) if isinstance(each, Mapping)]
-    for index, column in enumerate(columns):
-        for number, item in enumerate(_list(column.get("checks"))):
-            reading.check(item, f"columns/{index}/checks/{number}", str(column.get("name") or ""), column)
     old = any(isinstance(item, Mapping) and "type" in item for item in _items(document))
+    reading.where = next((str(document[key]).strip() for key in _FILTERS if document.get(key)), "")
+    for path, key in unknown_keys(document):
+        reading.refuse(key, path, "a contract has nothing of the name")
+    for index, column in enumerate(_list(document.get("columns"))):
+        if not isinstance(column, Mapping) or not isinstance(column.get("name"), str):
+            reading.refuse("columns", f"columns/{index}", "a column has a name")
+            continue
+        for number, item in enumerate(_list(column.get("checks"))):
+            reading.check(item, f"columns/{index}/checks/{number}", column["name"], column)
     for number, item in enumerate(_list(document.get("checks"))):
         if isinstance(item, Mapping) and "schema" in item:
-            reading.schema(columns, item["schema"] or {}, f"checks/{number}")
+            reading.schema(columns, item, f"checks/{number}", old=False)
         else:
             reading.check(item, f"checks/{number}", "", {})
     if columns and (old or (not list(_items(document)) and "/" not in str(document["dataset"]))):
-        reading.schema(columns, {}, "columns")  # what Soda 3 checks without being told
+        reading.schema(columns, {}, "columns", old=True)  # what Soda 3 checks without being told
     return [Imported(table=table, checks=tuple(reading.checks), findings=tuple(reading.findings))]
 
 
@@ -74,30 +85,25 @@ def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str
     if len(item) != 1:
         raise NotUnderstood("it has several keys, and must have the kind of check alone")
     ((kind, keys),) = item.items()
+    if keys is not None and not isinstance(keys, Mapping):
+        raise NotUnderstood("what is under it is no mapping")
     return list(_new(str(kind), keys or {}, making, column, defaults))
 
 
 def _new(
     kind: str, keys: Mapping[str, Any], making: Making, column: str, defaults: Mapping[str, Any]
 ) -> Iterator[Check]:
+    expect_check(kind, keys)
     if isinstance(keys.get("name"), str):
         making = replace(making, text=keys["name"])
     making = narrowed(making, keys.get("filter"))
-    if keys.get("column_expression"):
-        raise NotUnderstood("it is about an expression, not a column")
+    if defaults.get("column_expression"):
+        raise NotUnderstood("its column is an expression")
     written = keys.get("threshold") or {}
     default = {"row_count": _SOME, "aggregate": None, "metric": None, "freshness": None}.get(kind, _NONE)
-    for level, bound in ((written.get("level"), written), *_additional(written)):
-        threshold = of_keys(dict(bound)) or default
-        if threshold is None:
-            raise NotUnderstood("it has no threshold")
-        here = replace(making, severity="warn" if str(level).lower() == "warn" else "error")
+    for severity, threshold in levels(keys.get("threshold"), default):
+        here = replace(making, severity=severity)
         yield _one(kind, keys, column, Validity.among(keys, defaults), threshold, written, here)
-
-
-def _additional(written: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
-    more = written.get("additional")
-    return [(more.get("level"), more)] if isinstance(more, Mapping) else []
 
 
 def _one(
@@ -139,7 +145,7 @@ def _one(
         return tolerant.not_null(column) if tolerant else _counted(missing, threshold, making, column, percent)
     if kind == "invalid":
         if isinstance(reference := keys.get("valid_reference_data"), Mapping):
-            return _reference(reference, missing, threshold, column, making, percent=percent)
+            return _reference(reference, validity, threshold, column, making, percent=percent)
         return _counted(validity.invalid(column), threshold, making, column, percent)
     if kind == "duplicate":
         if not validity and not percent and threshold.rows_at_most() == 0:
@@ -150,7 +156,8 @@ def _one(
         measured = f"coalesce(100.0 * ({count}) / nullif({found}, 0), 0)" if percent else count
         return making.aggregate(measured, threshold, text, column=column)
     if kind == "aggregate":
-        return _aggregate(str(keys.get("function")).lower(), column, validity, threshold, making)
+        function = str(keys.get("function")).lower()
+        return _aggregate(_FUNCTIONS.get(function, function), column, validity, threshold, making)
     raise NotUnderstood(f"there is no check `{kind}`")
 
 
@@ -171,8 +178,17 @@ def _counted(bad: str, threshold: Threshold, making: Making, column: str, percen
 
 
 def _reference(
-    reference: Mapping[str, Any], missing: str, threshold: Threshold, column: str, making: Making, *, percent: bool
+    reference: Mapping[str, Any],
+    validity: Validity,
+    threshold: Threshold,
+    column: str,
+    making: Making,
+    *,
+    percent: bool,
 ) -> Check:
+    if validity.says_valid:
+        raise NotUnderstood("it names a reference and says beside that what is valid")
+    missing = validity.missing(column)
     table, other = str(reference.get("dataset")).rpartition("/")[2], str(reference.get("column"))
     tolerant = None if percent else making.tolerating(threshold, percent=False)
     if tolerant and missing == f"({name(column)} IS NULL)":
@@ -188,7 +204,8 @@ def _reference(
 def _failed_rows(keys: Mapping[str, Any], threshold: Threshold, making: Making, *, percent: bool) -> Check:
     if isinstance(expression := keys.get("expression"), str):
         return making.counted(f"({expression.strip()})", threshold, making.text, percent=percent)
-    if isinstance(query := keys.get("query"), str):
+    # Which column of the query is which key is for where Soda keeps failed rows.
+    if isinstance(query := keys.get("query") or keys.get("keys_query"), str):
         statement, free = query.strip().rstrip(";"), replace(making, where="")
         if percent:
             rows = keys.get("rows_tested_query")
@@ -200,7 +217,7 @@ def _failed_rows(keys: Mapping[str, Any], threshold: Threshold, making: Making, 
         if tolerant is not None:
             return tolerant.query(statement, making.text)
         return free.number(f"SELECT count(*) FROM ({statement})", threshold, making.text)
-    raise NotUnderstood("it has neither `expression` nor `query`")
+    raise NotUnderstood("it has none of `expression`, `query` and `keys_query`")
 
 
 def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[str, Any], making: Making) -> Check:
@@ -215,21 +232,20 @@ def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[s
 
 
 def _old(kind: str, keys: Mapping[str, Any], making: Making, column: str, defaults: Mapping[str, Any]) -> list[Check]:
+    expect_old_check(keys)
     if isinstance(keys.get("name"), str):
         making = replace(making, text=keys["name"])
     making = narrowed(making, keys.get("filter_sql") or keys.get("filter"))
     what, bound = _OLD.get(kind, (kind, None))
     percent = kind.endswith("_percent")
-    threshold = of_keys(dict(keys)) or bound
-    if threshold is None:
-        raise NotUnderstood("it has no bound")
+    threshold = of_check(keys, bound)
     validity = Validity.among(keys, defaults)
     listed = [str(each) for each in keys["columns"]] if isinstance(keys.get("columns"), list) else [column]
     if what == "duplicate" and listed[0]:
         return [duplicates(listed, threshold, making, percent=percent)]
-    if isinstance(reference := keys.get("valid_values_column"), Mapping) and what == "invalid":
-        missing = validity.missing(column)
-        return [_reference(reference, missing, threshold, column, making, percent=percent)]
+    reference = keys.get("valid_values_column") or keys.get("valid_values_reference_data")
+    if isinstance(reference, Mapping) and what == "invalid":
+        return [_reference(reference, validity, threshold, column, making, percent=percent)]
     if kind.startswith("freshness_in_"):
         unit = kind.removeprefix("freshness_in_").removesuffix("s")
         return [_freshness({"column": column}, threshold, {"unit": unit}, making)]
@@ -258,38 +274,47 @@ class _Reading:
         self.findings: list[Finding] = []
 
     def check(self, item: Any, path: str, column: str, defaults: Mapping[str, Any]) -> None:
-        line, across = self.located.at(path)
+        line, _ = self.located.at(path)
         shown = item.get("type") or ", ".join(map(str, item)) if isinstance(item, Mapping) else str(item)
         text = str(shown).replace("_", " ")
         making = Making(file=self.file, line=line, text=text, where=self.where)
         try:
+            if "${" in self.where:
+                raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
             self.checks.extend(contract_check(item, making, column, defaults))
         except NotUnderstood as problem:
-            self.findings.append(
-                Finding(
-                    code="not-imported",
-                    severity="warning",
-                    message=f"`{shown}` was not taken over: {problem}.",
-                    hint="Write it as a check of the table's own, or as a file in checks/.",
-                    file=self.file,
-                    line=line,
-                    column=across,
-                )
-            )
+            self.refuse(str(shown), path, str(problem))
 
-    def schema(self, columns: list[Mapping[str, Any]], keys: Mapping[str, Any], path: str) -> None:
-        """The table has these columns, with their types where they are said."""
-        wanted = [str(each["name"]) for each in columns if "name" in each]
-        needed = [str(each["name"]) for each in columns if "name" in each and not each.get("optional")]
-        types = {str(c["name"]): duckdb_type(str(c["data_type"])) for c in columns if c.get("data_type")}
-        how = (
-            "contains"
-            if keys.get("allow_extra_columns") or needed != wanted
-            else ("exact" if keys.get("allow_other_column_order") or path == "columns" else "ordered")
+    def refuse(self, what: str, path: str, why: str) -> None:
+        line, across = self.located.at(path)
+        self.findings.append(
+            Finding(
+                code="not-imported",
+                severity="warning",
+                message=f"`{what}` was not taken over: {why}.",
+                hint="Write it as a check of the table's own, or as a file in checks/.",
+                file=self.file,
+                line=line,
+                column=across,
+            )
         )
-        making = Making(file=self.file, line=self.located.at(path)[0], text=str(keys.get("name") or "schema"))
-        arguments = {"how": how, **({"types": types} if types else {})}
-        self.checks.append(making.check("columns_are", arguments, making.text, columns=needed))
+
+    def schema(self, columns: list[Mapping[str, Any]], item: Mapping[str, Any], path: str, *, old: bool) -> None:
+        """The table has these columns, with their types where they are said."""
+        keys = item.get("schema") or {}
+        try:
+            if len(item) > 1 or not isinstance(keys, Mapping):
+                raise NotUnderstood("it must have the kind of check alone, with a mapping under it")
+            expect_check("schema", keys)
+            # It counts nothing: a bound has nothing to say, its level has.
+            severities = {severity for severity, _ in levels(keys.get("threshold"), _NONE)}
+        except NotUnderstood as problem:
+            self.refuse("schema", path, str(problem))
+            return
+        severity: Literal["error", "warn"] = "warn" if severities == {"warn"} else "error"
+        text = str(keys.get("name") or "schema")
+        making = Making(file=self.file, line=self.located.at(path)[0], text=text, severity=severity)
+        self.checks.append(contract_columns(columns, keys, making, old=old))
 
 
 def _list(value: Any) -> list[Any]:

@@ -30,8 +30,9 @@ class Validity:
     @classmethod
     def among(cls, written: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Validity:
         """Those among ``written``; each group that says nothing is taken from ``defaults``."""
-        own = {key.replace("_", " "): value for key, value in written.items()}
-        default = {key.replace("_", " "): value for key, value in (defaults or {}).items()}
+        # Soda 3 has `valid_regex_sql` for `valid regex`.
+        own = {key.replace("_", " ").removesuffix(" sql"): value for key, value in written.items()}
+        default = {key.replace("_", " ").removesuffix(" sql"): value for key, value in (defaults or {}).items()}
         keys: dict[str, Any] = {}
         for group in (MISSING_KEYS, VALID_KEYS):
             source = own if any(key in own for key in group) else default

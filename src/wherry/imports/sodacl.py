@@ -12,13 +12,15 @@ from typing import Any
 
 from wherry.imports import Imported
 from wherry.imports.making import Making
+from wherry.imports.soda_metrics import AGGREGATES, duplicates
 from wherry.imports.soda_schema import schema_checks
+from wherry.imports.soda_thresholds import ages, thresholds
 from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, NotUnderstood, Validity
-from wherry.imports.threshold import Threshold, parse
+from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located
-from wherry.quoting import name, names
+from wherry.quoting import name
 
 _HEADER = re.compile(r"checks for\s+(\"[^\"]+\"|[^\s\[]+)\s*(?:\[(.+)\])?\Z", re.IGNORECASE)
 _FILTER = re.compile(r"filter\s+(\"[^\"]+\"|[^\s\[]+)\s*\[(.+)\]\Z", re.IGNORECASE)
@@ -28,17 +30,7 @@ _EACH = re.compile(r"for each (?:dataset|table)\s+(\S+)\Z", re.IGNORECASE)
 _METRIC = re.compile(r"(?:(change\b.*?)\s+for\s+)?(\w+)\s*(?:\((.*?)\))?\s*(.*)\Z", re.DOTALL)
 _REFERENCE = re.compile(r"values in\s+\(?(.+?)\)?\s+must\s+(not\s+)?exist in\s+(\S+)\s+\(?(.+?)\)?\Z", re.IGNORECASE)
 _SAME_ROWS = re.compile(r"row_count same as\s+(\S+)\Z", re.IGNORECASE)
-_DURATION = re.compile(r"<=?\s*((?:\d+\s*[dhms]?\s*)+)\Z")
-_WHEN = re.compile(r"when\s+", re.IGNORECASE)
 
-#: SodaCL's metrics of a column's values, as SQL over the value.
-AGGREGATES = {
-    "min": "min({x})", "max": "max({x})", "avg": "avg({x})", "sum": "sum({x})",
-    "min_length": "min(length({x}))", "max_length": "max(length({x}))", "avg_length": "avg(length({x}))",
-    "stddev": "stddev({x})", "stddev_pop": "stddev_pop({x})", "stddev_samp": "stddev_samp({x})",
-    "variance": "variance({x})", "var_pop": "var_pop({x})", "var_samp": "var_samp({x})",
-    "distinct": "count(DISTINCT {x})",
-}  # fmt: skip
 _COUNTS = (
     "missing_count",
     "missing_percent",
@@ -167,12 +159,16 @@ class _Reading:
 
     def _made(self, table: str, written: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
         if written == "schema":
+            _expect(keys)
             yield from schema_checks(keys, making)
         elif written == "failed rows":
+            _expect(keys, "fail condition", "fail query")
             yield from _failed_rows(keys, making)
         elif match := _REFERENCE.match(written):
+            _expect(keys)
             yield _reference(match, making)
         elif match := _SAME_ROWS.match(written):
+            _expect(keys)
             yield making.check("rows_equal", {"table": _bare(match[1])}, written)
         else:
             yield from self._metric(table, written, keys, making)
@@ -186,21 +182,24 @@ class _Reading:
         if "anomaly" in written or metric.startswith(("distribution", "$")):
             raise NotUnderstood("it needs a history that Soda keeps elsewhere")
         if metric == "freshness":
+            _expect(keys)
             yield from _freshness(arguments, bound, keys, making)
             return
-        for severity, threshold, percent in _thresholds(bound, keys):
+        for severity, threshold, percent in thresholds(bound, keys):
             here = replace(making, severity=severity)
             if change:
                 yield _change(change, metric, arguments, threshold, percent, here)
                 continue
             column = arguments[0] if arguments else ""
             validity = Validity.among(keys, self.defaults.get((table, column)))
-            unknown = [
-                k for k in keys if k not in (*_OF_CHECK, *MISSING_KEYS, *VALID_KEYS) and not k.startswith(metric)
-            ]
-            if unknown:
-                raise NotUnderstood(f"there is no `{unknown[0]}` here")
+            _expect(keys, *MISSING_KEYS, *VALID_KEYS, *(key for key in keys if key.startswith(metric)))
             yield _measured(metric, arguments, keys, validity, threshold, here)
+
+
+def _expect(keys: Mapping[str, Any], *more: str) -> None:
+    """Raises ``NotUnderstood`` for a key that a check of the kind does not have."""
+    if unknown := [key for key in keys if key not in (*_OF_CHECK, *more)]:
+        raise NotUnderstood(f"there is no `{unknown[0]}` here")
 
 
 def _measured(
@@ -249,58 +248,11 @@ def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshol
     return making.counted(bad, threshold, making.text, percent=False, column=column)
 
 
-def duplicates(columns: Sequence[str], threshold: Threshold, making: Making, *, percent: bool) -> Check:
-    """Soda 3 counts the values that are there more than once, not their rows, be they valid or not."""
-    column = columns[0] if len(columns) == 1 else ""
-    if not percent and threshold.rows_at_most() == 0:
-        return making.unique(columns)
-    usable = " AND ".join(f"{name(each)} IS NOT NULL" for each in columns)
-    groups = f"SELECT count(*) AS copies FROM {{table}} WHERE {usable} GROUP BY {names(columns)} HAVING count(*) > 1"
-    count = f"SELECT count(*) FROM ({groups})"
-    if percent:
-        count = f"SELECT coalesce(round(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 2), 0)"
-    return making.number(count, threshold, making.text, column=column)
-
-
-def _thresholds(bound: str, keys: Mapping[str, Any]) -> Iterator[tuple[Any, Threshold, bool]]:
-    """Severity, what must hold, and whether it is in percent, of each bound of a check."""
-    if bound.strip():
-        parsed = parse(bound)
-        if parsed is None:
-            raise NotUnderstood(f"`{bound.strip()}` is no bound")
-        yield "error", *parsed
-        return
-    given = [(key, severity) for key, severity in (("fail", "error"), ("warn", "warn")) if keys.get(key) is not None]
-    if not given:
-        raise NotUnderstood("it has no bound")
-    for key, severity in given:
-        parsed = parse(_WHEN.sub("", str(keys[key]), count=1))
-        if parsed is None:
-            raise NotUnderstood(f"`{key}: {keys[key]}` is no bound")
-        yield severity, parsed[0].inverse(), parsed[1]
-
-
 def _freshness(arguments: Sequence[str], bound: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
     if not arguments or len(arguments) > 1:
         raise NotUnderstood("it names no column" if not arguments else "its moment is a variable of Soda's")
-    given = [("error", bound)] if bound.strip() else []
-    given += [(s, _WHEN.sub("", str(keys[k]), 1)) for k, s in (("fail", "error"), ("warn", "warn")) if k in keys]
-    for severity, written in given:
-        found = _DURATION.match(written.strip() if bound.strip() else re.sub(r"^>=?", "<", written.strip()))
-        if found is None:
-            raise NotUnderstood(f"`{written.strip()}` is no age")
-        here = replace(making, severity="warn" if severity == "warn" else "error")
-        yield here.check("fresh", {"seconds": _seconds(found[1])}, making.text, column=arguments[0])
-
-
-def _seconds(written: str) -> int:
-    """``24h30m``: a number without a unit has the one below that of the number before it."""
-    widths = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-    total, unit = 0, ""
-    for number, said in re.findall(r"(\d+)\s*([dhms]?)", written):
-        unit = said or {"d": "h", "h": "m", "m": "s"}.get(unit, "s")
-        total += int(number) * widths[unit]
-    return total
+    for severity, seconds in ages(bound, keys):
+        yield replace(making, severity=severity).check("fresh", {"seconds": seconds}, making.text, column=arguments[0])
 
 
 def _change(
@@ -335,7 +287,7 @@ def _reference(match: re.Match[str], making: Making) -> Check:
 
 
 def _failed_rows(keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
-    bounds = list(_thresholds("", keys)) if "fail" in keys or "warn" in keys else []
+    bounds = list(thresholds("", keys)) if "fail" in keys or "warn" in keys else []
     none = Threshold(operator="=", value=0)
     for severity, threshold, _ in bounds or [("error", none, False)]:
         here = replace(making, severity=severity)

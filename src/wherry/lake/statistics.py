@@ -123,6 +123,15 @@ def _column(column: Mapping[str, Any], listed: list[File]) -> ColumnFacts:
     return ColumnFacts(nulls=nulls, low=min(low), high=max(high))
 
 
+def bound(kind: Any, low: bytes | None, high: bytes | None) -> tuple[Any, Any]:
+    """What Iceberg stores as smallest and largest value of a type, to be compared with one another; that of text as
+    bytes, which may be its beginning. None for what is not known."""
+    if kind == "string":
+        return low, high
+    decode = _decoder(kind) if isinstance(kind, str) else None
+    return (None, None) if decode is None else (_value(low, decode), _value(high, decode))
+
+
 def _value(stored: bytes | None, decode: Callable[[bytes], Any]) -> Any:
     if not stored:
         return None

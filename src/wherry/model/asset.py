@@ -181,3 +181,8 @@ class Asset:
     source: SourceTable | None = None
     #: Hash of what it does, blind to layout and comments.
     meaning: str = ""
+
+    @property
+    def later_checks(self) -> tuple[Check, ...]:
+        """The checks that are asked once it is published."""
+        return tuple(check for check in self.checks if check.when == "after")

@@ -37,19 +37,36 @@ def _alike(value: Any, limit: Any) -> tuple[Any, Any]:
     """Both in a form that Python compares: bounds are JSON, values are what the database gives."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, date) and isinstance(limit, str):
-        moment = datetime.fromisoformat(limit.strip("'"))
-        whole = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-        if (whole.tzinfo is None) != (moment.tzinfo is None):
-            moment = moment.replace(tzinfo=whole.tzinfo)
-        return whole, moment
+    if isinstance(value, date):
+        return _moments(value, limit)
     if isinstance(value, str) and not isinstance(limit, str):
-        return float(value), limit
+        try:
+            return float(value), limit
+        except ValueError:
+            raise ValueError(f"`{value}` is text, and is held against the number {limit}") from None
     if isinstance(value, Decimal) and isinstance(limit, float):
         return value, Decimal(repr(limit))
     if not isinstance(value, str) and isinstance(limit, str):
-        return value, Decimal(limit) if isinstance(value, Decimal) else float(limit)
+        try:
+            return value, Decimal(limit) if isinstance(value, Decimal) else float(limit)
+        except (ValueError, ArithmeticError):
+            raise ValueError(f"the bound `{limit}` is no number") from None
+    if isinstance(value, list | Mapping):
+        raise ValueError(f"{plain(value)} is no single value, and is held against {limit}")
     return value, limit
+
+
+def _moments(value: date, limit: Any) -> tuple[datetime, datetime]:
+    try:
+        moment = datetime.fromisoformat(str(limit).strip("'")) if isinstance(limit, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValueError(f"the bound `{limit}` is no moment; write it as 2026-01-31")
+    whole = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    if (whole.tzinfo is None) != (moment.tzinfo is None):
+        moment = moment.replace(tzinfo=whole.tzinfo)
+    return whole, moment
 
 
 def plain(value: Any) -> Any:

@@ -112,3 +112,5 @@ class Run:
     author: str = ""
     commit: str = ""
     assets: tuple[AssetResult, ...] = ()
+    #: Published tables (lower case) whose later checks (``when: after``) are still to be asked -> of which versions.
+    owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

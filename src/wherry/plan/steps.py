@@ -24,11 +24,13 @@ def make_plan(
     *,
     source_changes: Callable[[Asset, Built | None], str | None],
     files: Callable[[Asset], str],
+    owed: Collection[str] = (),
 ) -> Plan:
     """One step for every selected asset and every table whose file is gone, inputs first.
 
     ``source_changes`` says why a source has something to read; ``files`` gives the fingerprint of the files that an
-    asset's SQL reads. Pure but for these two. O(nodes + edges).
+    asset's SQL reads; ``owed`` are tables that were published and not asked what is asked of them then. Pure but for
+    the first two. O(nodes + edges).
     """
     found, promised = lineages(graph), promises(graph)
     moving: dict[str, Step] = {}
@@ -44,6 +46,9 @@ def make_plan(
             kept = built[key].published if step.give_up else built[key]
             assert kept is not None
             step = _settled(step, kept, promise(asset, promised[key], built))
+            if key in owed and asset.later_checks and not step.only_checks:
+                reason = "only its checks run: it was published, and not asked what is asked after that"
+                step = replace(step, only_checks=True, reason=reason)
             if moved := [name for name in referred(asset) if name in moving]:
                 reason = f"only its checks run: {graph.assets[moved[0]].name} changes"
                 step = replace(step, only_checks=True, reason=reason)

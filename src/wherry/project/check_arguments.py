@@ -192,7 +192,7 @@ KINDS: dict[str, Kind] = {
     "pairs_in": _table_kind({**_COLUMNS, **_NULLS, "values": _combinations}, ("values",), least=1),
     "distinct_in_row": _table_kind({**_COLUMNS, "nulls": _one_of("pass", "same")}, least=2),
     "unique": _table_kind({"columns": _names, "nulls": _one_of("pass", "same", "count")}, ("columns",)),
-    "duplicates": _table_kind({}, rows=False),
+    "duplicates": _table_kind({}),
     "refers": Kind({**_COLUMNS, **_OTHER, "to": _names}, (("table",), ("columns",))),
     "increasing": Kind({"by": _names, "per": _names, "strictly": _yes}),
     "decreasing": Kind({"by": _names, "per": _names, "strictly": _yes}),
@@ -243,7 +243,7 @@ KINDS: dict[str, Kind] = {
     "columns_are": _table_kind(
         {
             **_COLUMNS,
-            "how": _one_of("exact", "ordered", "contains"),
+            "how": _one_of("exact", "ordered", "contains", "contains ordered"),
             "forbid": _names,
             "types": _mapping,
             "index": _mapping,

@@ -10,7 +10,7 @@ from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "read_check", "refused", "tells_rows"]
+__all__ = ["LONG_KEYS", "CheckFormError", "may_split", "read_check", "read_options", "refused"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
@@ -19,11 +19,14 @@ _ROWS = re.compile(r"(\d+)\s+rows?\Z", re.IGNORECASE)
 _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 #: Kinds that do not say of every row whether it is bad.
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
+#: Those of them that count nothing, and those that read no rows at all.
+_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
+_OF_COLUMNS = {"type", "columns_are"}
 
 
-def tells_rows(check: Check) -> bool:
-    """Whether a check of one of our kinds says of every row whether it is bad."""
-    return check.kind in KINDS and check.kind not in _WHOLE
+def may_split(check: Check) -> bool:
+    """Whether a check of one of our kinds says of every row whether it is bad, before the rows are published."""
+    return check.kind in KINDS and check.kind not in _WHOLE and check.when == "before" and not check.sample
 
 
 def read_check(written: Any, *, column: str, file: str, line: int, custom: Collection[str] = ()) -> Check:
@@ -52,38 +55,52 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
         read, columns = read_arguments(found.kind, arguments)
         found = Short(found.kind, {**found.arguments, **read}, columns or found.columns)
         known.expect_whole(found.kind, found.arguments, found.columns, column)
+    options = read_options(found.kind, written)
+    return _check(found, column, text=str(written.get("name") or short), file=file, line=line, **options)
+
+
+def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """What any check may say beside its arguments, as fields of ``Check``. Raises ``CheckFormError``."""
     mostly, most = _tolerance(written)
     where = str(written.get("where") or "")
-    if found.kind == "rows" and (mostly < 1 or most is not None or where):
+    if kind == "rows" and (mostly < 1 or most is not None or where or written.get("sample") is not None):
         raise CheckFormError("`rows` counts the whole table: it takes neither `mostly` nor `where`.")
-    quarantine = _choice(written, "quarantine", (False, True))
-    if quarantine and found.kind in _WHOLE:
-        raise CheckFormError(f"`{found.kind}` does not tell bad rows from good ones: it takes no `quarantine`.")
-    if quarantine and written.get("when") == "after":
+    if kind in _OF_COLUMNS and (where or written.get("sample") is not None):
+        raise CheckFormError(f"`{kind}` is about columns, not rows: it takes neither `where` nor `sample`.")
+    if kind in _MEASURED and (mostly < 1 or most is not None):
+        raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `mostly` nor `most`.")
+    options = {
+        "severity": _choice(written, "severity", ("error", "warn")),
+        "mostly": mostly,
+        "most": most,
+        "where": where,
+        "when": _choice(written, "when", ("before", "after")),
+        "sample": _sample(written.get("sample")),
+        "quarantine": _choice(written, "quarantine", (False, True)),
+    }
+    if kind == "change" and options["when"] == "after":
+        raise CheckFormError("A change is against the version published before: it does not go with `when: after`.")
+    if options["quarantine"] and kind in _WHOLE:
+        raise CheckFormError(f"`{kind}` does not tell bad rows from good ones: it takes no `quarantine`.")
+    if options["quarantine"] and options["when"] == "after":
         raise CheckFormError("`quarantine` splits rows before they are published: it does not go with `when: after`.")
-    return _check(
-        found,
-        column,
-        text=str(written.get("name") or short),
-        severity=_choice(written, "severity", ("error", "warn")),
-        mostly=mostly,
-        most=most,
-        where=where,
-        when=_choice(written, "when", ("before", "after")),
-        sample=_sample(written.get("sample")),
-        quarantine=quarantine,
-        file=file,
-        line=line,
-    )
+    if options["quarantine"] and options["sample"]:
+        raise CheckFormError("`quarantine` looks at every row: it does not go with `sample`.")
+    return options
 
 
 def refused(text: str, why: str, *, file: str, line: int) -> Check:
     """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
     message = f"it cannot run: {why}".replace("'", "''")
-    return Check(kind="sql", arguments={"sql": f"SELECT error('{message}')"}, text=text, file=file, line=line)
+    # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
+    sql = f"SELECT 1 WHERE CAST(error('{message}') AS BOOLEAN)"
+    return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:
+    known = KINDS.get(short.kind)
+    if known is not None and short.columns and len(short.columns) < known.least:
+        raise CheckFormError(f"`{fields['text']}` needs {known.least} columns or more.")
     fields |= {"column": "" if short.columns else column, "columns": short.columns}
     return Check(kind=short.kind, arguments=short.arguments, **fields)
 

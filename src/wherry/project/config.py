@@ -18,7 +18,7 @@ from wherry.project.variables import Variables
 
 FILE = "wherry.toml"
 KEYS = ("name", "lake", "database", "engine", "lend_credentials", "secrets", "upkeep", "env")
-UPKEEP_KEYS = ("keep", "grace")
+UPKEEP_KEYS = ("keep", "grace", "bad_rows")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: No sign that DuckDB would take for a pattern, or a client for the beginning of something else.
 _ADDRESS = re.compile(r"(s3|gs|az)://[^/*?\[\]#%{}@\s]+(/[^/*?\[\]#%{}\s]+)*/?")
@@ -38,7 +38,7 @@ class Config:
     engine: str
     #: Whether the catalog gives the credentials of the lake's bucket to engines that open a table through it.
     lend_credentials: bool = False
-    #: ``keep`` and ``grace`` of [upkeep], where they are said.
+    #: ``keep``, ``grace`` and ``bad_rows`` of [upkeep], where they are said.
     upkeep: Mapping[str, timedelta] = field(default_factory=dict)
     #: Addresses of stores that are asked for variables that the environment does not have, in this order.
     secrets: tuple[str, ...] = ()

@@ -103,7 +103,8 @@ def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]
     """The files of a folder of the project, relative to it; hidden ones and those that begin with ``_`` left out."""
     start = root / folder
     for path in sorted(start.rglob("*")) if start.is_dir() else ():
-        if path.suffix in endings and not any(part[0] in "._" for part in path.relative_to(start).parts):
+        hidden = any(part[0] in "._" for part in path.relative_to(start).parts)
+        if path.suffix in endings and not hidden and not path.is_dir():
             yield path.relative_to(root).as_posix()
 
 

@@ -69,6 +69,15 @@ def column_form(text: str, column: str, custom: Iterable[str] = ()) -> Short:
     raise CheckFormError(f"`{text}` is no check of a column.", did_you_mean(head, (*_HEADS, *custom), forms))
 
 
+def of_column(text: str) -> bool:
+    """Whether a text would be a check, were it beside a column."""
+    try:
+        column_form(text.strip(), "column", ())
+    except CheckFormError:
+        return False
+    return True
+
+
 def table_form(text: str) -> Short:
     """What the short form of a check of a table says; any other text is a SQL condition over the row."""
     for pattern, read in _TABLE_FORMS:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
 from wherry.model.finding import Finding
-from wherry.project.check_form import CheckFormError, read_check, refused, tells_rows
+from wherry.project.check_form import CheckFormError, may_split, read_check, refused
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
 from wherry.project.nearest import did_you_mean
@@ -65,10 +65,7 @@ class TableKeys:
         columns, checks = self._columns(keys.get("columns"))
         checks.extend(self._checks(keys.get("checks"), "checks", ""))
         if self._quarantine(keys):
-            checks = [
-                replace(check, quarantine=check.quarantine or (check.when == "before" and tells_rows(check)))
-                for check in checks
-            ]
+            checks = [replace(check, quarantine=check.quarantine or may_split(check)) for check in checks]
         fields["columns"], fields["checks"] = tuple(columns), tuple(checks)
         fields.update(self._layout(keys))
         if any(key in keys for key in BUILD_KEYS):

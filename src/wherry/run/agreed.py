@@ -7,31 +7,32 @@ from dataclasses import replace
 from pathlib import Path
 
 from wherry.contracts.binding import attach_contracts
-from wherry.contracts.odcs import read_contract
 from wherry.imports.binding import attach
 from wherry.imports.dbt import read_singular
-from wherry.imports.folder import ENDINGS, read_checks, suites_of
+from wherry.imports.folder import ENDINGS, suites_of
 from wherry.imports.names import Names
 from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Asset
 from wherry.model.contract import Contract
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
+from wherry.project.cache import Cache
 from wherry.project.reader import files_of, read_text
 from wherry.quoting import full_name
 from wherry.run.readers import ColumnReaders
+from wherry.run.remembered import checks_of, contract_of
 from wherry.sql.renaming import rename_tables
 from wherry.sql.statement import SqlError
 
 CONTRACT_ENDINGS = (".yml", ".yaml")
 
 
-def with_agreements(graph: Graph, folder: Path) -> Graph:
+def with_agreements(graph: Graph, folder: Path, cache: Cache) -> Graph:
     """The bound graph with what ``contracts/`` and ``checks/`` promise of its tables."""
     contracts: list[Contract] = []
     findings: list[Finding] = []
     for file, text in _texts(folder, "contracts", CONTRACT_ENDINGS, findings):
-        contract, wrong = read_contract(text, file)
+        contract, wrong = contract_of(text, file, cache)
         findings.extend(wrong)
         contracts.extend([contract] if contract is not None else [])
     if contracts:
@@ -43,7 +44,7 @@ def with_agreements(graph: Graph, folder: Path) -> Graph:
     files = list(_texts(folder, "checks", ENDINGS, findings))
     suites = {suite: table for file, text in files for suite, table in suites_of(text, file).items()}
     for file, text in files:
-        graph = attach(graph, read_checks(text, file, suites), file)
+        graph = attach(graph, checks_of(text, file, suites, cache), file)
     return replace(graph, findings=(*graph.findings, *findings))
 
 

@@ -30,38 +30,37 @@ def counted(items: Iterable[Item], facts: Facts) -> dict[int, tuple[Any, ...]]:
     return found
 
 
-def range_sql(item: Item, facts: Facts, types: Mapping[str, str]) -> str:
-    """A SELECT of how many of a column's smallest and largest value break a check; empty where that proves nothing.
+def broken_ends(item: Item, facts: Facts, types: Mapping[str, str]) -> tuple[str, ...]:
+    """An expression of how many of a column's smallest and largest value break a check; none where that proves nothing.
 
-    None broken, and no row is. One broken says nothing of how many are.
+    None broken, and no row is. One broken says nothing of how many are. It is refused when it reads another column.
     """
     check = item.check
     column = facts.columns.get(check.column.lower())
     kind = types.get(check.column.lower(), "")
     if check.kind not in _RANGES or check.where or check.sample or column is None or not kind:
-        return ""
+        return ()
     if str(check.arguments.get("operator", "")) in ("!=", "<>"):
-        return ""
+        return ()
     if not column.bounded:
-        return ""
+        return ()
     ends = ", ".join(f"({literal(value, kind)})" for value in (column.low, column.high))
-    return (
-        f"SELECT coalesce(count_if({item.kind.bad_row(check)}), 0) FROM (VALUES {ends}) AS __ends({name(check.column)})"
-    )
+    bad = item.kind.bad_row(check)
+    return (f"(SELECT coalesce(count_if({bad}), 0) FROM (VALUES {ends}) AS __ends({name(check.column)}))",)
 
 
-def aggregate_sql(item: Item, facts: Facts, types: Mapping[str, str]) -> str:
-    """A SELECT, without a table, of the aggregates of a check; empty when the metadata does not have them all."""
+def aggregates(item: Item, facts: Facts, types: Mapping[str, str]) -> tuple[str, ...]:
+    """Expressions of the aggregates of a check; none when the metadata does not have them all."""
     if item.face != "aggregate" or item.check.where or item.check.sample:
-        return ""
+        return ()
     written = []
     for expression in item.kind.aggregates(item.check):
         known = [_fact(match, facts, types) for match in _KNOWN.finditer(expression)]
         if not known or "" in known:
-            return ""
+            return ()
         values = iter(known)
         written.append(_KNOWN.sub(lambda _, values=values: next(values), expression))  # type: ignore[misc]
-    return f"SELECT {', '.join(written)}"
+    return tuple(written)
 
 
 def _fact(match: re.Match[str], facts: Facts, types: Mapping[str, str]) -> str:

@@ -1,92 +1,126 @@
-"""Checks of groups (unique, distinct) after rows came or went: only the groups of those rows are counted again."""
+"""Checks after rows came or went: only those are looked at, and what that gives is added to what was found before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
-from wherry.run.check_plan import Item, grouped, looked_at
-from wherry.run.check_state import group_parts
+from wherry.run import check_plan, check_state
+from wherry.run.check_groups import moved_groups
+from wherry.run.check_keys import plain
+from wherry.run.check_plan import Item
+from wherry.run.check_subject import Asking, Subject
 
-#: Index of a check -> what is kept of it, over the groups concerned: as they are now and as they were.
-Found = dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]]
-
-
-def slice_groups(
-    cursor: DuckDB, items: Sequence[Item], table: str, change: Change, at: Callable[[str], str]
-) -> Iterator[Found]:
-    """For each set of checks that share their groups what changed for them; nothing for those that DuckDB refuses.
-
-    The rows that stayed are searched by key, so DuckDB leaves out files and parts of files whose statistics say that
-    no such key is in them.
-    """
-    import duckdb
-
-    sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
-    for item in items:
-        sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
-    for (_, keys), members in sets.items():
-        if change.nothing:
-            zeros = {item.index: (0,) * len(group_parts(item)) for item in members}
-            yield {index: (none, none) for index, none in zeros.items()}
-            continue
-        try:
-            yield _changed(cursor, members, keys, table, change, at)
-        except duckdb.Error:
-            continue  # looking at all rows will tell what is wrong
+#: Rows of a slice, of those of the table: beyond, the whole is looked at.
+MOST = 0.5
+#: Rows of a slice, and of its table, that one thread looks at.
+_ROWS, _TABLE_ROWS = 250_000, 20_000_000
 
 
-def _changed(
-    cursor: DuckDB,
-    members: Sequence[Item],
-    keys: Sequence[str],
-    table: str,
-    change: Change,
-    at: Callable[[str], str],
-) -> Found:
-    check = members[0].check
-    named = [f"k{number}" for number in range(1, len(keys) + 1)]
-    shown = ", ".join(named)
-    moved = f"__wherry_moved_{abs(hash((table, check.where, tuple(keys))))}"
-    came = grouped(looked_at(check, change.rows_that_came(table)), keys)
-    parts = [f"SELECT {shown}, copies AS newer, 0::BIGINT AS older FROM ({came})"]
-    if not change.grows:
-        went = grouped(looked_at(check, change.rows_that_went(table)), keys)
-        parts.append(f"SELECT {shown}, 0::BIGINT AS newer, copies AS older FROM ({went})")
-    try:
-        cursor.execute(at(f"CREATE OR REPLACE TEMP TABLE {moved} AS {' UNION ALL '.join(parts)}"))
-        empty = " OR ".join(f"{key} IS NULL" for key in named)
-        nulls = cursor.execute(f"SELECT count(*) FROM {moved} WHERE {empty}")[0][0]
-        # An equality that takes nulls for equal cannot be used to leave out files.
-        same = " AND ".join(f"__stay.{k} {'IS NOT DISTINCT FROM' if nulls else '='} __moved.{k}" for k in named)
-        projected = ", ".join(f"{key} AS {k}" for key, k in zip(keys, named, strict=True))
-        stay = f"(SELECT {projected} FROM {looked_at(check, change.rows_that_stayed(table))})"
-        own = ", ".join(f"__stay.{k}" for k in named)
-        stayed = (
-            f"SELECT {own}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
-            f"SEMI JOIN {moved} AS __moved ON {same} GROUP BY ALL"
-        )
-        groups = (
-            f"SELECT {shown}, sum(newer)::BIGINT AS newer, sum(older)::BIGINT AS older "
-            f"FROM (FROM {moved} UNION ALL {stayed}) GROUP BY {shown}"
-        )
-        wanted = [part for item in members for part in group_parts(item)]
-        sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("newer", "older")]
-        numbered = ", ".join(f"{each} AS v{number}" for number, each in enumerate(wanted))
-        sql = (
-            f"WITH __groups AS MATERIALIZED ({groups}) SELECT * FROM (SELECT {numbered} FROM {sides[0]}) AS a "
-            f"CROSS JOIN (SELECT {numbered} FROM {sides[1]}) AS b"
-        )
-        row = cursor.execute(at(sql))[0]
-    finally:
-        cursor.execute(f"DROP TABLE IF EXISTS {moved}")
-    found: Found = {}
-    start = 0
-    for item in members:
-        width = len(group_parts(item))
-        now, then = row[start : start + width], row[len(wanted) + start : len(wanted) + start + width]
-        found[item.index] = now, then
-        start += width
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """What a check finds by looking at a slice."""
+
+    values: tuple[Any, ...]
+    #: What is kept of it.
+    parts: tuple[Any, ...]
+    #: Files of hashes of its keys.
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """What changed, and the checks that are to be told from that."""
+
+    asking: Asking
+    subject: Subject
+    change: Change
+    #: Index of a check -> what it found before.
+    known: Mapping[int, tuple[Any, ...]]
+    #: Index of a check -> all values that its column had.
+    present: Mapping[int, tuple[Any, ...]] = field(default_factory=dict)
+    #: Index of a check -> files with hashes of the keys that were there before.
+    hashes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    #: The table's columns (lower case) and their types.
+    types: Mapping[str, str]
+
+    @property
+    def small(self) -> bool:
+        """Whether looking at what changed is less work than looking at all."""
+        moved = self.change.rows_added + self.change.rows_removed
+        return self.change.nothing or moved <= MOST * max(self.subject.rows or 0, 1)
+
+    @property
+    def brief(self) -> bool:
+        """Whether further threads would have next to nothing to do, and wait for it at the cost of others."""
+        moved = self.change.rows_added + self.change.rows_removed
+        return moved <= _ROWS and (self.subject.rows or 0) <= _TABLE_ROWS
+
+    def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
+        """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
+        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
+        if self.change.grows:
+            passed |= {item.index: parts for item in items if (parts := self._others(item))}
+        yield from self._rows([item for item in items if item.index in passed], passed)
+        yield from self._rows([item for item in items if check_state.by_slices(item, self.subject.name)], {})
+        left = [item for item in groups if item.index not in passed]
+        for found in moved_groups(self.asking, left, self.subject, self.change, self.hashes, self.types):
+            for item in (each for each in left if each.index in found.parts):
+                new, old = found.parts[item.index]
+                parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
+                values = self.asking.row_if(check_state.group_values_sql(item, parts))
+                if values is not None:
+                    yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
+
+    def _others(self, item: Item) -> tuple[str, ...]:
+        """What counts rows of a group that was not there; none where it is not known which were."""
+        if item.index not in self.present:
+            return ()
+        kind = self.types.get(plain(item.kind.group_by(item.check)[0]), "")
+        return (check_state.other_groups(item, self.present[item.index], kind),) if kind else ()
+
+    def _rows(self, items: Sequence[Item], parts: Mapping[int, tuple[str, ...]]) -> Iterator[tuple[int, Sliced]]:
+        nothing, grows, lake = self.change.nothing, self.change.grows, self.subject.lake
+        came = {} if nothing else self._measure(items, self.change.rows_that_came(lake), parts)
+        went = {} if grows else self._measure(items, self.change.rows_that_went(lake), parts)
+        for item in items:
+            index = item.index
+            found: tuple[Any, ...] | None = self.known[index]
+            if not nothing:
+                if index not in came or (not grows and index not in went):
+                    continue  # looking at all rows will tell what is wrong
+                found = self._together(item, came[index], went.get(index))
+            if found is None:
+                continue
+            values = self._values(item, found)
+            if values is not None:
+                yield index, Sliced(values=values, parts=found)
+
+    def _together(self, item: Item, came: tuple[Any, ...], went: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        known = self.known[item.index]
+        if item.face == "groups":
+            return known if came == (0,) else None
+        return check_state.together(item, known, came, went)
+
+    def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if item.face == "aggregate":
+            return self.asking.row_if(check_state.values_sql(item, parts))
+        return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
+
+    def _measure(
+        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> dict[int, tuple[Any, ...]]:
+        """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
+        found: dict[int, tuple[Any, ...]] = {}
+        jobs = check_plan.measure(items, relation, parts)
+        while jobs:
+            job = jobs.pop(0)
+            row = self.asking.row_if(job.sql)
+            if row is not None:
+                found |= {index: tuple(row[at] for at in positions) for index, positions in job.members.items()}
+            elif len(job.members) > 1:
+                lone = [item for item in items if item.index in job.members]
+                jobs += [each for item in lone for each in check_plan.measure([item], relation, parts)]
+        return found

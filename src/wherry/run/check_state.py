@@ -33,6 +33,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
 _CALL = re.compile(rf"\b({'|'.join(_PARTS)})\s*\(", re.IGNORECASE)
 _ADDITIVE = re.compile(r"\b(?:count|sum)\s*\((?!\s*distinct\b)", re.IGNORECASE)
 _FILTER = re.compile(r"\s*filter\s*\(", re.IGNORECASE)
+_COPIES = re.compile(r"\bcopies\b", re.IGNORECASE)
 _MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
 
 
@@ -44,16 +45,25 @@ class Kept:
     of: tuple[str, str]
     #: Identity of a check -> what it found.
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Identity of a check -> all values of its column, where they are few.
+    present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Identity of a check -> files with a hash of each key of those rows.
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"of": list(self.of), "values": {key: [_plain(v) for v in found] for key, found in self.values.items()}}
+        values = {key: [_plain(v) for v in found] for key, found in self.values.items()}
+        hashes = {key: list(names) for key, names in self.hashes.items()}
+        present = {key: [_plain(v) for v in found] for key, found in self.present.items()}
+        return {"of": list(self.of), "values": values, "present": present, "hashes": hashes}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
         if not stored:
             return None
         values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
-        return cls(of=(stored["of"][0], stored["of"][1]), values=values)
+        hashes = {key: tuple(names) for key, names in stored.get("hashes", {}).items()}
+        present = {key: tuple(_typed(v) for v in found) for key, found in stored.get("present", {}).items()}
+        return cls(of=(stored["of"][0], stored["of"][1]), values=values, present=present, hashes=hashes)
 
 
 def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:
@@ -110,6 +120,25 @@ def group_parts(item: Item) -> tuple[str, ...]:
         return ()
     calls = [_group_calls(expression) for expression in item.kind.judge_groups(check)]
     return tuple(f"coalesce({call}, 0)::HUGEINT" for each in calls for _, _, call in each)
+
+
+#: The keys of all groups of one key, where they are few.
+ALL_GROUPS = "CASE WHEN count(*) <= 100 THEN list(k1) END"
+
+
+def which_groups(item: Item) -> bool:
+    """Whether what is kept of a check of groups of one key depends on which there are alone, not on their rows."""
+    parts = group_parts(item)
+    return bool(parts) and len(item.kind.group_by(item.check)) == 1 and not any(_COPIES.search(each) for each in parts)
+
+
+def other_groups(item: Item, present: Sequence[Any], kind: str) -> str:
+    """An aggregate that counts the rows whose key, of the type ``kind``, is none of ``present``."""
+    (key,) = item.kind.group_by(item.check)
+    # A fifth of what NOT IN takes for a hundred values.
+    listed = f"CAST([{', '.join(text(str(value)) for value in present if value is not None)}] AS {kind}[])"
+    null = f"{key} IS NOT NULL AND" if None in present else f"{key} IS NULL OR"
+    return f"coalesce(count_if({null} NOT list_contains({listed}, {key})), 0)"
 
 
 def group_values_sql(item: Item, parts: Sequence[Any]) -> str:

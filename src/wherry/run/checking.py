@@ -2,67 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from types import ModuleType
 from typing import Any, Literal
 
 from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.changes import Change
 from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
-from wherry.run import check_facts, check_plan, check_state
+from wherry.run import check_facts, check_keys, check_plan, check_state
 from wherry.run.check_plan import Item, Job
-from wherry.run.check_slices import slice_groups
+from wherry.run.check_slices import Slices
 from wherry.run.check_state import Kept
+from wherry.run.check_subject import Asking, Find, Subject
 from wherry.run.verdict import first_line, verdict
 
-#: Below so many rows, finding out how to do less costs more than it saves.
-LARGE = 200_000
 #: A column takes at most so many bytes a row where its values are few: grouping it is then nearly free.
 _FEW_BYTES = 2.5
-#: Rows of a slice, of those of the table: beyond, the whole is looked at.
-_SLICE = 0.5
-#: Bits of a map of a column's range, a row.
-_SPARSE = 64
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-
-#: Gives the module of a kind of check. Raises what there is to say when there is none.
-Find = Callable[[str], ModuleType]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A table whose checks run, and what is known of it beforehand."""
-
-    name: str
-    #: What stands after FROM.
-    relation: str
-    find: Find = built_in
-    #: The moment of the run, UTC.
-    now: datetime = datetime(2000, 1, 1)
-    #: The version that is published, after FROM; None: none is.
-    before: str | None = None
-    rows: int | None = None
-    #: The attached Iceberg table; empty where the rows are in memory only.
-    lake: str = ""
-    facts: Facts | None = None
-    #: One of its data files, for a look at how its columns are stored.
-    file: str = ""
-    #: What the checks found on an earlier state, and what changed since; None: nothing that can be built on.
-    kept: Kept | None = None
-    change: Change | None = None
-    #: Identity of each check, by its place in the list; empty: nothing is kept.
-    identities: Sequence[str] = ()
-
-    @property
-    def large(self) -> bool:
-        return bool(self.lake) and (self.rows or 0) >= LARGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +32,13 @@ class Checked:
 
     results: tuple[CheckResult, ...]
     kept: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: Likewise the values of columns that have few, and files with hashes of keys.
+    present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keep(self, of: tuple[str, str]) -> Kept:
+        """What to remember of the checks; ``of`` says of which rows."""
+        return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes)
 
 
 def run_checks(
@@ -99,10 +67,17 @@ def check_table(cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> Ch
 class _Checking:
     def __init__(self, cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> None:
         self.cursor, self.checks, self.subject = cursor, checks, subject
+        self.asking = Asking(cursor=cursor, now=subject.now)
         self.items: list[Item] = []
+        self.identities: dict[int, str] = {}
         self.values: dict[int, tuple[Any, ...]] = {}
         #: What is kept of a check, where that is more than it judges.
         self.parts: dict[int, tuple[Any, ...]] = {}
+        #: The values of columns that have few, and files with hashes of keys.
+        self.present: dict[int, tuple[Any, ...]] = {}
+        self.hashes: dict[int, tuple[str, ...]] = {}
+        #: Checks of which the values are listed.
+        self.listed: set[int] = set()
         self.outcomes: dict[int, tuple[Outcome, int | None]] = {}
         self.errors: dict[int, str] = {}
         self.how: dict[int, Literal["slice", "metadata"]] = {}
@@ -111,17 +86,24 @@ class _Checking:
     def go(self) -> Checked:
         for index, check in enumerate(self.checks):
             with self._told(index):
-                self.items.append(Item(index=index, check=check, kind=self.subject.find(check.kind)))
+                item = Item(index=index, check=check, kind=self.subject.find(check.kind))
+                self.items.append(item)
+                self.identities[index] = self.subject.identify(item) if self.subject.identify is not None else ""
         self._schema()
         if self.subject.facts is not None:
             self._metadata(self.subject.facts)
-        if self.subject.kept is not None and self.subject.change is not None:
-            self._slices(self.subject.kept, self.subject.change)
+        self._slices()
         if self.subject.large:
-            self._bitmaps()
+            self._keys()
         self._whole()
         results = tuple(self._result(index, check) for index, check in enumerate(self.checks))
-        return Checked(results=results, kept=self._kept())
+        kept = self._kept()
+
+        def by_identity(found: Mapping[int, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+            named = {self.identities.get(index, ""): told for index, told in found.items() if told}
+            return {key: told for key, told in named.items() if key in kept}
+
+        return Checked(results=results, kept=kept, present=by_identity(self.present), hashes=by_identity(self.hashes))
 
     # What is to be done still
 
@@ -140,13 +122,6 @@ class _Checking:
             self._types = {column.lower(): kind for column, kind in self._columns}
         return self._types
 
-    def _at(self, sql: str) -> str:
-        return check_plan.at(sql, self.subject.now)
-
-    def _execute(self, sql: str) -> tuple[Any, ...]:
-        rows = self.cursor.execute(self._at(sql))
-        return rows[0] if rows else ()
-
     # The ways
 
     def _schema(self) -> None:
@@ -158,24 +133,26 @@ class _Checking:
     def _metadata(self, facts: Facts) -> None:
         for index, values in check_facts.counted(self._open("row"), facts).items():
             self.values[index], self.how[index] = values, "metadata"
-        for item in self._open("row"):
-            sql = check_facts.range_sql(item, facts, self.types)
-            if sql and self._reads_one(item) and self._try(sql) == (0,):
-                self.values[item.index], self.how[item.index] = (0, facts.rows), "metadata"
-        for item in self._open("aggregate"):
-            sql = check_facts.aggregate_sql(item, facts, self.types)
-            found = self._try(sql) if sql else None
-            if found is not None:
-                self.values[item.index], self.how[item.index] = found, "metadata"
+        asked: dict[int, tuple[str, ...]] = {}
+        ranges = {item.index for item in self._open("row")}
+        for item in self._open("row", "aggregate"):
+            with self._told(item.index):
+                ask = check_facts.broken_ends if item.face == "row" else check_facts.aggregates
+                asked[item.index] = ask(item, facts, self.types)
+        for index, found in self._constants({index: told for index, told in asked.items() if told}).items():
+            if index in ranges and found != (0,):
+                continue
+            self.values[index], self.how[index] = (0, facts.rows) if index in ranges else found, "metadata"
 
-    def _try(self, sql: str) -> tuple[Any, ...] | None:
-        """What a statement without rows gives; None when DuckDB refuses it: the whole way will tell why."""
-        import duckdb
-
-        try:
-            return self._execute(sql)
-        except duckdb.Error:
-            return None
+    def _constants(self, asked: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[Any, ...]]:
+        """The values of expressions that read no table, by index of their check; without those that DuckDB refuses."""
+        every = [expression for expressions in asked.values() for expression in expressions]
+        row = self.asking.row_if(f"SELECT {', '.join(every)}") if every else None
+        if row is None:
+            alone = [self._constants({index: expressions}) for index, expressions in asked.items() if len(asked) > 1]
+            return {index: found for one in alone for index, found in one.items()}
+        values = iter(row)
+        return {index: tuple(next(values) for _ in expressions) for index, expressions in asked.items()}
 
     def _reads_one(self, item: Item) -> bool:
         """Whether the condition of a check binds where there is no other column than its own."""
@@ -185,41 +162,31 @@ class _Checking:
         if kind is None:
             return False
         condition = check_plan.row_counts(item)[0]
+        sql = f"SELECT {condition} FROM (SELECT NULL::{kind} AS {name(check.column)})"
         try:
-            self.cursor.schema(self._at(f"SELECT {condition} FROM (SELECT NULL::{kind} AS {name(check.column)})"))
+            self.cursor.schema(check_plan.at(sql, self.subject.now))
         except duckdb.Error:
             return False
         return True
 
-    def _bitmaps(self) -> None:
-        """Whole numbers of a known range are unique when a bit for each sets as many bits as there are numbers."""
-        facts = self.subject.facts
+    def _keys(self) -> None:
+        """Prove that keys differ where that costs less than grouping them."""
+        sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
         for item in self._open("groups"):
-            keys = tuple(item.kind.group_by(item.check))
-            column = facts.columns.get(item.check.column.lower()) if facts is not None else None
-            if facts is None or column is None or not column.bounded or column.nulls is None or item.check.where:
+            with self._told(item.index):
+                if check_state.group_parts(item) and not self._few_groups(item):
+                    sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
+        for members in sets.values():
+            key = check_keys.alike(members, self.types)
+            if key is None:
                 continue
-            parts = check_state.group_parts(item)
-            plain = item.check.kind == "unique" and keys == (name(item.check.column),)
-            if not plain or not parts or self.types.get(item.check.column.lower()) not in _WHOLE:
-                continue
-            if column.high - column.low >= _SPARSE * facts.rows or column.high - column.low >= 2**31:
-                continue
-            filled = facts.rows - column.nulls
-            sql = (
-                f"SELECT bit_count(bitstring_agg({keys[0]}, {column.low}, {column.high})), count({keys[0]}) "
-                f"FROM {self.subject.relation}"
-            )
-            if self._try(sql) == (filled, filled):
-                # Groups of one row, and one of the nulls.
-                counted = ", ".join(parts)
-                one = self._execute(f"SELECT {counted} FROM (SELECT {column.low} AS k1, 1::BIGINT AS copies)")
-                empty = f"(SELECT NULL::BIGINT AS k1, {column.nulls}::BIGINT AS copies WHERE {column.nulls} > 0)"
-                none = self._execute(f"SELECT {counted} FROM {empty}")
-                known = tuple(a * filled + b for a, b in zip(one, none, strict=True))
-                values = self._try(check_state.group_values_sql(item, known))
+            told = check_keys.tell(self.asking, self.subject, members[0], key)
+            for item in members:
+                self.hashes[item.index] = (told.hashes,) if told.hashes else ()
+                none = (0,) * len(check_state.group_parts(item))
+                values = self.asking.row_if(check_state.group_values_sql(item, none)) if told.differs else None
                 if values is not None:
-                    self.values[item.index], self.parts[item.index] = values, known
+                    self.values[item.index], self.parts[item.index] = values, none
 
     def _whole(self) -> None:
         """Look at all rows."""
@@ -227,25 +194,29 @@ class _Checking:
             if not check_plan.has_before(item.kind):
                 continue
             with self._told(item.index):
-                relation = check_plan.looked_at(item.check, self.subject.relation)
-                self.values[item.index] = self._execute(item.kind.query(item.check, relation, self.subject.before))
+                relation, before = check_plan.looked_at(item.check, self.subject.relation), self.subject.before
+                before = check_plan.looked_at(item.check, before) if before is not None else None
+                self.values[item.index] = self.asking.row(item.kind.query(item.check, relation, before))
         sound = []
         for item in self._open(*check_plan.FACES):
             with self._told(item.index):
                 check_plan.plan_checks([item], self.subject.relation)
                 sound.append(item)
         further: dict[int, tuple[str, ...]] = {}
-        if self.subject.identities:
+        if self.subject.identify is not None:
             # What rows count is kept as it is.
             kept = [item for item in sound if item.face in ("aggregate", "groups")]
             further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
+        if self.subject.identify is not None:
+            self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
+            further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
         for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
             self._carry_out(job)
 
     def _carry_out(self, job: Job) -> None:
         try:
-            row = self._execute(job.sql)
+            row = self.asking.row(job.sql)
         except Exception as error:
             if len(job.members) == 1:
                 self.errors[next(iter(job.members))] = first_line(error)
@@ -262,6 +233,11 @@ class _Checking:
             self.values[index] = own
             if kept:
                 self.parts[index] = tuple(row[at] for at in kept)
+            if kept and index in self.listed:
+                *parts, present = self.parts[index]
+                self.parts[index] = tuple(parts)
+                if present is not None and check_state.keepable(present):
+                    self.present[index] = tuple(present)
 
     @cached_property
     def _few_columns(self) -> frozenset[str]:
@@ -283,75 +259,33 @@ class _Checking:
 
     def _few_groups(self, item: Item) -> bool:
         """Whether all groups of a table are counted faster than some are looked up."""
-        return all(key.strip('"').lower() in self._few_columns for key in item.kind.group_by(item.check))
+        return all(check_keys.plain(key) in self._few_columns for key in item.kind.group_by(item.check))
 
-    def _slices(self, kept: Kept, change: Change) -> None:
+    def _slices(self) -> None:
         """Look at the rows that came and went, and add that to what was found before."""
-        rows = self.subject.rows or 0
-        if change.rows_added + change.rows_removed > _SLICE * max(rows, 1) and not change.nothing:
+        kept, change = self.subject.kept, self.subject.change
+        if kept is None or change is None:
             return
-        known = {
-            item.index: kept.values[key]
-            for item in self.items
-            if (key := self.subject.identities[item.index]) and key in kept.values
-        }
-        items = [item for item in self._open(*check_plan.FACES) if item.index in known]
-        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
-        self._slice_rows([item for item in items if item.index in passed], known, change, passed)
-        rows_too = [item for item in items if check_state.by_slices(item, self.subject.name)]
-        self._slice_rows(rows_too, known, change, {})
+        own = {index: identity for index, identity in self.identities.items() if identity in kept.values}
+        slices = Slices(
+            asking=self.asking,
+            subject=self.subject,
+            change=change,
+            known={index: kept.values[key] for index, key in own.items()},
+            present={index: kept.present[key] for index, key in own.items() if key in kept.present},
+            hashes={index: kept.hashes.get(key, ()) for index, key in own.items()},
+            types=self.types,
+        )
+        if not slices.small:
+            return
+        items = [item for item in self._open(*check_plan.FACES) if item.index in own]
         groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
-        for found in slice_groups(self.cursor, groups, self.subject.lake, change, self._at):
-            for item in (each for each in groups if each.index in found):
-                new, old = found[item.index]
-                parts = tuple(v - o + n for v, o, n in zip(known[item.index], old, new, strict=True))
-                values = self._try(check_state.group_values_sql(item, parts))
-                if values is not None:
-                    self.values[item.index], self.parts[item.index] = values, parts
-                    self.how[item.index] = "slice"
-
-    def _slice_rows(
-        self,
-        items: Sequence[Item],
-        known: Mapping[int, tuple[Any, ...]],
-        change: Change,
-        parts: Mapping[int, tuple[str, ...]],
-    ) -> None:
-        came = {} if change.nothing else self._measure(items, change.rows_that_came(self.subject.lake), parts)
-        went = {} if change.grows else self._measure(items, change.rows_that_went(self.subject.lake), parts)
-        for item in items:
-            index = item.index
-            found: tuple[Any, ...] | None = known[index]
-            if not change.nothing:
-                if index not in came or (not change.grows and index not in went):
-                    continue  # looking at all rows will tell what is wrong
-                found = check_state.together(item, known[index], came[index], went.get(index))
-            if found is None:
-                continue
-            sql = check_state.values_sql(item, found) if item.face == "aggregate" else ""
-            values = self._try(sql) if sql else found
-            if values is not None:
-                self.values[index], self.parts[index], self.how[index] = values, found, "slice"
-
-    def _measure(
-        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
-    ) -> dict[int, tuple[Any, ...]]:
-        """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
-        import duckdb
-
-        found: dict[int, tuple[Any, ...]] = {}
-        jobs = check_plan.measure(items, relation, parts)
-        while jobs:
-            job = jobs.pop(0)
-            try:
-                row = self._execute(job.sql)
-            except duckdb.Error:
-                if len(job.members) > 1:
-                    lone = [item for item in items if item.index in job.members]
-                    jobs += [each for item in lone for each in check_plan.measure([item], relation, parts)]
-                continue
-            found |= {index: tuple(row[at] for at in positions) for index, positions in job.members.items()}
-        return found
+        with self.cursor.alone() if slices.brief else nullcontext():
+            for index, found in slices.look(items, groups):
+                self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
+                self.hashes[index] = found.hashes
+                if index in slices.present:
+                    self.present[index] = slices.present[index]
 
     # What comes of it
 
@@ -366,16 +300,16 @@ class _Checking:
                     outcome, looked = check_plan.judge(item, self.values[index])
                 if outcome.failing and check.mostly < 1 and looked is None:
                     rows = check_plan.looked_at(check, self.subject.relation)
-                    looked = self._execute(f"SELECT count(*) FROM {rows}")[0]
+                    looked = self.asking.row(f"SELECT count(*) FROM {rows}")[0]
             error = self.errors.get(index, "")
         return verdict(check, outcome, looked, error, self.how.get(index, "table"))
 
     def _kept(self) -> dict[str, tuple[Any, ...]]:
         kept: dict[str, tuple[Any, ...]] = {}
-        for item in self.items if self.subject.identities else ():
+        for item in self.items:
             values = self.parts.get(item.index, self.values.get(item.index))
             if (
-                not self.subject.identities[item.index]
+                not self.identities.get(item.index)
                 or item.index in self.errors
                 or values is None
                 or not check_state.keepable(values)
@@ -386,7 +320,7 @@ class _Checking:
             else:
                 sliced = bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
             if sliced:
-                kept[self.subject.identities[item.index]] = values
+                kept[self.identities[item.index]] = values
         return kept
 
 

@@ -18,7 +18,8 @@ from wherry.run.checking import bad_rows_sql
 from wherry.run.reading import Reading, reading
 from wherry.run.seen import see
 from wherry.sql.statement import body
-from wherry.state.runs import kept_bad_rows, last_result
+from wherry.state.bad_rows import KeptRows, kept_bad_rows
+from wherry.state.runs import last_result
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -41,10 +42,13 @@ def failing_rows(
     for place, found in enumerate(result.checks):
         if found.state == "passed":
             continue
-        rows = kept.get(place, [])
+        there = kept.get(place, KeptRows(rows=(), cut=True))
+        rows = [dict(row) for row in there.rows]
+        cut = there.cut and place in kept
         if len(rows) < min(limit, found.failing) and not found.error and not found.quarantined:
-            more = place not in kept or len(rows) >= KEPT
-            rows = _looked_up(config, lake, graph, asset, branch, place, result, limit) if more else rows
+            more = there.cut or len(rows) >= KEPT
+            found_now = _looked_up(config, lake, graph, asset, branch, place, result, limit) if more else []
+            rows, cut = (found_now, False) if found_now else (rows, cut)
         answers.append(
             {
                 "check": found.check,
@@ -54,6 +58,8 @@ def failing_rows(
                 "observed": found.observed,
                 "why": found.why,
                 "error": found.error,
+                # Some kinds show groups of bad rows: fewer than there are rows, and all the same.
+                "more": found.failing > len(rows[:limit]) and (cut or len(rows) >= min(limit, KEPT)),
                 "rows": rows[:limit],
             }
         )

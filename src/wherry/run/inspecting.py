@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import change_since, identity
+from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import facts, files
 from wherry.model.asset import Asset, Check
 from wherry.model.graph import Graph
@@ -21,8 +22,10 @@ from wherry.run import check_state
 from wherry.run.bad_rows import bad_rows
 from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
 from wherry.run.check_state import Kept
-from wherry.run.checking import Find, Subject, check_table
-from wherry.run.quarantine import expect_tables, split
+from wherry.run.check_subject import Find, Subject
+from wherry.run.checking import check_table
+from wherry.run.key_hashes import KeyHashes
+from wherry.run.quarantine import expect_tables, in_turn, split
 from wherry.run.session import Session
 
 #: From so many rows on the lake's metadata is asked first, and what the checks found is kept for the next time.
@@ -85,13 +88,12 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
     apart = [(index, check) for index, check in enumerate(checks) if check.quarantine]
     if apart:
         expect_tables(work.session, work.asset, [check for _, check in apart])
-        found = _verdicts(work, cursor, [check for _, check in apart]).results
-        bad = [
-            (index, check, told) for (index, check), told in zip(apart, found, strict=True) if _to_split(check, told)
-        ]
+    for some in in_turn(apart):
+        found = _verdicts(work, cursor, [check for _, check in some]).results if some else ()
+        bad = [(index, check, told) for (index, check), told in zip(some, found, strict=True) if _to_split(check, told)]
         rows |= {index: _rows(work, cursor, check) for index, check, _ in bad}
         counts = split(work.session, cursor, work.asset, [check for _, check, _ in bad], work.find, work.now)
-        went = {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
+        went |= {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
         if bad:
             make_ready(work.session, work.graph, work.asset, checks)
     verdicts = _verdicts(work, cursor, checks, whole=True)
@@ -121,8 +123,8 @@ def _verdicts(work: Inspection, cursor: DuckDB, checks: Sequence[Check], *, whol
     subject = _subject(work, cursor, checks)
     checked = check_table(cursor, checks, subject)
     kept = None
-    if subject.identities and whole and (where := _identity(work)) is not None:
-        kept = Kept(of=where, values=checked.kept).to_json()
+    if subject.identify is not None and whole and (where := _identity(work)) is not None:
+        kept = checked.keep(where).to_json()
     return Inspected(results=checked.results, kept=kept)
 
 
@@ -147,7 +149,8 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     subject = replace(plain, lake=table)
     if listed:
         largest = max(listed, key=lambda each: (not each.content, each.rows))
-        subject = replace(subject, facts=facts(metadata, listed), file=largest.path)
+        ranges = Ranges.of(metadata, listed)
+        subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=largest.path)
     hidden = _PLACES & {column.lower() for column, _ in cursor.schema(f"FROM {table}")}
     if not _gathers(asset) or hidden:
         return subject
@@ -155,7 +158,8 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     kept = Kept.from_json(built.kept)
     return replace(
         subject,
-        identities=[_identity_of(work, check) for check in checks],
+        identify=partial(_identity_of, work),
+        hashes=KeyHashes(folder=session.engine.scratch / "keys"),
         kept=kept,
         change=change_since(storage, metadata, kept.of) if kept is not None else None,
     )
@@ -175,18 +179,15 @@ def _identity(work: Inspection) -> tuple[str, str] | None:
     return identity(work.session.lake.storage.read(pointer.location))
 
 
-def _identity_of(work: Inspection, check: Check) -> str:
+def _identity_of(work: Inspection, item: Item) -> str:
     """The identity of a check for what is kept of it; empty when it reads what may change unseen."""
+    check = item.check
     functions = [work.graph.functions[name] for name in work.graph.functions_in(f"{check.arguments} {check.where}")]
     needs = [name.lower() for name in check.needs]
     if any(function.tables for function in functions) or not all(name in work.built for name in needs):
         return ""
-    try:
-        item = Item(index=0, check=check, kind=work.find(check.kind))
-        versions = {name: work.built[name].version for name in needs}
-        return check_state.identity(item, [function.text for function in functions], versions)
-    except Exception:
-        return ""  # what is wrong with the check, its verdict will say
+    versions = {name: work.built[name].version for name in needs}
+    return check_state.identity(item, [function.text for function in functions], versions)
 
 
 def _before(work: Inspection, checks: Sequence[Check]) -> str | None:

@@ -29,7 +29,9 @@ def plan_for(project: Project, seen: Seen, words: Sequence[str], request: Reques
         return fingerprint(asset, project.config.folder)
 
     def make(selected: set[str]) -> Plan:
-        return make_plan(graph, seen.built, selected, request, source_changes=source_changes, files=files)
+        return make_plan(
+            graph, seen.built, selected, request, source_changes=source_changes, files=files, owed=seen.owed
+        )
 
     changed: set[str] = set()
     if any("changed" in word.strip("+").lower() for word in words):

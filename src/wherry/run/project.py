@@ -96,7 +96,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     from wherry.lake.types import storable
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    graph = with_agreements(graph, config.folder)
+    graph = with_agreements(graph, config.folder, cache)
     findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))

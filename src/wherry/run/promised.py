@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from wherry import quoting
@@ -20,8 +21,11 @@ from wherry.plan.recipe import digest
 from wherry.plugins import find_check
 from wherry.project.cache import Cache
 from wherry.project.nearest import did_you_mean
+from wherry.project.short_form import of_column
 from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
+from wherry.run.quarantine import trial
+from wherry.run.trial import tried
 from wherry.sql.binder import Binder, BindError
 
 
@@ -94,9 +98,19 @@ class _Checks:
             condition = f"({check.where}) AND ({condition})" if check.where else condition
             row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
             problem = self._problem(at(row, moment), read, functions, run=True)
-        if problem:
+        if not problem and not functions:
+            problem = self._tried(asset, check, kind)
+        if problem and check.kind == "condition" and not check.column and of_column(check.arguments["sql"]):
+            message, hint = f"`{check.text}` is a check of a column.", "Put it beside its column, under `columns:`."
+            yield _finding("bad-check", check.file, check.line, message, hint)
+        elif problem:
             message = f"The check `{check.text}` cannot run: {problem['message']}"
             yield _finding("bad-check", check.file, check.line, message, problem["hint"])
+        elif check.quarantine:
+            split = trial(check, kind, quoting.full_name(asset.name), [column.name for column in asset.columns])
+            if self._problem(at(split, moment), read, functions):
+                message = f"`{check.kind}` does not tell bad rows from good ones: it takes no `quarantine`."
+                yield _finding("bad-check", check.file, check.line, message, "")
 
     def _problem(
         self, sql: str, read: Sequence[str], functions: Sequence[str], *, run: bool = False
@@ -110,6 +124,18 @@ class _Checks:
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
             stored = self._bind(sql, tables, functions, run=run)
+            self.cache.put(key, stored)
+        return stored
+
+    def _tried(self, asset: Asset, check: Check, kind: ModuleType) -> Mapping[str, Any]:
+        columns = [(column.name, column.type) for column in asset.columns]
+        said = repr((check.kind, check.column, check.columns, sorted(check.arguments.items()), check.where))
+        key = "trial:" + digest(said, json.dumps(columns))
+        stored: Mapping[str, Any] | None = self.cache.get(key)
+        if stored is None:
+            self._binder = self._binder or Binder(self.folder)
+            message = tried(check, kind, asset.columns, self._binder.row)
+            stored = {"message": message, "hint": ""} if message else {}
             self.cache.put(key, stored)
         return stored
 

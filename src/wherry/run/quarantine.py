@@ -7,9 +7,10 @@ Rows that a build makes anew are taken out of the table of rejected rows by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
@@ -18,8 +19,9 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
-from wherry.run.checking import Find
+from wherry.run.check_subject import Find
 from wherry.run.session import Session
+from wherry.run.verdict import first_line
 from wherry.run.widen import make_room
 
 #: What the table of rows that broke a check is called, after its table's name.
@@ -66,11 +68,11 @@ def split(
     placed = f"(SELECT *, filename AS {_FILE}, file_row_number AS {_ROW} FROM {table})"
     selects = [
         f"SELECT {_FILE}, {_ROW}, {number} AS number, {text(_reason(check))} AS reason "
-        f"FROM ({check_plan.bad_rows_sql(check, find(check.kind), placed)})"
+        f"FROM ({_to_split(check, find(check.kind), placed, [column for column, _ in columns])})"
         for number, check in enumerate(checks)
     ]
     try:
-        cursor.execute(check_plan.at(f"CREATE TABLE {staged} AS {' UNION ALL '.join(selects)}", now))
+        _stage(cursor, asset, check_plan.at(f"CREATE TABLE {staged} AS {' UNION ALL '.join(selects)}", now))
         counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
         _make(session, cursor, asset, table, columns)
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
@@ -87,6 +89,39 @@ def split(
     session.built(asset.name)
     session.built(rejected_name(asset.name))
     return [int(counted.get(number, 0)) for number in range(len(checks))]
+
+
+def in_turn(checks: Sequence[tuple[int, Check]]) -> Iterator[list[tuple[int, Check]]]:
+    """Which checks split together: copies of whole rows go first, so that what is unique without them stays."""
+    copies = [(index, check) for index, check in checks if check.kind == "duplicates"]
+    yield copies
+    yield [each for each in checks if each not in copies]
+
+
+def trial(check: Check, kind: ModuleType, table: str, columns: Sequence[str]) -> str:
+    """A statement that binds when the rows of a table which a check finds bad can be split off, and not otherwise."""
+    placed = f"(SELECT *, '' AS {_FILE}, 0 AS {_ROW} FROM {table})"
+    return f"SELECT {_FILE}, {_ROW} FROM ({_to_split(check, kind, placed, columns)})"
+
+
+def _to_split(check: Check, kind: ModuleType, placed: str, columns: Sequence[str]) -> str:
+    """A SELECT of the rows of ``placed`` that go."""
+    if hasattr(kind, "surplus"):
+        return str(kind.surplus(check, check_plan.looked_at(check, placed), columns, (_FILE, _ROW)))
+    return check_plan.bad_rows_sql(check, kind, placed)
+
+
+def _stage(cursor: DuckDB, asset: Asset, statement: str) -> None:
+    import duckdb
+
+    try:
+        cursor.execute(statement)
+    except duckdb.BinderException as error:
+        raise DataError(
+            f"The rows of `{asset.name}` cannot be split: a check with `quarantine` does not give them as they are "
+            f"({first_line(error)}).",
+            hint="Take `quarantine` away from that check. The table is as it was.",
+        ) from None
 
 
 def taken_back(

@@ -20,9 +20,9 @@ from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises, referred
-from wherry.run.failure import explain
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
+from wherry.run.owed import Owed
 from wherry.run.planning import plan_for
 from wherry.run.project import PROMISES, Project
 from wherry.run.publishing import publishable, run_sql_checks
@@ -30,11 +30,11 @@ from wherry.run.quarantine import REJECTED
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt, check_reason
-from wherry.state.runs import BAD_ROWS, add_events, close_killed, end_run, start_run
+from wherry.state.bad_rows import BAD_ROWS, crowd_out, event_body
+from wherry.state.runs import add_events, close_killed, end_run, note_run, start_run
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
-
 
 #: How often a run builds again what others changed on the branch before it could publish.
 REBASES = 2
@@ -82,8 +82,7 @@ class _Run:
         self.project, self.lake, self.request, self.options, self.tell = project, lake, request, options, tell
         self.lock = lock
         self.graph: Graph = project.graph
-        started = datetime.now(UTC)
-        self.id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self.run = Run(
             id=self.id,
             branch=options.branch,
@@ -97,15 +96,18 @@ class _Run:
         #: Whether the run's branch was made from that of a run that did not finish.
         self.continues = False
         self.commit = ""
+        self.owed = Owed.of(self.graph, {})
 
     def go(self) -> Run:
         close_killed(self.lake.engine, self.options.branch, _stamp())
         seen = see(self.lake, self.options.branch)
         if seen.unfinished:
             self._continue(seen)
-            seen = see_work(self.lake, self.run.work_branch)
+            seen = see_work(self.lake, self.run.work_branch, self.options.branch)
         plan = plan_for(self.project, seen, self.options.words, self.request)
         self.tell("planned", plan=plan)
+        self.owed = Owed.of(self.graph, seen.owed)
+        self.run = replace(self.run, owed=self.owed.versions)
         start_run(self.lake.engine, self.run, os.getpid())
         state: RunState = "killed"
         try:
@@ -121,11 +123,15 @@ class _Run:
             state = "failed"
             raise
         finally:
-            ordered = [self.results[s.name.lower()] for s in plan.steps if s.name.lower() in self.results]
-            self.run = replace(self.run, state=state, ended_at=_stamp(), commit=self.commit, assets=tuple(ordered))
-            add_events(self.lake.engine, self.events)
+            self.run = replace(self._so_far(plan), state=state, ended_at=_stamp())
+            self._write_events()
             end_run(self.lake.engine, self.run)
         return self.run
+
+    def _so_far(self, plan: Plan) -> Run:
+        """What is known of the run by now."""
+        ordered = [self.results[s.name.lower()] for s in plan.steps if s.name.lower() in self.results]
+        return replace(self.run, commit=self.commit, assets=tuple(ordered), owed=self.owed.versions)
 
     def _until_published(self, plan: Plan, seen: Seen) -> tuple[Plan, RunState]:
         """Build and publish; what moved on the branch meanwhile is built again on what is there by then."""
@@ -146,7 +152,7 @@ class _Run:
         """Go on from the newest state of the branch with what was built on ground that did not move."""
         old, self.run = self.run, replace(self.run, work_branch=f"{WORK}{self.id}-{secrets.token_hex(2)}")
         self._take_over(old.work_branch)
-        return see_work(self.lake, self.run.work_branch)
+        return see_work(self.lake, self.run.work_branch, self.options.branch)
 
     @staticmethod
     def _settled(plan: Plan, seen: Seen) -> bool:
@@ -170,6 +176,7 @@ class _Run:
             promises=promises(self.graph),
             built=dict(seen.built),
             onto=self.options.branch,
+            owed=self.owed.versions,
         )
         try:
             self._drop(plan, attempt)
@@ -177,7 +184,7 @@ class _Run:
             for check, verdict, keys in list(run_sql_checks(self.graph, attempt, self.results)):
                 self._judge(attempt, check, verdict, keys)
             self._publish(attempt)
-            self._check_published(attempt)
+            self._check_published(plan, attempt)
         finally:
             engine.close()
         self._close_branch()
@@ -298,38 +305,32 @@ class _Run:
                 self.events.append(Event(run=self.id, at=_stamp(), kind="drift", asset=result.name, body=asdict(drift)))
             self.events.append(Event(run=self.id, at=_stamp(), kind=result.state, asset=result.name, body=body))
             if len(self.events) >= 100:
-                add_events(self.lake.engine, self.events)
-                self.events = []
+                self._write_events()
         self.tell("finished", result=result)
+
+    def _write_events(self) -> None:
+        add_events(self.lake.engine, self.events)
+        crowd_out(self.lake.engine, self.options.branch, {e.asset for e in self.events if e.kind == BAD_ROWS})
+        self.events = []
 
     def _keep_bad_rows(self, attempt: Attempt, key: str) -> None:
         """Rows that broke a check stay with the run, for when its branch is gone."""
         for place, rows in attempt.bad_rows.pop(key, {}).items():
-            body = {"at": place, "rows": list(rows)}
-            name = self.graph.assets[key].name
+            name, body = self.graph.assets[key].name, event_body(place, rows)
             self.events.append(Event(run=self.id, at=_stamp(), kind=BAD_ROWS, asset=name, body=body))
 
-    def _check_published(self, attempt: Attempt) -> None:
+    def _check_published(self, plan: Plan, attempt: Attempt) -> None:
         """Ask the checks that are asked of what is published; what they find is told, and blocks nothing."""
-        for key in attempt.later:
-            result = self.results.get(key)
-            if result is None or result.state in ("failed", "blocked"):
-                continue
-            try:
-                found = attempt.inspect_published(key)
-            except Exception as error:
-                # It is published all the same.
-                findings, _ = explain(error, self.graph.assets[key])
-                self.results[key] = replace(result, findings=(*result.findings, *findings))
-                self.tell("error", error=error)
-                continue
-            start = len(result.checks)
-            attempt.bad_rows[key] = {start + place: rows for place, rows in found.rows.items()}
+        due = self.owed.due(self.lake, self.options.branch, self.results)
+        if due:
+            # Should this be killed, it is known what was published and what was not asked.
+            self._write_events()
+            note_run(self.lake.engine, self._so_far(plan))
+        for key, published in due.items():
+            self.results[key], asked = attempt.ask_published(self.results[key], published)
             self._keep_bad_rows(attempt, key)
-            told = tuple(replace(each, after=True) for each in found.results)
-            self.results[key] = replace(result, checks=(*result.checks, *told))
-            for verdict in told:
-                self.tell("checked", result=verdict, file="")
+            if asked:
+                self.owed.asked(key)
 
     def _judge(self, attempt: Attempt, check: SqlCheck, verdict: CheckResult, keys: Sequence[str]) -> None:
         """Add the verdict of a file of SQL to the tables it is about; when it failed, they are not to be published."""
@@ -362,6 +363,8 @@ class _Run:
         if not names:
             return
         self.lock.expect()
+        if self.owed.add(names, attempt.built):
+            note_run(self.lake.engine, replace(self.run, owed=self.owed.versions))
         message = f"run {self.id}: {_counted(names)}"
         commit = self.lake.merge(
             work, onto=self.options.branch, only=names, author=author, message=message, run=self.id

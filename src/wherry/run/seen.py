@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wherry.lake.pointer import same
 from wherry.model.plan import Built
 from wherry.run.record import from_state
 from wherry.run.replace import NEW
+from wherry.state.runs import owed
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -27,6 +28,8 @@ class Seen:
     built: Mapping[str, Built]
     #: Branches of unfinished runs, newest first.
     unfinished: tuple[str, ...]
+    #: Tables whose published version was not asked what is asked after publishing -> that version.
+    owed: Mapping[str, str] = field(default_factory=dict)
 
 
 def see(lake: Lake, branch: str) -> Seen:
@@ -40,7 +43,8 @@ def see(lake: Lake, branch: str) -> Seen:
         own = {
             k: p for k, p in lake.own_pointers(unfinished[0]).items() if _stands(published.get(k), base.get(k), lake)
         }
-    return Seen(pointers=published | own, built=_built(published, own), unfinished=unfinished)
+    built = _built(published, own)
+    return Seen(pointers=published | own, built=built, unfinished=unfinished, owed=_owed(lake, branch, published))
 
 
 def _stands(published: Pointer | None, base: Pointer | None, lake: Lake) -> bool:
@@ -49,10 +53,21 @@ def _stands(published: Pointer | None, base: Pointer | None, lake: Lake) -> bool
     return unmoved(base, published, lake.storage)
 
 
-def see_work(lake: Lake, work_branch: str) -> Seen:
-    """What the branch of a run holds: what it changed, over what is published."""
+def see_work(lake: Lake, work_branch: str, onto: str) -> Seen:
+    """What the branch of a run holds: what it changed, over what is published on ``onto``."""
     published, own = lake.base_pointers(work_branch), lake.own_pointers(work_branch)
-    return Seen(pointers=lake.pointers(work_branch), built=_built(published, own), unfinished=())
+    owed = _owed(lake, onto, published)
+    return Seen(pointers=lake.pointers(work_branch), built=_built(published, own), unfinished=(), owed=owed)
+
+
+def _owed(lake: Lake, branch: str, published: Mapping[str, Pointer]) -> dict[str, str]:
+    """Of what runs left to be asked, that which is published still."""
+    found = {}
+    for key, versions in owed(lake.engine, branch).items():
+        built = from_state(published[key].state) if key in published else None
+        if built is not None and built.version in versions:
+            found[key] = built.version
+    return found
 
 
 def _built(published: Mapping[str, Pointer], own: Mapping[str, Pointer]) -> dict[str, Built]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
 from wherry.run.quarantine import rejected_name
+from wherry.run.reading import reading
 from wherry.run.record import from_state, new_version, to_state
 from wherry.run.redact import redacted
 from wherry.run.session import Session
@@ -55,8 +56,8 @@ class Attempt:
     pending: dict[str, Put] = field(default_factory=dict)
     #: The branch that it publishes to.
     onto: str = ""
-    #: Tables (lower case) with checks that are asked once they are published.
-    later: list[str] = field(default_factory=list)
+    #: Tables (lower case) that were published by a run which did not ask its later checks.
+    owed: Collection[str] = ()
     #: Table (lower case) -> place of a check's result -> rows that broke it.
     bad_rows: dict[str, Mapping[int, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     #: Every cursor that was made, and those of them that no step is using.
@@ -124,14 +125,11 @@ class Attempt:
 
     def _needs_checks(self, key: str, state: AssetState) -> bool:
         built = self.built[key]
-        return state == "built" or not built.checked or built.checks != self._promise(key)
+        return state == "built" or not built.checked or built.checks != self._promise(key) or key in self.owed
 
     def _inspect(self, asset: Asset, cursor: DuckDB) -> Inspected:
-        """Hold a table against its checks; those that are asked after publishing are noted for then."""
+        """Hold a table against its checks, but those that are asked after publishing."""
         before = [check for check in asset.checks if check.when == "before"]
-        if len(before) < len(asset.checks):
-            with self.lock:
-                self.later.append(asset.name.lower())
         inspected = inspect(self._inspection(asset), cursor, before)
         if inspected.rows:
             with self.lock:
@@ -149,11 +147,34 @@ class Attempt:
             onto=self.onto,
         )
 
-    def inspect_published(self, key: str) -> Inspected:
-        """The checks of a table that are asked once it is published."""
-        asset = self.project.graph.assets[key]
-        checks = [check for check in asset.checks if check.when == "after"]
-        return inspect(self._inspection(asset), self.session.engine, checks)
+    def ask_published(self, result: AssetResult, published: Pointer) -> tuple[AssetResult, bool]:
+        """Ask of a table what is asked of it once it is published: its result with what was found, and whether the
+        checks could be asked at all."""
+        asset = self.project.graph[result.name]
+        try:
+            found = self._inspect_published(asset, published)
+        except Exception as error:
+            # It is published all the same.
+            findings, _ = explain(error, asset)
+            self.tell("error", error=error)
+            return replace(result, findings=(*result.findings, *findings)), False
+        start = len(result.checks)
+        self.bad_rows[asset.name.lower()] = {start + place: rows for place, rows in found.rows.items()}
+        told = tuple(replace(each, after=True) for each in found.results)
+        for verdict in told:
+            self.tell("checked", result=verdict, file="")
+        return replace(result, checks=(*result.checks, *told)), True
+
+    def _inspect_published(self, asset: Asset, published: Pointer) -> Inspected:
+        here = self.session.pointers.get(asset.name.lower())
+        if here is not None and (here.location, here.sql) == (published.location, published.sql):
+            return inspect(self._inspection(asset), self.session.engine, asset.later_checks)
+        # A newer one is on the run's branch, and did not pass.
+        with reading(self.project.config, self.lake, self.onto) as read:
+            states = {key: from_state(pointer.state) for key, pointer in read.session.pointers.items()}
+            built = {key: state for key, state in states.items() if state is not None}
+            work = replace(self._inspection(asset), session=read.session, built=built)
+            return inspect(work, read.session.engine, asset.later_checks)
 
     def _remember(self, asset: Asset, built: Built) -> None:
         """Note a new state of a pointer whose rows stay as they are."""

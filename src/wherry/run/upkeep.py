@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wherry.errors import LakeError
@@ -15,6 +15,7 @@ from wherry.lake.upkeep.upkeep import GRACE, KEEP, Options, Report
 from wherry.run.layout import layout_of
 from wherry.run.lock import run_lock
 from wherry.run.project import Project
+from wherry.state.bad_rows import Forgotten, forget_bad_rows
 from wherry.state.runs import running_on
 
 if TYPE_CHECKING:
@@ -30,21 +31,34 @@ class UpkeepOptions:
     #: None: as wherry.toml says, or the default.
     keep: timedelta | None = None
     grace: timedelta | None = None
+    #: How long rows that broke a check are kept; None: as wherry.toml says, or as ``keep``.
+    bad_rows: timedelta | None = None
     author: str = ""
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What was done, or would be."""
+
+    lake: Report
+    bad_rows: Forgotten
+
+
 def keep_up(
     project: Project, lake: Lake, options: UpkeepOptions, tell: Callable[..., None] = lambda kind, **what: None
-) -> Report:
-    """Do upkeep of the project's lake; see ``wherry.lake.upkeep.upkeep.keep_up``."""
+) -> Kept:
+    """Do upkeep of the project's lake (see ``wherry.lake.upkeep.upkeep.keep_up``) and of what runs keep in it."""
     said = project.config.upkeep
-    return lake_upkeep.keep_up(
+    keep = options.keep if options.keep is not None else said.get("keep", KEEP)
+    # Who keeps commits for a shorter time just now wants that of rows too.
+    kept_rows = options.bad_rows if options.bad_rows is not None else min(keep, said.get("bad_rows", keep))
+    report = lake_upkeep.keep_up(
         lake,
         Options(
             branch=options.branch,
             tables=options.tables,
-            keep=options.keep if options.keep is not None else said.get("keep", KEEP),
+            keep=keep,
             grace=options.grace if options.grace is not None else said.get("grace", GRACE),
             author=options.author,
             dry_run=options.dry_run,
@@ -54,6 +68,8 @@ def keep_up(
         ),
         tell,
     )
+    forgotten = forget_bad_rows(lake.engine, datetime.now(UTC) - kept_rows, dry_run=options.dry_run)
+    return Kept(lake=report, bad_rows=forgotten)
 
 
 def _layouts(project: Project) -> dict[str, Layout]:

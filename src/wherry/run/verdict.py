@@ -59,8 +59,9 @@ def _json(value: Any) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """An error in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """An error in one line; of a check that was not understood just why."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return line.removeprefix("Invalid Input Error: ") if "Error: it cannot run: " in line else line
 
 
 def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:

@@ -90,6 +90,15 @@ class Binder:
             raise _bind_error(str(error), sql, len(before)) from None
         return [(str(row[0]), str(row[1])) for row in rows] if describe else []
 
+    def row(self, sql: str) -> tuple[Any, ...]:
+        """The first row of a query without parameters. Raises ``BindError``."""
+        import duckdb
+
+        try:
+            return self._connection.execute(sql).fetchone() or ()
+        except duckdb.Error as error:
+            raise _bind_error(str(error), sql, 0) from None
+
 
 def _bind_error(raised: str, sql: str, before: int) -> BindError:
     """DuckDB's error (as JSON) about ``sql``, which stood ``before`` characters into what it was given."""

@@ -13,9 +13,6 @@ from wherry.lake import database as db
 from wherry.model.finding import Finding
 from wherry.model.run import AssetResult, CheckResult, Drift, Event, Run
 
-#: Kind of the event that keeps rows which broke a check: ``at`` is the check's place in the table's result.
-BAD_ROWS = "bad rows"
-
 
 def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
     """Note that a run began."""
@@ -27,20 +24,33 @@ def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
         "started_at": run.started_at,
         "author": run.author,
         "pid": pid,
+        "detail": _detail(run),
     }
     with db.writing(engine, durable=False) as connection:
         connection.execute(db.run.insert().values(**row))
 
 
+def note_run(engine: sa.Engine, run: Run) -> None:
+    """Note how far a run came, should it be killed."""
+    with db.writing(engine, durable=False) as connection:
+        connection.execute(db.run.update().where(db.run.c.id == run.id).values(detail=_detail(run)))
+
+
 def end_run(engine: sa.Engine, run: Run) -> None:
     """Note how a run ended, and what it did to each table."""
-    detail = {"commit": run.commit, "assets": [asdict(result) for result in run.assets]}
     with db.writing(engine) as connection:
         connection.execute(
             db.run.update()
             .where(db.run.c.id == run.id)
-            .values(state=run.state, ended_at=run.ended_at, detail=json.dumps(detail))
+            .values(state=run.state, ended_at=run.ended_at, detail=_detail(run))
         )
+
+
+def _detail(run: Run) -> str:
+    detail: dict[str, Any] = {"commit": run.commit, "assets": [asdict(result) for result in run.assets]}
+    if run.owed:
+        detail["owed"] = {key: list(versions) for key, versions in run.owed.items()}
+    return json.dumps(detail)
 
 
 def close_killed(engine: sa.Engine, branch: str, now: str) -> None:
@@ -71,16 +81,6 @@ def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
         connection.execute(db.event.insert(), rows)
 
 
-def kept_bad_rows(engine: sa.Engine, run: str, asset: str) -> dict[int, list[dict[str, Any]]]:
-    """Rows that broke the checks of a table in a run, by the check's place in the table's result."""
-    query = sa.select(db.event.c.body).where(
-        db.event.c.run == run, db.event.c.asset == asset, db.event.c.kind == BAD_ROWS
-    )
-    with db.reading(engine) as connection:
-        bodies = [json.loads(body) for body in connection.execute(query.order_by(db.event.c.seq)).scalars()]
-    return {body["at"]: body["rows"] for body in bodies}
-
-
 def last_runs(engine: sa.Engine, branch: str | None = None, limit: int = 20) -> list[Run]:
     """The newest runs first."""
     query = sa.select(db.run).order_by(db.run.c.started_at.desc(), db.run.c.id.desc()).limit(limit)
@@ -88,6 +88,18 @@ def last_runs(engine: sa.Engine, branch: str | None = None, limit: int = 20) -> 
         query = query.where(db.run.c.branch == branch)
     with db.reading(engine) as connection:
         return [_run(row._mapping) for row in connection.execute(query)]
+
+
+def owed(engine: sa.Engine, branch: str) -> Mapping[str, tuple[str, ...]]:
+    """What the newest run of a branch left to be asked of its tables: each run takes over what the one before owed."""
+    query = sa.select(db.run.c.detail).where(db.run.c.branch == branch).order_by(db.run.c.started_at.desc()).limit(1)
+    with db.reading(engine) as connection:
+        detail = connection.execute(query).scalar()
+    return _owed(json.loads(detail or "{}"))
+
+
+def _owed(detail: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(versions) for key, versions in detail.get("owed", {}).items()}
 
 
 def last_result(engine: sa.Engine, asset: str, branch: str) -> tuple[Run, AssetResult] | None:
@@ -110,6 +122,7 @@ def _run(row: Mapping[Any, Any]) -> Run:
         ended_at=row["ended_at"] or "",
         author=row["author"],
         commit=detail.get("commit", ""),
+        owed=_owed(detail),
     )
     results = []
     for stored in detail.get("assets", ()):

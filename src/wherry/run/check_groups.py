@@ -1,0 +1,183 @@
+"""Checks of groups (unique, distinct) after rows came or went: only the groups of those rows are counted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.lake.changes import Change
+from wherry.run import key_hashes
+from wherry.run.check_keys import alike, plain
+from wherry.run.check_plan import Item, grouped, looked_at
+from wherry.run.check_state import group_parts
+from wherry.run.check_subject import Asking, Subject
+from wherry.run.key_hashes import Key
+
+#: Files with hashes of one key; from here on they are made one.
+_FILES = 8
+_MOVED, _MET = "__wherry_moved", "__wherry_met"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What became of the groups of some checks."""
+
+    #: Index of a check -> what is kept of it, over the groups concerned: as they are now and as they were.
+    parts: Mapping[int, tuple[tuple[Any, ...], tuple[Any, ...]]]
+    #: Files with hashes of the keys that are there now.
+    hashes: tuple[str, ...] = ()
+
+
+def moved_groups(
+    asking: Asking,
+    items: Sequence[Item],
+    subject: Subject,
+    change: Change,
+    hashes: Mapping[int, tuple[str, ...]],
+    types: Mapping[str, str],
+) -> Iterator[Found]:
+    """For each set of checks that share their groups what changed for them; nothing for those that DuckDB refuses.
+
+    Where the bounds of files say that no key that came can be in another file, the rest is not searched. Else it is
+    searched by key, so DuckDB leaves out files and parts of files whose statistics say that no such key is in them; and
+    where hashes of their keys are kept (``hashes``, by index of a check), only keys whose hash is there are searched.
+    """
+    sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
+    for item in items:
+        sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
+    for (_, columns), members in sets.items():
+        kept = next((hashes[item.index] for item in members if hashes.get(item.index)), ())
+        if change.nothing:
+            zeros = {item.index: (0,) * len(group_parts(item)) for item in members}
+            yield Found(parts={index: (none, none) for index, none in zeros.items()}, hashes=kept)
+            continue
+        key = alike(members, types) if kept and subject.hashes is not None else None
+        found = _Groups(asking, members, columns, subject, change, key).changed(kept)
+        if found is not None:
+            yield found
+
+
+class _Groups:
+    """Checks that share their groups."""
+
+    def __init__(
+        self,
+        asking: Asking,
+        members: Sequence[Item],
+        columns: Sequence[str],
+        subject: Subject,
+        change: Change,
+        key: Key | None,
+    ) -> None:
+        self.asking, self.members, self.columns = asking, members, columns
+        self.subject, self.change, self.key = subject, change, key
+        self.check = members[0].check
+        self.named = [f"k{number}" for number in range(1, len(columns) + 1)]
+        #: What is measured: the checks' values one after the other.
+        self.wanted = [part for item in members for part in group_parts(item)]
+
+    def changed(self, kept: tuple[str, ...]) -> Found | None:
+        """What became of the groups; ``kept`` are the files of hashes of ``key``."""
+        if self._new():
+            came = self._narrowed(self.change.rows_that_came(self.subject.lake))
+            row = self.asking.row_if(f"SELECT {', '.join(self.wanted)} FROM ({grouped(came, self.columns)})")
+            return self._found(row and (*row, *(0 for _ in row)), self._kept(kept, came, self.columns))
+        try:
+            if self.asking.row_if(self._moved()) is None:
+                return None
+            kept = self._met(kept)
+            row = self._counted(_MET if kept else _MOVED)
+            return self._found(row, self._kept(kept, f"(FROM {_MOVED} WHERE newer > 0)", self.named))
+        finally:
+            for table in (_MOVED, _MET):
+                self.asking.row_if(f"DROP TABLE IF EXISTS {table}")
+
+    def _new(self) -> bool:
+        """Whether the rows that came can have no key of those that stayed."""
+        ranges = self.subject.ranges
+        if ranges is None or not self.change.grows:
+            return False
+        return any(ranges.apart(plain(column), self.change.added) for column in self.columns)
+
+    def _found(self, row: tuple[Any, ...] | None, hashes: tuple[str, ...]) -> Found | None:
+        if row is None:
+            return None
+        parts, start, width = {}, 0, len(self.wanted)
+        for item in self.members:
+            end = start + len(group_parts(item))
+            parts[item.index] = row[start:end], row[width + start : width + end]
+            start = end
+        return Found(parts=parts, hashes=hashes)
+
+    def _narrowed(self, relation: str) -> str:
+        """The rows that the checks look at; with a key, those alone that count."""
+        rows = looked_at(self.check, relation)
+        return rows if self.key is None else f"(FROM {rows} WHERE {self.key.rows})"
+
+    def _kept(self, kept: tuple[str, ...], came: str, columns: Sequence[str]) -> tuple[str, ...]:
+        """The files of hashes with one more, of the keys that came; none when there were none."""
+        files, key = self.subject.hashes, self.key
+        if files is None or key is None or not kept:
+            return ()
+        name = files.write(self.asking, key, f"SELECT {key_hashes.hash_of(columns)} AS h FROM {came}")
+        if name and len(kept) + 1 >= _FILES and files.has(self.asking, key, kept):
+            one = files.write(self.asking, key, f"SELECT h FROM {files.relation((*kept, name))}")
+            return (one,) if one else ()
+        return (*kept, name) if name else ()
+
+    def _moved(self) -> str:
+        """Makes a table of the groups of the rows that moved."""
+        shown, change, table = ", ".join(self.named), self.change, self.subject.lake
+        came = grouped(self._narrowed(change.rows_that_came(table)), self.columns)
+        parts = [f"SELECT {shown}, copies AS newer, 0::BIGINT AS older FROM ({came})"]
+        if not change.grows:
+            went = grouped(self._narrowed(change.rows_that_went(table)), self.columns)
+            parts.append(f"SELECT {shown}, 0::BIGINT AS newer, copies AS older FROM ({went})")
+        return f"CREATE OR REPLACE TEMP TABLE {_MOVED} AS {' UNION ALL '.join(parts)}"
+
+    def _met(self, kept: tuple[str, ...]) -> tuple[str, ...]:
+        """Makes a table of those moved groups that rows which stayed may belong to; the files of hashes that say so."""
+        files, key = self.subject.hashes, self.key
+        if files is None or key is None:
+            return ()
+        if not files.has(self.asking, key, kept):
+            stayed = looked_at(self.check, self.change.rows_that_stayed(self.subject.lake))
+            name = files.write(self.asking, key, key.hashed(stayed))
+            kept = (name,) if name else ()
+        if not kept:
+            return ()
+        own = key_hashes.hash_of(self.named)
+        among = f"SELECT * FROM {_MOVED} WHERE {own} IN (SELECT h FROM {files.relation(kept)})"
+        return kept if self.asking.row_if(f"CREATE OR REPLACE TEMP TABLE {_MET} AS {among}") is not None else ()
+
+    def _counted(self, met: str) -> tuple[Any, ...] | None:
+        """What is kept of the checks, over the groups that moved: as they are, and as they were."""
+        shown = ", ".join(self.named)
+        empty = " OR ".join(f"{key} IS NULL" for key in self.named)
+        searched = self.asking.row_if(f"SELECT count(*), count_if({empty}) FROM {met}")
+        if searched is None:
+            return None
+        groups, (count, nulls) = f"FROM {_MOVED}", searched
+        if count:
+            # An equality that takes nulls for equal cannot be used to leave out files.
+            same = " AND ".join(
+                f"__stay.{k} {'IS NOT DISTINCT FROM' if nulls else '='} __moved.{k}" for k in self.named
+            )
+            projected = ", ".join(f"{key} AS {k}" for key, k in zip(self.columns, self.named, strict=True))
+            stay = f"(SELECT {projected} FROM {looked_at(self.check, self.change.rows_that_stayed(self.subject.lake))})"
+            own = ", ".join(f"__stay.{k}" for k in self.named)
+            groups += (
+                f" UNION ALL SELECT {own}, count(*) AS newer, count(*) AS older FROM {stay} AS __stay "
+                f"SEMI JOIN {met} AS __moved ON {same} GROUP BY ALL"
+            )
+        summed = (
+            f"SELECT {shown}, sum(newer)::BIGINT AS newer, sum(older)::BIGINT AS older FROM ({groups}) GROUP BY ALL"
+        )
+        sides = [f"(SELECT {shown}, {side} AS copies FROM __groups WHERE {side} > 0)" for side in ("newer", "older")]
+        numbered = ", ".join(f"{each} AS v{number}" for number, each in enumerate(self.wanted))
+        return self.asking.row_if(
+            f"WITH __groups AS MATERIALIZED ({summed}) "
+            f"SELECT * FROM (SELECT {numbered} FROM {sides[0]}) AS a "
+            f"CROSS JOIN (SELECT {numbered} FROM {sides[1]}) AS b"
+        )

@@ -1,0 +1,270 @@
+"""Ways to prove that no key is there twice, which must never prove it of keys that are."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from wherry.engines.duckdb import DuckDB
+from wherry.lake import changes, statistics
+from wherry.lake.changes import Change
+from wherry.lake.lake import Lake
+from wherry.lake.ranges import Ranges
+from wherry.lake.statistics import File
+from wherry.model.asset import Check
+from wherry.model.run import CheckResult
+from wherry.project.check_form import read_check
+from wherry.run import check_keys, check_subject, key_hashes
+from wherry.run.check_state import Kept
+from wherry.run.check_subject import Asking, Subject
+from wherry.run.checking import Checked, check_table
+from wherry.run.key_hashes import Key, KeyHashes
+
+MANY = settings(
+    max_examples=2000 if os.environ.get("WHERRY_DEEP") == "1" else 60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+UNIQUE = read_check("unique", column="k", file="", line=0)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
+    folder: Path = tmp_path_factory.mktemp("keys")
+    with Lake.open(folder / "lake.db", folder / "lake") as lake:
+        db = DuckDB(folder=folder, scratch=folder / "scratch")
+        lake.attach(db.connection, "main", "lake")
+        db.execute("CREATE SCHEMA lake.s")
+        yield lake, db
+        db.close()
+
+
+TEXTS = st.text(alphabet="abé", max_size=3)
+
+
+@MANY
+@given(values=st.lists(TEXTS, max_size=8) | st.sets(TEXTS, max_size=8).map(sorted) | st.permutations("abcdef"))
+def test_rising_proves_only_what_differs(opened: tuple[Lake, DuckDB], values: list[str]) -> None:
+    _, db = opened
+    listed = ", ".join(f"({number}, '{value}')" for number, value in enumerate(values))
+    db.execute("CREATE OR REPLACE TABLE main.r (n INTEGER, k VARCHAR)")
+    if values:
+        db.execute(f"INSERT INTO main.r VALUES {listed}")
+    key = Key(columns=('"k"',), types=("VARCHAR",), rows='"k" IS NOT NULL')
+    rising = check_keys._rising(Asking(cursor=db, now=check_subject.Subject.now), "main.r", key)
+    assert not rising or len(set(values)) == len(values)
+    # DuckDB orders text as Python does.
+    assert rising or sorted(set(values)) != list(values)
+
+
+VALUES = st.lists(st.none() | st.text(alphabet="ab\u00ff", max_size=4), min_size=1, max_size=4)
+
+
+@MANY
+@given(
+    tables=st.lists(VALUES, min_size=1, max_size=4),
+    cut=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    mine=st.integers(0, 3),
+)
+@example(tables=[["ab"], ["aa", "ab"]], cut=(3, 1), mine=0)
+@example(tables=[["a", "ab"], ["ab"]], cut=(3, 1), mine=0)
+def test_files_are_apart_only_when_they_share_no_value(
+    tables: list[list[str | None]], cut: tuple[int, int], mine: int
+) -> None:
+    """Whatever becomes of bounds that are cut short."""
+    files = []
+    for number, values in enumerate(tables):
+        filled = sorted(value.encode() for value in values if value is not None)
+        bounds = [{1: filled[0][: cut[0]]}, {1: filled[-1][: cut[1]]}] if filled else [{}, {}]
+        nulls = {1: values.count(None)}
+        files.append(File(path=f"{number}", content=0, rows=len(values), nulls=nulls, low=bounds[0], high=bounds[1]))
+    ranges = Ranges(files=files, columns={"k": (1, "string"), "other": (2, "string")})
+    some = {f"{mine % len(tables)}"}
+    here = {value for number, values in enumerate(tables) for value in values if f"{number}" in some}
+    there = {value for number, values in enumerate(tables) for value in values if f"{number}" not in some}
+    assert not ranges.apart("K", some) or not here & there
+    if ranges.disjoint("k"):
+        seen = [value for values in tables for value in {each for each in values if each is not None}]
+        assert len(seen) == len(set(seen))
+    assert not ranges.apart("other", some) and not ranges.apart("unknown", some)
+
+
+def test_files_of_numbers_in_order_are_apart(opened: tuple[Lake, DuckDB]) -> None:
+    lake, db = opened
+    db.execute("CREATE TABLE lake.s.o AS SELECT range AS k, 'a' || range AS w FROM range(10)")
+    db.execute("INSERT INTO lake.s.o SELECT range, 'b' || range FROM range(10, 20)")
+    db.execute("INSERT INTO lake.s.o SELECT 5, 'b15'")
+    ranges = Ranges.of(*described(lake, "s.o"))
+    newest = ranges.files[-1:] if ranges.files[-1].rows == 1 else ranges.files[:1]
+    assert len(ranges.files) == 3 and newest[0].rows == 1
+    assert not ranges.disjoint("k") and not ranges.apart("k", {newest[0].path})
+    first = next(each.path for each in ranges.files if each.rows == 10 and each.high[2] == b"a9")
+    assert ranges.apart("w", {first}) and not ranges.apart("k", {first})
+
+
+def described(lake: Lake, name: str) -> tuple[dict[str, Any], list[File]]:
+    pointer = lake.pointer("main", name)
+    assert pointer is not None and pointer.location is not None
+    metadata = lake.storage.read(pointer.location)
+    listed = statistics.files(lake.storage, metadata)
+    assert listed is not None
+    return metadata, listed
+
+
+class Keys:
+    """A table of keys in no order, and what its check found so far."""
+
+    def __init__(self, opened: tuple[Lake, DuckDB], name: str, check: Check = UNIQUE) -> None:
+        self.lake, self.db = opened
+        self.name, self.checks = f"s.{name}", [check]
+        self.folder = self.db.scratch / f"keys_{name}"
+        self.kept: Kept | None = None
+        self.db.execute(f"CREATE TABLE lake.{self.name} AS SELECT md5(range::VARCHAR) AS k FROM range(1000)")
+
+    def add(self, first: int, last: int) -> None:
+        self.db.execute(f"INSERT INTO lake.{self.name} SELECT md5(range::VARCHAR) FROM range({first}, {last})")
+
+    def check(self) -> CheckResult:
+        metadata, listed = described(self.lake, self.name)
+        subject = Subject(
+            name=self.name,
+            relation=f"lake.{self.name}",
+            lake=f"lake.{self.name}",
+            rows=sum(each.rows for each in listed),
+            facts=statistics.facts(metadata, listed),
+            ranges=Ranges.of(metadata, listed),
+            hashes=KeyHashes(folder=self.folder),
+            identify=lambda item: "unique",
+            kept=self.kept,
+            change=changes.change_since(self.lake.storage, metadata, self.kept.of) if self.kept else None,
+        )
+        checked: Checked = check_table(self.db, self.checks, subject)
+        self.kept = Kept.from_json(checked.keep(changes.identity(metadata)).to_json())
+        (result,) = checked.results
+        return result
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        assert self.kept is not None
+        return self.kept.hashes.get("unique", ())
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(check_keys, "WORTH", 0)
+
+
+@pytest.mark.usefixtures("large")
+def test_new_keys_are_compared_with_hashes_alone(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(opened, "alone")
+    assert (keys.check().state, len(keys.files)) == ("passed", 1)
+    with monkeypatch.context() as patched:
+        # The rows that stayed cannot be read.
+        patched.setattr(Change, "rows_that_stayed", lambda self, table: "nowhere")
+        keys.add(1000, 1010)
+        result = keys.check()
+        assert (result.state, result.how, len(keys.files)) == ("passed", "slice", 2)
+    # A key of the first rows and one of the second are found, by reading the keys themselves.
+    keys.add(1005, 1006)
+    keys.add(7, 8)
+    result = keys.check()
+    assert (result.state, result.how, result.failing) == ("failed", "slice", 4)
+
+
+@pytest.mark.usefixtures("large")
+def test_hashes_of_many_slices_become_one_file(opened: tuple[Lake, DuckDB]) -> None:
+    keys = Keys(opened, "many")
+    keys.check()
+    lengths = []
+    for start in range(1000, 1020):
+        keys.add(start, start + 1)
+        assert keys.check().how == "slice"
+        lengths.append(len(keys.files))
+    assert max(lengths) < 8 and 1 in lengths
+    keys.add(1003, 1004)
+    assert (keys.check().failing, keys.check().how) == (2, "slice")
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("how", ["removed", "cut short", "of rows too few", "of another key", "in no folder"])
+def test_hashes_that_cannot_be_used_cost_a_look_at_the_keys(opened: tuple[Lake, DuckDB], how: str) -> None:
+    keys = Keys(opened, how.replace(" ", "_"))
+    keys.check()
+    (name,) = keys.files
+    path = keys.folder / name
+    if how == "removed":
+        path.unlink()
+    elif how == "cut short":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif how == "of rows too few":
+        keys.db.execute(f"COPY (SELECT 1::UBIGINT AS h) TO '{path}' (FORMAT parquet)")
+    elif how == "of another key":
+        other = path.rename(path.with_name(f"other{path.name}"))
+        assert keys.kept is not None
+        keys.kept = Kept(of=keys.kept.of, values=keys.kept.values, hashes={"unique": (other.name,)})
+    else:
+        for each in keys.folder.iterdir():
+            each.unlink()
+        keys.folder.rmdir()
+        keys.folder.write_text("not a folder")
+    keys.add(999, 1001)
+    result = keys.check()
+    assert (result.state, result.failing, result.how) == ("failed", 2, "slice")
+    assert bool(keys.files) == (how != "in no folder") and name not in keys.files
+
+
+@pytest.mark.usefixtures("large")
+def test_files_of_hashes_take_no_more_than_so_much(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keys(opened, "room")
+    keys.check()
+    (first,) = keys.files
+    os.utime(keys.folder / first, (1, 1))
+    monkeypatch.setattr(key_hashes, "MOST", 10_000)
+    keys.kept = None
+    keys.check()
+    assert [path.name for path in keys.folder.iterdir()] == list(keys.files) != [first]
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    ("rows", "nulls", "failing"),
+    [
+        ("SELECT md5(range::VARCHAR) AS k FROM range(500)", "", 0),
+        ("SELECT md5((range % 499)::VARCHAR) AS k FROM range(500)", "", 2),
+        ("SELECT CASE WHEN range > 1 THEN md5(range::VARCHAR) END AS k FROM range(500)", "", 0),
+        ("SELECT CASE WHEN range > 1 THEN md5(range::VARCHAR) END AS k FROM range(500)", "same", 0),
+        ("SELECT CASE WHEN range > 1 THEN md5(range::VARCHAR) END AS k FROM range(500)", "count", 2),
+        ("SELECT CASE WHEN range > 0 THEN md5(range::VARCHAR) END AS k FROM range(500)", "count", 0),
+        ("SELECT CASE WHEN range > 1 THEN range END AS k FROM range(500)", "count", 2),
+        ("SELECT CASE WHEN range > 1 THEN lpad(range::VARCHAR, 9, '0') END AS k FROM range(500)", "count", 2),
+        ("SELECT lpad((range // 2)::VARCHAR, 9, '0') AS k FROM range(500)", "", 500),
+    ],
+)
+@pytest.mark.parametrize("values", [2**63, 5])
+def test_every_way_finds_what_groups_find(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, rows: str, nulls: str, failing: int, values: int
+) -> None:
+    lake, db = opened
+    monkeypatch.setattr(key_hashes, "hash_of", lambda columns: f"hash({', '.join(columns)}) % {values}")
+    db.execute("DROP TABLE IF EXISTS lake.s.w")
+    db.execute(f"CREATE TABLE lake.s.w AS {rows}")
+    metadata, listed = described(lake, "s.w")
+    subject = Subject(
+        name="s.w",
+        relation="lake.s.w",
+        lake="lake.s.w",
+        rows=500,
+        facts=statistics.facts(metadata, listed),
+        ranges=Ranges.of(metadata, listed),
+    )
+    check = read_check({"check": "unique", **({"nulls": nulls} if nulls else {})}, column="k", file="", line=0)
+    (found,) = check_table(db, [check], subject).results
+    assert (found.failing, found.error) == (failing, "")
