@@ -235,12 +235,12 @@ def test_killed_at_every_commit(folder: Folder) -> None:
             widening.give(f"SELECT {number} AS id, 0.{'1' * number}::DECIMAL(38,{number}) AS v")
             driver.stdin.write(f"commit {number}\n")
             driver.stdin.flush()
-            told = driver.stdout.readline().strip()
+            told, *_ = driver.stdout.readline().split()
             assert told in ("killed", "ended"), told
             ended += told == "ended"
             driver.stdin.write("commit 1000\n")
             driver.stdin.flush()
-            assert driver.stdout.readline().strip() == "ended"
+            assert driver.stdout.readline().startswith("ended")
         driver.stdin.close()
     assert ended < len(KILLED)
     folder.lake = Folder(folder.path).lake
