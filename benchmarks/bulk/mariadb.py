@@ -15,14 +15,12 @@ The peers are installed into .bench/bulk/mariadb. Needs MariaDB as the tests do.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from measure import ROOT, Cost, measure, python_with, rounds, seconds, table, ticks
+
 PEERS = ROOT / ".bench" / "bulk" / "mariadb"
 NEEDS = (
     "dlt[sql_database,filesystem,parquet]==1.31.0",
@@ -76,13 +74,7 @@ WAYS = ("client", "scanner", "scanner-plain", "wherry", "connectorx", "dlt-conne
 
 
 def python() -> str:
-    """A Python that has the peers, made when it is not there."""
-    program = PEERS / "bin" / "python"
-    if not program.exists():
-        print(f"installing {', '.join(NEEDS)}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
-        subprocess.run([str(program), "-m", "pip", "install", "-q", *NEEDS], check=True)
-    return str(program)
+    return python_with(PEERS, NEEDS)
 
 
 def command(way: str, socket: str, database: str, folder: Path) -> list[str]:
@@ -107,31 +99,7 @@ def command(way: str, socket: str, database: str, folder: Path) -> list[str]:
 
 def server_seconds(folder: Path) -> float:
     """CPU seconds that the server used so far."""
-    fields = Path(f"/proc/{(folder / 'pid').read_text()}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(way: str, server: Path, database: str) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix=f"bulk-{way}-") as name:
-        words = command(way, str(server / "socket"), database, Path(name))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "RUNTIME__DLTHUB_TELEMETRY": "false"}
-        environment["DATA_WRITER__ARROW_CONCAT_PROMOTE_OPTIONS"] = "default"  # or dlt refuses its own second chunk
-        before, began = server_seconds(server), time.perf_counter()
-        with (Path(name) / "said").open("wb") as said:
-            output = subprocess.DEVNULL if way == "client" else said
-            process = subprocess.Popen(words, stdout=output, stderr=said, env=environment, cwd=name)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
-        if process.returncode:
-            print((Path(name) / "said").read_text()[-2000:], file=sys.stderr)
-            return {}
-    return {
-        "wall": wall,
-        "client": used.ru_utime + used.ru_stime,
-        "server": server_seconds(server) - before,
-        "memory": used.ru_maxrss / 1024,
-    }
+    return seconds(ticks(Path(f"/proc/{(folder / 'pid').read_text()}"), ended=False))
 
 
 def main() -> None:
@@ -150,19 +118,12 @@ def main() -> None:
         with mariadb_server.connect(server, database, init_command="SET time_zone = '+00:00'") as connection:
             for statement in TABLE:
                 connection.cursor().execute(statement.format(rows=given.rows))
-        found: dict[str, dict[str, float]] = {}
-        for _ in range(given.rounds):
-            for way in given.ways:
-                made = measure(way, server, database)
-                if made and (way not in found or made["client"] < found[way]["client"]):
-                    found[way] = made
-                print(f"{way}: {made or 'failed'}", file=sys.stderr)
-        print(f"{'':16} {'rows/s':>9} {'s':>7} {'client CPU':>11} {'server CPU':>11} {'MB':>6}")
-        for way, made in found.items():
-            print(
-                f"{way:16} {given.rows / made['wall']:>9,.0f} {made['wall']:>7.2f} {made['client']:>11.2f} "
-                f"{made['server']:>11.2f} {made['memory']:>6.0f}"
-            )
+
+        def run(way: str) -> Cost | None:
+            words = partial(command, way, str(server / "socket"), database)
+            return measure(way, words, partial(server_seconds, server), quiet=way == "client")
+
+        table(rounds(given.ways, given.rounds, run, lambda made: made.client), given.rows, "connectorx")
     finally:
         mariadb_server.stop()
 

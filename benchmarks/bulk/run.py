@@ -16,17 +16,17 @@ The peers are installed into .bench/bulk. Needs PostgreSQL as the tests do. See 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from measure import ROOT, Cost, measure, parent, python_with, rounds, seconds, table, ticks
+
 PORT = 54329
-ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".bench" / "bulk"
 #: What is installed beside wherry, and where: the two do not agree on their requirements.
 NEEDS = {
@@ -89,16 +89,10 @@ pipeline.run(table, loader_file_format="parquet").raise_on_failed_jobs()
 
 
 def python_of(peer: str) -> str:
-    """A Python that has a peer, made when it is not there."""
-    python = PEERS / peer / "bin" / "python"
-    if not python.exists():
-        print(f"installing {', '.join(NEEDS[peer])}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS / peer)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *NEEDS[peer]], check=True)
-    return str(python)
+    return python_with(PEERS / peer, NEEDS[peer])
 
 
-def command(way: str, url: str, folder: Path, ingestr_to: str) -> list[str]:
+def command(way: str, url: str, folder: Path, *, ingestr_to: str) -> list[str]:
     """What to run in ``folder``."""
     if way == "copy":
         return [shutil.which("psql") or "psql", url, "-q", "-c", "COPY bulk TO STDOUT (FORMAT binary)"]
@@ -123,44 +117,12 @@ def command(way: str, url: str, folder: Path, ingestr_to: str) -> list[str]:
 def server_seconds(folder: Path) -> float:
     """CPU seconds that the cluster's processes used so far, those that ended included."""
     postmaster = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-    ticks = 0
+    used = ticks(Path(f"/proc/{postmaster}"), ended=True)
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(stat.parent.name) == postmaster:
-            ticks += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == postmaster:
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def measure(way: str, url: str, cluster: Path, ingestr_to: str) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix=f"bulk-{way}-") as name:
-        words = command(way, url, Path(name), ingestr_to)
-        before, began = server_seconds(cluster), time.perf_counter()
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT / "src"),
-            "DO_NOT_TRACK": "1",
-            "RUNTIME__DLTHUB_TELEMETRY": "false",
-        }
-        with (Path(name) / "said").open("wb") as said:
-            output = subprocess.DEVNULL if way == "copy" else said
-            process = subprocess.Popen(words, stdout=output, stderr=said, env=environment, cwd=name)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
-        if process.returncode:
-            print((Path(name) / "said").read_text()[-2000:], file=sys.stderr)
-            raise SystemExit(f"{way} failed")
-    return {
-        "wall": wall,
-        "client": used.ru_utime + used.ru_stime,
-        "server": server_seconds(cluster) - before,
-        "memory": used.ru_maxrss / 1024,
-    }
+        with suppress(OSError):  # it ended
+            if parent(stat.parent) == postmaster:
+                used += ticks(stat.parent, ended=False)
+    return seconds(used)
 
 
 def main() -> None:
@@ -191,19 +153,12 @@ def main() -> None:
         subprocess.run(
             ["psql", url, "-qc", "COPY bulk TO STDOUT (FORMAT binary)"], stdout=subprocess.DEVNULL, check=True
         )
-        found: dict[str, dict[str, float]] = {}
-        for _ in range(given.rounds):
-            for way in given.ways:
-                made = measure(way, url, cluster, given.ingestr_to)
-                if way not in found or made["wall"] < found[way]["wall"]:
-                    found[way] = made
-        base = found.get("scanner", next(iter(found.values())))
-        print(f"{'':16} {'rows/s':>9} {'s':>7} {'client CPU':>11} {'server CPU':>11} {'MB':>6} {'of scanner':>11}")
-        for way, made in found.items():
-            print(
-                f"{way:16} {given.rows / made['wall']:>9,.0f} {made['wall']:>7.2f} {made['client']:>11.2f} "
-                f"{made['server']:>11.2f} {made['memory']:>6.0f} {base['wall'] / made['wall']:>11.2f}"
-            )
+
+        def run(way: str) -> Cost | None:
+            words = partial(command, way, url, ingestr_to=given.ingestr_to)
+            return measure(way, words, partial(server_seconds, cluster), quiet=way == "copy")
+
+        table(rounds(given.ways, given.rounds, run, lambda made: made.wall), given.rows, "scanner")
     finally:
         postgres_server.stop()
 

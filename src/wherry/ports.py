@@ -62,6 +62,10 @@ class Query:
     attached: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
     #: Entered in the transaction that runs ``sql``, around it. Raises ``SourceError`` for what goes wrong within.
     reading: Callable[[DuckDBPyConnection], AbstractContextManager[None]]
+    #: Whether several threads read it; else it comes in one stream, and further threads would only spin.
+    parallel: bool = False
+    #: Another query for the same rows, for who wants the first few; None where this one is as good.
+    few: Query | None = None
     #: Told how many rows there were, once they are read.
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.

@@ -212,3 +212,31 @@ def test_iceberg_scan_reads_the_files_without_the_catalog(lake: Lake, rows: Rows
 def test_a_schema_may_be_called_main(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
     db.execute('CREATE SCHEMA m."main"; CREATE TABLE m."main".t AS SELECT 1 AS a')
     assert db.execute("FROM m.main.t").fetchall() == [(1,)]
+
+
+def data_files(lake: Lake, table: str) -> list[Path]:
+    pointer = lake.pointer("main", table)
+    assert pointer is not None and pointer.location is not None
+    return list((Path(pointer.location.removeprefix("file://")).parents[1] / "data").glob("*.parquet"))
+
+
+def test_many_rows_are_one_file(lake: Lake, rows: Rows) -> None:
+    """DuckDB would begin a file for each one or two groups of rows."""
+    rows("SET threads = 4")
+    rows("CREATE TABLE m.s.t (i BIGINT, x VARCHAR)")
+    rows("INSERT INTO m.s.t SELECT range, repeat('x', 300) FROM range(1000000)")
+    assert len(data_files(lake, "s.t")) == 1
+    pointer = lake.pointer("main", "s.t")
+    assert pointer is not None and pointer.location is not None and pointer.rows == 1_000_000
+    assert "write.target-file-size-bytes" not in lake.storage.read(pointer.location)["properties"]
+
+
+def test_a_size_of_its_own_and_partitions_are_left_to_a_table(lake: Lake, rows: Rows) -> None:
+    rows("CREATE TABLE m.s.small (i BIGINT, x VARCHAR) WITH ('write.target-file-size-bytes' = '1000000')")
+    rows("INSERT INTO m.s.small SELECT range, uuid()::VARCHAR FROM range(500000)")
+    assert len(data_files(lake, "s.small")) > 1
+    rows("CREATE TABLE m.s.parted (i BIGINT, p INTEGER)")
+    rows("INSERT INTO m.s.parted VALUES (0, 0)")
+    rows("ALTER TABLE m.s.parted SET PARTITIONED BY (p)")
+    rows("INSERT INTO m.s.parted SELECT range, range % 3 FROM range(1, 10)")
+    assert rows("SELECT count(*), sum(i) FROM m.s.parted") == [(10, 45)]

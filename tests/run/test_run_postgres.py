@@ -25,6 +25,7 @@ from fixtures.tap import copied, postgres_messages, tapped
 from sources.database import Server
 from wherry.errors import SourceError
 from wherry.run.project import open_project
+from wherry.sources.databases.postgres_pages import Pages
 
 pytestmark = pytest.mark.needs("postgres")
 DEEP = bool(os.environ.get("WHERRY_DEEP"))
@@ -114,6 +115,27 @@ def test_a_whole_table_cut_off(folder: Folder, server: Server) -> None:
     server.run("CREATE OR REPLACE VIEW orders AS SELECT * FROM all_orders")
     folder.done()
     assert held(folder) == there(server)
+
+
+def test_a_large_table_by_ranges_of_pages(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large by the threshold of this test; what is odd among its values is told, and nothing of it kept."""
+    monkeypatch.setattr("wherry.sources.databases.postgres.LARGE", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    ways: list[bool] = []
+    made = Pages.query
+    monkeypatch.setattr(Pages, "query", lambda self: ways.append(True) or made(self))
+    source(folder, server, "")
+    more = "INSERT INTO orders SELECT i, now(), i, repeat('x', 2000) FROM generate_series(1001, 9000) AS i"
+    server.run(more, "ANALYZE orders")
+    folder.done()
+    assert held(folder) == there(server) and ways == [True]
+    server.run("UPDATE orders SET amount = 'NaN' WHERE id = 4000", "INSERT INTO orders VALUES (9001)")
+    finding = folder.run().assets[0].findings[0]
+    assert finding.code == "value-not-kept" and "`amount`" in finding.message and "NaN" in finding.message
+    assert len(held(folder)) == 9000
+    server.run("UPDATE orders SET amount = 0 WHERE id = 4000")
+    folder.done()
+    assert held(folder) == there(server) and len(ways) == 3
 
 
 def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

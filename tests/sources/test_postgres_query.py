@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from sources.database import Server
+from wherry.engines.duckdb import read_query
 from wherry.errors import SourceError
 from wherry.ports import Batch, Query
 from wherry.sources.databases.postgres import source
@@ -122,3 +123,9 @@ def test_lists_of_days_and_lanes_asked_for_come_by_arrow(server: Server) -> None
     for request in (server.request("public.t", parallel=2), server.request("public.lists")):
         server.run("CREATE TABLE IF NOT EXISTS lists (days date[])")
         assert not isinstance(next(source.read(server.options, request, None)).rows, Query)
+
+
+def test_a_few_rows_of_a_table_without_end(server: Server) -> None:
+    server.run("DROP TABLE t", "CREATE VIEW t AS SELECT generate_series(1, 1000000000000) AS id")
+    _batches, _batch, query = asked(server)
+    assert read_query(query, 3)["id"].to_pylist() == [1, 2, 3]

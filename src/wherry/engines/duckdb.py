@@ -136,6 +136,7 @@ def read_query(query: Query, limit: int | None = None) -> pa.Table:
     """The rows of a query (at most ``limit`` of them), read by a database made for it."""
     import duckdb
 
+    query = query.few if limit is not None and query.few is not None else query
     with duckdb.connect(":memory:", config={"allow_unsigned_extensions": "true"}) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET arrow_lossless_conversion = true")
         with query.attached(connection):

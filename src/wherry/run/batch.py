@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -191,7 +191,8 @@ class Ready:
 
 def _run(cursor: DuckDB, query: Query, sql: str) -> None:
     """Run a statement that reads the query, in a transaction."""
-    with cursor.alone(), query.reading(cursor.connection):
+    threads = nullcontext() if query.parallel else cursor.alone()
+    with threads, query.reading(cursor.connection):
         rows = int(cursor.execute(sql)[0][0])
     query.counted(rows)
 

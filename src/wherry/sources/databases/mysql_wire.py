@@ -81,6 +81,7 @@ def _piece(connection: Any, rest: bytes, most: int) -> tuple[bytearray, list[int
         room = len(buffer) - _ROOM - filled
         if begins and (room < PIECE // 8 or len(begins) >= most):
             return buffer, begins, bytes(buffer[at:filled]), False
+        # Not `readinto1`: that waits for more where some of what it has is at hand.
         got = file.read1(min(max(room, 1), _READ))
         if not got:
             _raise_lost()
@@ -122,8 +123,9 @@ def _columns(buffer: bytearray, begins: list[int], count: int) -> list[pa.Array]
     import pyarrow as pa
 
     raw = np.frombuffer(buffer, dtype=np.uint8)
-    # Four bytes from any position on, whatever its alignment.
+    # Four or eight bytes from any position on, whatever its alignment.
     words = np.ndarray(shape=(len(buffer) - 3,), dtype="<u4", buffer=buffer, strides=(1,))
+    longs = np.ndarray(shape=(len(buffer) - 7,), dtype="<u8", buffer=buffer, strides=(1,))
     data, rows = pa.py_buffer(buffer), len(begins)
     at = np.array(begins, dtype=np.int64)
     arrays = []
@@ -136,7 +138,7 @@ def _columns(buffer: bytearray, begins: list[int], count: int) -> list[pa.Array]
         at = start + size
         some = bool(null.any())
         valid = pa.py_buffer(np.packbits(~null, bitorder="little").tobytes()) if some else None
-        views = pa.py_buffer(_views(size, start, words))
+        views = pa.py_buffer(_views(size, start, words, longs))
         arrays.append(pa.Array.from_buffers(pa.binary_view(), rows, [valid, views, data]))
     return arrays
 
@@ -152,18 +154,24 @@ def _long_sizes(head: Any, at: Any, size: Any, start: Any, words: Any) -> None:
             start[here] = from_ + width
 
 
-def _views(size: Any, start: Any, words: Any) -> Any:
+def _views(size: Any, start: Any, words: Any, longs: Any) -> Any:
     """Arrow's binary views: texts of up to 12 bytes stand in the view, of others their first four bytes and place."""
     import numpy as np
 
-    views = np.empty((len(size), 4), dtype=np.uint32)
-    views[:, 0] = size
-    short = np.minimum(size, 12)
-    inside = [words[start + 4 * part] & _masks()[part][short] for part in range(3)]
-    far = size > 12
-    views[:, 1] = inside[0]
-    views[:, 2] = np.where(far, 0, inside[1])
-    views[:, 3] = np.where(far, start, inside[2])
+    views = np.empty((len(size), 2), dtype=np.uint64)
+    least, most = int(size.min()), int(size.max())
+    first_bits, rest_bits = _masks()
+    inside = min(least, 12) if least == most else np.minimum(size, 12)
+    first = words[start].astype(np.uint64)
+    if least < 4:
+        first &= first_bits[inside]
+    views[:, 0] = size.view(np.uint64) | first << np.uint64(32)
+    places = start.view(np.uint64) << np.uint64(32)
+    if least > 12:
+        views[:, 1] = places
+        return views
+    rest = longs[start + 4] & rest_bits[inside]
+    views[:, 1] = rest if most <= 12 else np.where(size > 12, places, rest)
     return views
 
 
@@ -171,13 +179,13 @@ _MASKS: list[Any] = []
 
 
 def _masks() -> list[Any]:
-    """By part of a view and by size: which of its bits belong to the text."""
+    """By size: which bits of the first four bytes, and of the eight after them, belong to the text."""
     import numpy as np
 
     if not _MASKS:
-        for part in range(3):
-            bits = [(1 << 8 * min(max(size - 4 * part, 0), 4)) - 1 for size in range(13)]
-            _MASKS.append(np.array(bits, dtype=np.uint32))
+        for begin, width in ((0, 4), (4, 8)):
+            bits = [(1 << 8 * min(max(size - begin, 0), width)) - 1 for size in range(13)]
+            _MASKS.append(np.array(bits, dtype=np.uint64))
     return _MASKS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
@@ -146,21 +147,32 @@ class PostgresLook(Look):
         return self._lane(0).rows(sql, described)
 
     def query(self, described: Described) -> Query | None:
-        """One connection, where more would have no cores to run on."""
+        """Several connections for a large table where its types allow it; else one, if more would have no cores."""
+        from wherry.sources.databases.postgres_pages import Pages, pages
         from wherry.sources.databases.postgres_query import Reading, can_query
 
-        if (described.more[1] or 1) > 1 or self._width(described) > 2 or not can_query(described):
+        if not can_query(described):
+            return None
+        relation, asked = described.more
+        width = self._width(described)
+        known = pages(self._connection, described, relation) if width > 1 and self._versioned(described) else None
+        if known is None and ((asked or 1) > 1 or width > 2):
             return None
         address, password = _parted(self._address)
-        return Reading(
-            described=described,
-            sql=select(self, described),
-            address=address,
-            password=password,
-            snapshot=self._export(),
-            secrets=self._secrets,
-            beside=self._beside,
-        ).query()
+        common: dict[str, Any] = {
+            "described": described,
+            "sql": select(self, described),
+            "address": address,
+            "password": password,
+            "snapshot": self._export(),
+            "secrets": self._secrets,
+            "beside": self._beside,
+        }
+        alone = Reading(**common).query()
+        if known is None:
+            return alone
+        ranges = Pages(**common, relation=relation, pages=known, width=width, look=self._connection)
+        return replace(ranges.query(), few=alone)
 
     @staticmethod
     def _width(described: Described) -> int:
@@ -267,7 +279,7 @@ class PostgresLook(Look):
             "WHERE l.locktype = 'virtualxid' AND l.granted AND l.pid <> pg_backend_pid() "
             "AND a.datname = current_database() AND coalesce(a.backend_type, '') <> 'autovacuum worker' "
             # Our own never write.
-            "AND coalesce(a.application_name, '') <> 'wherry'"
+            "AND coalesce(a.application_name, '') !~ '^wherry( |$)'"
         )
         return {str(row[0]) for row in rows.fetchall()}
 

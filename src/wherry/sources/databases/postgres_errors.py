@@ -32,7 +32,9 @@ _KNOWN = (
         r"server closed the connection|terminating connection|connection (to server )?was lost|"
         r"SSL connection has been closed|the connection is (lost|closed)|could not receive data|"
         r"consuming input failed|no connection to the server|shutting down|starting up|"
-        r"snapshot .* does not exist|could not import the requested snapshot",
+        r"snapshot .* does not exist|could not import the requested snapshot|"
+        # The scanner has no words of the server's to quote.
+        r'Failed to (prepare|execute)[\s\S]*":\s*\Z',
         "connection-lost",
         "Run again: it goes on from here.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -51,16 +51,25 @@ class Reading:
     secrets: tuple[str, ...]
     #: Another connection, to ask how far the first one is.
     beside: Callable[[], psycopg.Connection[Any]]
-    alias: str = ""
+    alias: str = field(default_factory=lambda: f"__wherry_postgres_{uuid4().hex}")
     pid: int | None = None
 
     def query(self) -> Query:
-        self.alias = f"__wherry_postgres_{uuid4().hex}"
-        columns = ", ".join(f"{_kept(field)} AS {name(field.name)}" for field in self.described.fields)
-        given = f"postgres_query({text(self.alias)}, {text(self.sql)})"
-        return Query(
-            sql=f"SELECT {columns} FROM {given}", attached=self.attached, reading=self.reading, passed=self.passed
-        )
+        columns = ", ".join(f"{self.column(each)} AS {name(each.name)}" for each in self.described.fields)
+        sql = f"SELECT {columns} FROM {self.given()}"
+        return Query(sql=sql, attached=self.attached, reading=self.reading, passed=self.passed)
+
+    def given(self) -> str:
+        """What follows FROM in DuckDB's SQL."""
+        return f"postgres_query({text(self.alias)}, {text(self.sql)})"
+
+    def column(self, of: Field) -> str:
+        """A column of what is given."""
+        return kept(of)
+
+    def attach(self, connection: DuckDBPyConnection) -> None:
+        how = f"(TYPE postgres, READ_ONLY, SECRET {self.alias})"
+        connection.execute(f"ATTACH {text(self.address)} AS {self.alias} {how}")
 
     @contextmanager
     def attached(self, connection: DuckDBPyConnection) -> Iterator[None]:
@@ -70,9 +79,8 @@ class Reading:
                 load_scanner(connection)
                 secret = f"CREATE TEMPORARY SECRET {self.alias} (TYPE postgres, PASSWORD {text(self.password)})"
                 connection.execute(secret)
-                how = f"(TYPE postgres, READ_ONLY, SECRET {self.alias})"
-                connection.execute(f"ATTACH {text(self.address)} AS {self.alias} {how}")
-                found = connection.sql(f"FROM postgres_query({text(self.alias)}, {text(self.sql)})")
+                self.attach(connection)
+                found = connection.sql(f"FROM {self.given()}")
                 expect_types(self.described, zip(found.columns, found.types, strict=True))
                 del found
             yield
@@ -94,7 +102,7 @@ class Reading:
             try:
                 yield
             except BaseException:
-                self._cancel()
+                self.cancel()
                 raise
 
     def passed(self) -> int | None:
@@ -110,7 +118,7 @@ class Reading:
             return None
         return int(found[0]) if found is not None else 0
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
         """Have the server send no more: to end the transaction, all that it sends would have to be taken first."""
         import psycopg
 
@@ -129,16 +137,17 @@ class Reading:
             raise explained(without(str(error), self.secrets), self.secrets) from None
 
 
-def _kept(field: Field) -> str:
+def kept(of: Field) -> str:
     """The column, but an error for a date or time that the lake would not hold as it is."""
-    column = name(field.name)
-    if not _MOMENT.fullmatch(field.type):
+    column = name(of.name)
+    if not _MOMENT.fullmatch(of.type):
         return column
-
-    def refused(what: str) -> str:
-        said = f'"{REFUSED} <{field.name}> {what}"'
-        return f"error({text(said)})"
-
-    high, low = f"{column} >= CAST('infinity' AS {field.type})", f"{column} < CAST({text(_FIRST)} AS {field.type})"
-    late, early = refused("infinity"), refused("-infinity, or a moment beyond the year 294246")
+    high, low = f"{column} >= CAST('infinity' AS {of.type})", f"{column} < CAST({text(_FIRST)} AS {of.type})"
+    late, early = refused(of, "infinity"), refused(of, "-infinity, or a moment beyond the year 294246")
     return f"CASE WHEN {high} THEN {late} WHEN {low} THEN {early} ELSE {column} END"
+
+
+def refused(of: Field, what: str) -> str:
+    """SQL that fails, with an error that tells the column and what it has."""
+    said = f'"{REFUSED} <{of.name}> {what}"'
+    return f"error({text(said)})"
