@@ -6,6 +6,7 @@ It listens on a socket in a private folder only. As root it runs under another a
 import fcntl
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+#: A folder with MySQL's own server, which is then started in MariaDB's place: `make test-mysql` gets it.
+MYSQL = Path(os.environ["WHERRY_MYSQL"]) if os.environ.get("WHERRY_MYSQL") else None
 #: Names the server's folder for the worker processes of one session.
 VARIABLE = "WHERRY_TEST_MARIADB"
 _ACCOUNTS = ("mysql", "nobody")
@@ -42,7 +45,8 @@ def _installer() -> str | None:
 
 def ready() -> bool:
     """Whether a server can be made and talked to."""
-    return find_spec("pymysql") is not None and _server() is not None and _installer() is not None
+    there = MYSQL is not None or (_server() is not None and _installer() is not None)
+    return find_spec("pymysql") is not None and there
 
 
 def reserve() -> None:
@@ -88,7 +92,12 @@ def launch(folder: Path, *, make: bool, words: tuple[str, ...] = ()) -> None:
     if os.geteuid() == 0:
         shutil.chown(folder, user.pw_name)
     data = folder / "data"
-    if make:
+    if make and MYSQL is not None:
+        shutil.copytree(MYSQL / "data" / "mysql", data)
+        if os.geteuid() == 0:
+            for path in (data, *data.rglob("*")):
+                shutil.chown(path, user.pw_name)
+    elif make:
         quick = ["--skip-test-db", "--auth-root-authentication-method=normal", "--skip-log-bin"]
         done = subprocess.run(
             [str(_installer()), "--no-defaults", f"--datadir={data}", f"--user={user.pw_name}", *quick, *_LIGHT],
@@ -99,9 +108,16 @@ def launch(folder: Path, *, make: bool, words: tuple[str, ...] = ()) -> None:
         )
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db failed: {done.stderr.strip() or done.stdout.strip()}")
+    own = [str(_server())]
+    if MYSQL is not None:
+        share = MYSQL / "share"
+        own = [str(MYSQL / "mysqld"), f"--lc-messages-dir={share}", f"--character-sets-dir={share / 'charsets'}"]
+        # A value may be as large as a tenth of its log.
+        words = ("--sql-mode=STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", "--innodb-log-file-size=256M", *words)
     command = [
-        str(_server()),
+        own[0],
         "--no-defaults",
+        *own[1:],
         f"--datadir={data}",
         f"--socket={folder / 'socket'}",
         "--skip-networking",
@@ -114,6 +130,7 @@ def launch(folder: Path, *, make: bool, words: tuple[str, ...] = ()) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, "LD_LIBRARY_PATH": str(MYSQL)} if MYSQL is not None else None,
     )
 
     def answers() -> bool:
@@ -143,6 +160,16 @@ def connect(folder: Path, database: str | None = None, **words: Any) -> Any:
 
     words = {"user": "root", "autocommit": True, "charset": "utf8mb4"} | words
     return pymysql.connect(unix_socket=str(folder / "socket"), database=database, **words)
+
+
+def in_its_words(sql: str) -> str:
+    """A statement of the tests' as the server understands it: some are MariaDB's own."""
+    if MYSQL is None:
+        return sql
+    digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+    ten = ", ".join(f"({digits}) AS d{number}" for number in range(7))
+    rows = r"(SELECT @n := @n + 1 AS seq FROM (SELECT @n := 0) AS n0, " + ten + r" LIMIT \1) AS seq"
+    return re.sub(r"\bseq_1_to_(\d+)", rows, sql.replace("CREATE OR REPLACE USER", "GRANT USAGE ON *.* TO"))
 
 
 def new_database(folder: Path, *, charset: str = "utf8mb4") -> str:

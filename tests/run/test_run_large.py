@@ -7,6 +7,8 @@ import sys
 import pytest
 from run_folder import Folder
 
+from memory_group import wall
+
 #: Rows from nowhere: ``megabytes`` of them, that no compression makes smaller.
 PLUGIN = '''
 from dataclasses import dataclass
@@ -59,9 +61,9 @@ class Generator:
 
 source = Generator()
 '''
-#: Runs a project in a process that may have so many bytes of memory of its own, and tells how many it had at most.
+#: Runs a project, and tells how many it had at most.
 DRIVER = """
-import resource, sys
+import sys
 from datetime import datetime
 from pathlib import Path
 from wherry.model.plan import Request
@@ -69,7 +71,6 @@ from wherry.project.config import read_config
 from wherry.run.project import open_lake, open_project
 from wherry.run.runner import RunOptions, run
 
-resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
 config = read_config(Path(sys.argv[1]))
 with open_lake(config) as lake:
     made = run(open_project(config, lake), lake, Request(now=datetime(2026, 1, 10)), RunOptions(jobs=1))
@@ -86,15 +87,14 @@ def test_a_load_larger_than_memory(folder: Folder, key: str) -> None:
     folder.write({"plugins/generator.py": PLUGIN})
     tables = f"connector: generator\nmegabytes: {megabytes}\ntables:\n  t: {{as: raw.t{key}}}\n"
     folder.write({"sources/g.yml": tables})
-    done = subprocess.run(
-        # What is reserved and never touched counts in this limit: it is a wall behind what is measured below. Arrow's
-        # own allocator would reserve a gigabyte at once.
-        [sys.executable, "-c", DRIVER, str(folder.path), str(memory * 3 // 2)],
-        env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with wall(memory >> 20) as around:
+        done = subprocess.run(
+            around.inside([sys.executable, "-c", DRIVER, str(folder.path)]),
+            env=around.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) < memory
     assert folder.rows("raw.t", columns="count(*), count(DISTINCT id)" if not DEEP else "count(*), max(id) + 1") == [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +162,48 @@ def test_killed_while_the_shop_changes(tmp_path: Path) -> None:
         folder.close()
 
 
+def test_killed_it_is_served_no_more_than_a_batch_again(tmp_path: Path) -> None:
+    """kill -9 at moments all through a load: what an API serves to the next run again is one batch at most."""
+    size, page, batch = 360, 10, 40
+    served: list[int] = []
+
+    def answer(r: Request) -> Reply:
+        after = int(r.params.get("after", 0))
+        rows = [{"id": n, "v": n * 1.5} for n in range(after + 1, min(after + page, size) + 1)]
+        served.extend(row["id"] for row in rows)
+        return Reply(body={"data": rows, "next": str(rows[-1]["id"]) if rows else None})
+
+    text = (
+        f"connector: rest\nurl: {{url}}\ncommit_every: {batch}\ntables:\n"
+        "  t: {{as: raw.t, mode: incremental, key: id, path: /t, records: data, "
+        "pages: {{by: cursor, at: next, param: after}}}}\n"
+    )
+    folder, before, told = Folder(tmp_path), set[int](), list[tuple[int, int]]()
+    with serving(answer) as web:
+        made(folder, web, text)
+        folder.close()
+        command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(tmp_path), NOON.isoformat()]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin is not None and process.stdout is not None
+            for moment in ["commit 3", "statement 20", "commit 5", "statement 30", "commit 6", "statement 35"] * 9:
+                process.stdin.write(moment + "\n")
+                process.stdin.flush()
+                said, *_ = process.stdout.readline().split()
+                assert said in ("killed", "ended"), "a run failed"
+                told.append((len(served), len(before & set(served))))
+                before |= set(served)
+                served.clear()
+                if size in before:
+                    break  # all of it was read; a list without `since` is from now on read anew
+            process.stdin.close()
+        folder = Folder(tmp_path)
+        folder.done()
+        assert folder.rows("raw.t", columns="id") == [(n,) for n in range(1, size + 1)]
+        folder.close()
+    assert max(again for _, again in told) <= batch, told
+    assert len([rows for rows, _ in told if rows]) > 1 and size in before, told
+
+
 def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     with serving(shop) as web:
@@ -174,13 +219,52 @@ def test_a_wrong_token_says_what_is_kept_and_shows_nothing(folder: Folder, monke
         assert "cursor stands at at = 2026-01-01T" in finding.message
 
 
+WHOLE = """\
+connector: rest
+url: {{url}}
+on_schema_change: {}
+tables:
+  t: {{{{as: raw.t, mode: incremental, key: id, path: /t}}}}
+"""
+
+
+def test_whole_numbers_that_get_fractions_widen(folder: Folder) -> None:
+    body: list[dict[str, Any]] = [{"id": 1, "v": 2**63 - 1}, {"id": 2, "v": None}]
+    with serving(lambda r: Reply(body=body)) as web:
+        made(folder, web, WHOLE.format("evolve"))
+        folder.done()
+        body.append({"id": 3, "v": 1.5})
+        (drift,) = result(folder.done(), "raw.t").drifts
+        assert str(drift) == "column `v` widened from BIGINT to DECIMAL(38,9)"
+        assert folder.rows("raw.t") == [(1, Decimal(2**63 - 1)), (2, None), (3, Decimal("1.5"))]
+        body[0]["v"] = 7
+        assert result(folder.done(), "raw.t").drifts == ()
+        assert folder.rows("raw.t")[0] == (1, Decimal(7))
+
+
+def test_fractions_where_columns_are_frozen_or_kept(folder: Folder, folders: Callable[[], Folder]) -> None:
+    body: list[dict[str, Any]] = [{"id": 1, "v": 1}]
+    other = folders()
+    with serving(lambda r: Reply(body=body)) as web:
+        for each, policy in ((folder, "freeze"), (other, "quarantine")):
+            made(each, web, WHOLE.format(policy))
+            each.done()
+        body += [{"id": 2, "v": 1.5}, {"id": 3, "v": 3}]
+        (finding,) = result(folder.run(), "raw.t").findings
+        assert finding.code == "schema-changed" and "is frozen, and its column `v`" in finding.message
+        assert folder.rows("raw.t") == [(1, 1)]
+        assert result(other.done(), "raw.t").rejected == 1
+        assert other.rows("raw.t") == [(1, 1), (3, 3)]
+        ((reason, row),) = other.rows("raw.t__rejects", columns="reason, row")
+        assert reason == "column `v`: not exactly BIGINT" and json.loads(row)["v"] == 1.5
+
+
 def test_a_type_that_changes_is_told_with_what_to_write(folder: Folder) -> None:
     body: list[dict[str, Any]] = [{"id": 1, "v": 1}]
-    text = "connector: rest\nurl: {url}\ntables:\n  t: {{as: raw.t, mode: incremental, key: id, path: /t}}\n"
     with serving(lambda r: Reply(body=body)) as web:
-        made(folder, web, text)
+        made(folder, web, WHOLE.format("evolve"))
         folder.done()
-        body.append({"id": 2, "v": 1.5})
+        body.append({"id": 2, "v": "one and a half"})
         (finding,) = result(folder.run(), "raw.t").findings
         assert finding.code == "schema-changed" and "`v` of `raw.t` is BIGINT" in finding.message
         assert folder.rows("raw.t") == [(1, 1)]

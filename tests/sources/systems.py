@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from mariadb_server import in_its_words
 from wherry.plugins import find_source
 from wherry.ports import TableRequest
 from wherry.testing import Loaded, load
@@ -81,7 +82,7 @@ class MariaDB(System):
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection, connection.cursor() as cursor:
             for statement in statements:
-                cursor.execute(statement)
+                cursor.execute(in_its_words(statement))
             return list(cursor.fetchall())
 
 

@@ -82,7 +82,8 @@ def test_missing_tables_columns_and_rights(server: MariaDB) -> None:
     assert fails(server.source, server.options(), server.request("orders", where="id = = 1")).code == "bad-sql"
     assert fails(server.source, server.options(), server.request("q", query="DELETE FROM orders")).code == "bad-sql"
     bob = server.options(url=server.url.replace("root@", "bob@"))
-    assert fails(server.source, bob, server.request("hidden")).code == "no-table"
+    # MySQL tells bob that it is there, MariaDB does not.
+    assert fails(server.source, bob, server.request("hidden")).code in ("no-table", "no-permission")
     assert server.read(server.request("orders", columns=("id",)), url=bob.url).rows == []
 
 

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from wherry.cli import program
@@ -68,3 +69,42 @@ def test_a_project_of_files(tmp_path: Path) -> None:
     assert shop["state"] == "failed" and "HTML page" in shop["reason"] and "Nothing was loaded" in shop["reason"]
     assert shop["findings"][0]["file"] == "sources/drop.yml" and shop["findings"][0]["line"] == 6
     assert rows(tmp_path, "SELECT count(*) FROM raw.shop") == [[2]]
+
+
+@pytest.mark.parametrize("policy", ["evolve", "freeze", "quarantine"])
+def test_whole_numbers_that_get_fractions(tmp_path: Path, policy: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "wherry.toml").write_text('name = "shop"\n')
+    (tmp_path / "sources").mkdir()
+    tables = 'tables:\n  "*.jsonl": {as: raw.log, mode: incremental}\n'
+    (tmp_path / "sources" / "s.yml").write_text(f"connector: files\npath: data\non_schema_change: {policy}\n{tables}")
+    (tmp_path / "data" / "1.jsonl").write_text('{"v": 1}\n{"v": 900719925474099}\n')
+    wherry(tmp_path, "run")
+    (tmp_path / "data" / "2.jsonl").write_text('{"v": 1.5}\n{"v": 2}\n')
+    (told,) = wherry(tmp_path, "run")["assets"]
+    there = rows(tmp_path, "SELECT v FROM raw.log ORDER BY v")
+    if policy == "evolve":
+        assert (told["state"], told["rows"]) == ("built", 4)
+        assert told["drifts"] == [{"kind": "widened", "column": "v", "before": "BIGINT", "after": "DOUBLE"}]
+        assert there == [[1.0], [1.5], [2.0], [900719925474099.0]]
+    elif policy == "freeze":
+        assert told["state"] == "failed" and "frozen" in told["reason"]
+        assert there == [[1], [900719925474099]]
+    else:
+        assert (told["state"], told["rejected"]) == ("built", 1)
+        assert there == [[1], [2], [900719925474099]]
+        assert rows(tmp_path, "SELECT reason FROM raw.log__rejects") == [["column `v`: not exactly BIGINT"]]
+
+
+def test_whole_numbers_that_no_float_holds_stay(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "wherry.toml").write_text('name = "shop"\n')
+    (tmp_path / "sources").mkdir()
+    tables = 'tables:\n  "*.jsonl": {as: raw.log, mode: incremental}\n'
+    (tmp_path / "sources" / "s.yml").write_text(f"connector: files\npath: data\n{tables}")
+    (tmp_path / "data" / "1.jsonl").write_text('{"v": 9007199254740993}\n')
+    wherry(tmp_path, "run")
+    (tmp_path / "data" / "2.jsonl").write_text('{"v": 1.5}\n')
+    (told,) = wherry(tmp_path, "run")["assets"]
+    assert told["state"] == "failed" and "which 9007199254740993 is not exactly" in told["reason"]
+    assert rows(tmp_path, "SELECT v FROM raw.log") == [[9007199254740993]]

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from mariadb_server import MYSQL
 from sources.systems import MariaDB
 from wherry.errors import SourceError
 from wherry.lake.types import storable
@@ -19,6 +20,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "sources-mysql.md"
 _ROW = re.compile(r"^\| `(.*?)` \| ([A-Z][^|]*?) \| `(.*?)` \| `(.*?)` \|$", re.MULTILINE)
 
 
+#: Types that MariaDB has and the MySQL of ``make test-mysql`` has not.
+MARIADB_ONLY = ("json", "uuid", "inet4", "inet6")
+
+
 @pytest.fixture
 def server(mariadb: str) -> MariaDB:
     return MariaDB(mariadb)
@@ -27,6 +32,7 @@ def server(mariadb: str) -> MariaDB:
 def test_the_table_of_the_page(server: MariaDB) -> None:
     promised = _ROW.findall(PAGE.read_text())
     assert len(promised) > 40
+    promised = [row for row in promised if MYSQL is None or row[0] not in MARIADB_ONLY]
     columns = ", ".join(f"c{n} {declared}" for n, (declared, *_) in enumerate(promised))
     examples = ", ".join(example for _, _, example, _ in promised)
     nothing = ", ".join("NULL" for _ in promised)
@@ -115,6 +121,7 @@ def test_what_is_told_to_be_another_type(server: MariaDB) -> None:
     }
 
 
+@pytest.mark.skipif(MYSQL is not None, reason="hidden columns are MariaDB's")
 def test_hostile_names_and_hidden_columns(server: MariaDB) -> None:
     server.run(
         'CREATE TABLE `My ``odd``.table %s` (`a``b` int PRIMARY KEY, `Ünï "x"` int, '

@@ -107,3 +107,29 @@ def test_the_page_names_the_drivers_that_errors_name() -> None:
     told = re.findall(r"^\| [^|]+ \| `(\w+)[+:].*?` \| `(.*?)` \|", PAGE.read_text(), re.MULTILINE)
     assert len(told) > 10
     assert all(DRIVERS[kind] == packages for kind, packages in told)
+
+
+@pytest.mark.needs("postgres")
+def test_bad_input_is_a_finding_without_a_secret(postgres: str) -> None:
+    database = AnyPostgres(postgres)
+    database.run(
+        "CREATE TABLE t (id int, at timestamptz, v text)",
+        "INSERT INTO t VALUES (1, '2026-01-01', 'a'), (1, '2026-01-02', 'b'), (2, NULL, 'c')",
+    )
+    nowhere = postgres.split("?")[0].replace("wherry@/", "wherry:hush%20hush@127.0.0.1:1/")
+    for request, url, code, words in (
+        (database.request("nope"), postgres, "no-table", "`nope`"),
+        (database.request("t", columns=("zz",)), postgres, "unknown-column", "`zz`"),
+        (database.request("t", "incremental", cursor="att"), postgres, "unknown-column", "`att`"),
+        (database.request("t", "incremental", cursor="at", key="id"), postgres, "bad-key", "2 rows have id = 1"),
+        (database.request("t", where="no such"), postgres, "bad-sql", ""),
+        (database.request("t"), nowhere, "unreachable", "127.0.0.1"),
+        (database.request("t"), "postgresql+psycopg://u:hush%20hush@nowhere.invalid/x", "unreachable", "nowhere"),
+    ):
+        with pytest.raises(SourceError) as raised:
+            AnyPostgres(url).read(request)
+        (finding,) = raised.value.findings
+        assert (finding.code, words in finding.message) == (code, True), finding
+        assert "hush" not in finding.message + finding.hint
+    _, _, told = database.batch(database.request("t", "incremental", cursor="at", key="v"))
+    assert "1 row of `t` has no `at`" in told

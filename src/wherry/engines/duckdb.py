@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.memory import allowed_memory
 from wherry.quoting import text
 
 if TYPE_CHECKING:
@@ -198,20 +199,14 @@ class _Turns:
 def memory_limit() -> int | None:
     """Bytes that the database may take before it spills; the rest is for Python, Arrow, what writes files, and others.
 
-    Half of the machine's memory or of what a container is given (DuckDB would take four fifths), or ``SHARE`` of what
-    this process may have (``ulimit -v`` or ``-d``), which DuckDB does not know. None: as DuckDB thinks fit.
+    Half of the machine's memory (DuckDB would take four fifths), or ``SHARE`` of what this process may have (a
+    container, ``ulimit -v`` or ``-d``), which DuckDB does not always know. None: as DuckDB thinks fit.
     """
     if sys.platform == "win32":
         return None
-    import resource
-
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError):
-        given = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        machine = min(machine, int(given)) if given.isdigit() else machine
-    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    told = [int(limit * SHARE) for limit in limits if limit != resource.RLIM_INFINITY]
-    return min([machine // 2, *told])
+    allowed = allowed_memory()
+    return min(machine // 2, int(allowed * SHARE)) if allowed is not None else machine // 2
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

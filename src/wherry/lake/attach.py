@@ -49,7 +49,7 @@ def load_extensions(connection: DuckDBPyConnection, further: Sequence[str] = ())
             connection.execute(f"LOAD {quoting.text(extension_file(name))}")
     connection.execute("SET allow_unsigned_extensions = false")
     # DuckDB does not sort what it adds to a table that is sorted; upkeep does.
-    connection.execute("SET unsafe_iceberg_ignore_sort_order = true")
+    connection.execute("SET GLOBAL unsafe_iceberg_ignore_sort_order = true")
 
 
 def extension_file(name: str) -> str:

@@ -15,8 +15,9 @@ from wherry.model.finding import Finding
 from wherry.model.run import Drift
 from wherry.ports import Batch, Query
 from wherry.quoting import name, names, text
-from wherry.run.evolve import Columns, drifts, evolve, expect_frozen, misfits, unlike
+from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
 from wherry.run.session import Session
+from wherry.run.widen import make_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Target:
     """The table that a batch goes to."""
 
     asset: Asset
-    #: Its name in SQL.
+    #: Its name in the lake, and in SQL.
+    table: str
     place: str
     #: Its columns and their DuckDB types; empty when it is still to be made.
     columns: Columns
@@ -141,9 +143,9 @@ class Ready:
     #: Values whose rows go, by name; empty for none.
     gone: str
 
-    def make_room(self, cursor: DuckDB) -> None:
+    def make_room(self, session: Session, cursor: DuckDB) -> None:
         """Fit the table's columns to the rows, where it may be."""
-        evolve(cursor, self.target.asset, self.target.place, self.target.columns, self.columns)
+        make_room(session, cursor, self.target.asset, self.target.table, self.target.columns, self.columns)
 
     def clear(self, cursor: DuckDB) -> int:
         """Take away the rows that these replace, and those that the source lost; how many of the latter."""

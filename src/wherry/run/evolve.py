@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
@@ -35,8 +36,7 @@ def drifts(there: Columns, unlike: Mapping[str, str], columns: Columns) -> tuple
         if not old:
             found.append(Drift(kind="added", column=column, after=kind))
         elif old != kind:
-            turn = "widened" if _widens(old, kind) or _holds(old, kind) else "narrowed" if _holds(kind, old) else ""
-            found.append(Drift(kind=turn or "changed", column=column, before=old, after=kind))  # type: ignore[arg-type]
+            found.append(Drift(kind=_turn(old, kind), column=column, before=old, after=kind))
     gone = [(column, kind) for key, (column, kind) in before.items() if kind and key not in now]
     for column, kind in gone:
         same = [drift for drift in found if drift.kind == "added" and drift.after == kind]
@@ -53,28 +53,49 @@ def unlike(there: Columns, columns: Columns) -> dict[str, str]:
     return {key: now.get(key, "") for key, kind in _lower(there).items() if now.get(key, "") != kind}
 
 
-def evolve(cursor: DuckDB, asset: Asset, target: str, there: Columns, columns: Columns) -> None:
-    """Fit the table ``target`` to new rows of these columns: columns are added, types widened where nothing is lost.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What has to become of a table's columns so that new rows find room; names and DuckDB types."""
 
-    A column that the new rows lack becomes null in them. Raises ``DataError`` for a type that cannot be had without
-    writing the table again.
+    #: Columns that it has not.
+    added: Columns = ()
+    #: Columns whose type the lake can change where they are.
+    widened: Columns = ()
+    #: Columns whose type only writing the table again can change.
+    again: Columns = ()
+
+
+def room_for(asset: Asset, there: Columns, columns: Columns) -> Room:
+    """What fits a table to new rows of these columns: columns are added, types widened where nothing is lost.
+
+    A column that the new rows lack becomes null in them. Raises ``DataError`` for a type that the column cannot have.
     """
     known = {column.lower(): (column, kind) for column, kind in there}
+    added, widened, again = [], [], []
     for column, kind in columns:
         own, old = known.get(column.lower(), (column, ""))
         if not old:
-            cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
-        elif old == kind:
+            added.append((column, kind))
+        elif old == kind or _holds(kind, old):
             continue
-        elif _widens(old, kind):
-            cursor.execute(f"ALTER TABLE {target} ALTER COLUMN {name(own)} TYPE {kind}")
-        elif not _holds(kind, old):
-            message = f"The column `{own}` of `{asset.name}` is {old}, and the new rows have {kind}"
-            hint = (
-                f"Give its type (`types: {{{own}: {kind.lower()}}}`, where the source takes it), then "
-                f"`wherry run {asset.name} --full`; or set `on_schema_change: quarantine`."
-            )
-            raise _changed(asset, message, hint)
+        elif _widens(old, wider := kind if _widens(old, kind) else _wider(old, kind)):
+            widened.append((own, wider))
+        elif wider:
+            again.append((own, wider))
+        else:
+            raise unfit(asset, own, old, kind)
+    return Room(added=added, widened=widened, again=again)
+
+
+def unfit(asset: Asset, column: str, old: str, kind: str, example: str = "") -> DataError:
+    """New rows have a type that a column cannot become; ``example``: a value of the column that it would change."""
+    message = f"The column `{column}` of `{asset.name}` is {old}, and the new rows have {kind}"
+    message += f", which {example} is not exactly" if example else ""
+    hint = (
+        f"Give its type (`types: {{{column}: {kind.lower()}}}`, where the source takes it), then "
+        f"`wherry run {asset.name} --full`; or set `on_schema_change: quarantine`."
+    )
+    return _changed(asset, message, hint)
 
 
 def expect_frozen(asset: Asset, there: Columns, columns: Columns) -> None:
@@ -103,6 +124,14 @@ def misfits(there: Columns, columns: Columns) -> list[tuple[str, str]]:
 _FROZEN = "Set `on_schema_change: evolve` to let it, or have the source's columns as they were."
 
 
+def _turn(old: str, kind: str) -> Literal["widened", "narrowed", "changed"]:
+    if _widens(old, kind) or _holds(old, kind):
+        return "widened"
+    if _holds(kind, old):
+        return "narrowed"
+    return "widened" if _wider(old, kind) else "changed"
+
+
 def _lower(columns: Columns) -> dict[str, str]:
     return {column.lower(): kind for column, kind in columns}
 
@@ -120,6 +149,32 @@ def _widens(old: str, new: str) -> bool:
     if before and after:
         return before[2] == after[2] and int(after[1]) > int(before[1])
     return (old, new) in _WIDENS
+
+
+def _wider(old: str, new: str) -> str:
+    """The type of numbers or moments that a column of ``old`` may become for values of ``new``; empty for none.
+
+    It keeps every value of both, but where it is a float, or both together have more than 38 digits.
+    """
+    if (old, new) == ("DATE", "TIMESTAMP") or (old in _DIGITS and new in ("FLOAT", "DOUBLE")):
+        return new
+    one, other = _places(old), _places(new)
+    if one is None or other is None:
+        return ""
+    whole, scale = max(one[0], other[0]), max(one[1], other[1])
+    return f"DECIMAL({whole + scale},{scale})" if whole + scale <= 38 else new if _DECIMAL.match(new) else ""
+
+
+def _places(kind: str) -> tuple[int, int] | None:
+    """Digits before and after the point of an exact number."""
+    if match := _DECIMAL.match(kind):
+        return int(match[1]) - int(match[2]), int(match[2])
+    return (_DIGITS[kind], 0) if kind in _DIGITS else None
+
+
+def keeps_all(kind: str, column: str) -> bool:
+    """Whether a column of type ``column`` keeps every value of type ``kind``, whatever they are."""
+    return _holds(kind, column)
 
 
 def _holds(kind: str, column: str) -> bool:

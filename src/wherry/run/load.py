@@ -203,6 +203,7 @@ def _commit_attached(
     session.make_lake_schema(asset.name, cursor)
     target = Target(
         asset=asset,
+        table=written.rows,
         place=f"lake.{full_name(written.rows)}",
         columns=() if create else tuple(cursor.schema(f"FROM lake.{full_name(written.rows)}")),
         before=_published_columns(session, cursor, loading) if create else (),
@@ -215,7 +216,7 @@ def _commit_attached(
             cursor.execute(f"CREATE TABLE {target.place}{partitioned_by(asset)} AS {rows.select} WITH NO DATA")
             declare_order(session, written.rows, asset)
         else:
-            rows.make_room(cursor)
+            rows.make_room(session, cursor)
         built = replace(done.built, unlike=rows.unlike)
         try:
             with cursor.transaction():

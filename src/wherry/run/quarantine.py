@@ -8,6 +8,7 @@ Rows that a build makes anew are taken out of the table of rejected rows by the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -16,11 +17,12 @@ from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
-from wherry.quoting import full_name, name, text
+from wherry.quoting import full_name, text
 from wherry.run import check_plan
 from wherry.run.check_subject import Find
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
+from wherry.run.widen import make_room
 
 #: What the table of rows that broke a check is called, after its table's name.
 REJECTED = "__rejected"
@@ -72,7 +74,7 @@ def split(
     try:
         _stage(cursor, asset, check_plan.at(f"CREATE TABLE {staged} AS {' UNION ALL '.join(selects)}", now))
         counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
-        _make(session, cursor, target, rejected_name(asset.name), table, columns)
+        _make(session, cursor, asset, table, columns)
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
         with cursor.transaction():
             cursor.execute(
@@ -131,19 +133,16 @@ def taken_back(
     return [(f"DELETE FROM lake.{full_name(rejected_name(table))} AS t WHERE {condition}", values)]
 
 
-def _make(
-    session: Session, cursor: DuckDB, target: str, table: str, like: str, columns: Sequence[tuple[str, str]]
-) -> None:
+def _make(session: Session, cursor: DuckDB, asset: Asset, like: str, columns: Sequence[tuple[str, str]]) -> None:
     """The table of rejected rows, with every column of the table."""
+    table = rejected_name(asset.name)
+    target = f"lake.{full_name(table)}"
     if table.lower() not in session.pointers:
         empty = f"SELECT *, CAST(NULL AS VARCHAR[]) AS {REASONS}, CAST(NULL AS TIMESTAMP) AS {MOMENT} FROM {like}"
         cursor.execute(f"CREATE TABLE {target} AS {empty} WITH NO DATA")
         session.built(table)
         return
-    there = {column.lower() for column, _ in cursor.schema(f"FROM {target}")}
-    for column, kind in columns:
-        if column.lower() not in there:
-            cursor.execute(f"ALTER TABLE {target} ADD COLUMN {name(column)} {kind}")
+    make_room(session, cursor, replace(asset, partition=(), sort=()), table, cursor.schema(f"FROM {target}"), columns)
 
 
 def _reason(check: Check) -> str:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: A batch is read in so many pieces. Where it ends is seen in the piece behind it, which is read again after a crash.
+AHEAD = 16
+
+
 def changed(look: Look, table: TableRequest, cursor: Mapping[str, Any]) -> str | None:
     """Why there is something to read beyond ``cursor``; None when there is not."""
     read = _begin(look, table, cursor)
@@ -77,6 +81,7 @@ def _begin(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None) ->
         earlier(column.type, "0" if family(column.type) in ("number", "float") else "2000-01-01", options.lookback)
     except ValueError as error:
         raise problem("bad-option", f"{error}.") from None
+    described = replace(described, piece=max(options.batch_rows // AHEAD, 1))
     return _Read(look=look, table=table, described=described, column=column, key=key, before=before)
 
 

@@ -47,6 +47,8 @@ class Described:
     #: About how many rows and bytes it has.
     rows: int | None = None
     size: int | None = None
+    #: Rows of a piece at most: what is read and not committed is read again after a crash; None: as many as fit.
+    piece: int | None = None
     #: Whatever else the database wants to know again.
     more: Any = None
 

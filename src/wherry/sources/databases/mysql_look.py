@@ -88,6 +88,9 @@ class MySQLLook(Look):
             schema, name, rows, size, updated = self._find(table.name)
             label, relation = table.name, f"{quoted(schema)}.{quoted(name)}"
             natives = [_native(row) for row in self._rows(_COLUMNS, (schema, name))]
+            if not natives:  # some servers tell of tables that a user may not read, and of no column of them
+                hint = f"Ask for SELECT on that table: GRANT SELECT ON {relation} TO user."
+                raise problem("no-permission", f"This user may read no column of `{label}`.", hint)
             unique = self._unique(schema, name)
             if updated is not None and (self._began - updated).total_seconds() > _SECONDS:
                 more["updated"] = str(updated)
@@ -128,7 +131,7 @@ class MySQLLook(Look):
         schema = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
 
         def read() -> Iterator[pa.RecordBatch]:
-            for arrays in pieces(self._connection, len(fields)):
+            for arrays in pieces(self._connection, len(fields), described.piece):
                 yield self._piece(arrays, fields, schema, described)
             self._streaming = False
 

@@ -36,18 +36,21 @@ def columns_of(connection: Any, sql: str) -> list[Any]:
     return fields
 
 
-def pieces(connection: Any, count: int) -> Iterator[list[pa.Array]]:
-    """The rows that follow, piece by piece: for each of ``count`` columns an array of binary views."""
+def pieces(connection: Any, count: int, most: int | None = None) -> Iterator[list[pa.Array]]:
+    """The rows that follow, piece by piece: for each of ``count`` columns an array of binary views.
+
+    After ``most`` rows no more is read for a piece.
+    """
     rest = b""
     while True:
-        buffer, begins, rest, done = _piece(connection, rest)
+        buffer, begins, rest, done = _piece(connection, rest, most or PIECE)
         if begins:
             yield _columns(buffer, begins, count)
         if done:
             return
 
 
-def _piece(connection: Any, rest: bytes) -> tuple[bytearray, list[int], bytes, bool]:
+def _piece(connection: Any, rest: bytes, most: int) -> tuple[bytearray, list[int], bytes, bool]:
     """Bytes with whole rows, where each begins, what is left over, and whether that was all."""
     file = connection._rfile
     buffer = bytearray(PIECE + _ROOM)
@@ -76,7 +79,7 @@ def _piece(connection: Any, rest: bytes) -> tuple[bytearray, list[int], bytes, b
             add(at + 4)
             at = end
         room = len(buffer) - _ROOM - filled
-        if begins and room < PIECE // 8:
+        if begins and (room < PIECE // 8 or len(begins) >= most):
             return buffer, begins, bytes(buffer[at:filled]), False
         # Not `readinto1`: that waits for more where some of what it has is at hand.
         got = file.read1(min(max(room, 1), _READ))

@@ -118,6 +118,8 @@ class PostgresLook(Look):
                     order=collated if family(kind) and (native.name in _ORDERED or kind.startswith("DECIMAL")) else "",
                 )
             )
+        if not fields:
+            raise problem("no-columns", f"`{called}` has no column.", "Take it out of `tables:`.")
         if types:
             raise no_column(called, next(iter(types)), "types", [each.name for each in fields])
         return Described(
@@ -349,6 +351,7 @@ def _address(options: Options) -> tuple[str, tuple[str, ...]]:
     settings = " ".join(f"-c {key}={value}" for key, value in SETTINGS.items())
     given["options"] = f"{given.get('options', '')} {settings}".strip()
     given.setdefault("application_name", "wherry")
+    given["client_encoding"] = "UTF8"  # else text comes in the database's own encoding
     given.setdefault("connect_timeout", str(options.connect_timeout))
     password = given.get("password", "")
     from urllib.parse import quote, quote_plus

@@ -43,6 +43,11 @@ _KNOWN = (
         "value-not-kept",
         "Look at `types:`; `text` loads a column as it is printed.",
     ),
+    (
+        r"invalid byte sequence for encoding|has no equivalent in encoding",
+        "not-utf8",
+        "Mend the text at the source, or load it as bytes: `query: SELECT convert_to(name, 'SQL_ASCII') AS name, ...`.",
+    ),
     (r"statement timeout|canceling statement", "timeout", "Raise the server's statement_timeout for this user."),
     (r"syntax error|does not exist|ambiguous|must appear in the GROUP BY", "bad-sql", "Look at `where:` and `query:`."),
 )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes that a piece should have, and its rows at most.
 PIECE_BYTES, PIECE_ROWS = 8 << 20, 122_880
+#: Bytes of rows that the scanner may hold beyond the piece that was asked for.
+AHEAD_BYTES = 64 << 10
 #: The first day that PostgreSQL has (4714-11-24 BC), in days since 1970. What lies before was too large for a DuckDB
 #: timestamp, or is -infinity.
 _FIRST_DAY = -2_440_588
@@ -71,6 +73,7 @@ class Lane:
     def __init__(self, database: Any, number: int, address: str, snapshot: str, secrets: tuple[str, ...]) -> None:
         self._alias, self._secrets, self._closed = f"pg{number}", secrets, False
         self._cursor = database.cursor()
+        self._cursor.execute(f"SET streaming_buffer_size = '{AHEAD_BYTES}B'")
         try:
             self._cursor.execute(f"ATTACH {text(address)} AS {self._alias} (TYPE postgres, READ_ONLY)")
             self._cursor.execute("BEGIN")
@@ -125,10 +128,11 @@ def expect_types(described: Described, given: Iterable[tuple[str, Any]]) -> None
 
 def piece_rows(described: Described) -> int:
     """Rows of a piece, so that it fits in memory however wide they are."""
+    most = described.piece or PIECE_ROWS
     if described.rows and described.size:
         width = max(described.size // described.rows, 1)
-        return int(min(max(PIECE_BYTES // width, 256), PIECE_ROWS))
-    return 16_384
+        return int(min(max(PIECE_BYTES // width, 256), most, PIECE_ROWS))
+    return min(16_384, most)
 
 
 def _checked(reader: Any) -> Iterator[Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
+from wherry.memory import allowed_memory
 from wherry.model.finding import Finding
 from wherry.sources.files.options import Options, credential
 
@@ -87,16 +87,6 @@ def open_database(options: Options, scratch: Path | None = None) -> duckdb.DuckD
         con.execute("SET GLOBAL http_retries = 2")
         con.execute(f"CREATE SECRET storage ({', '.join(secret_parameters(options))})")
     return con
-
-
-def allowed_memory() -> int | None:
-    """Bytes that this process may have where somebody limited it; None where not."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
 
 
 def secret_parameters(options: Options) -> list[str]:

@@ -14,14 +14,13 @@ from wherry.http.client import Client, Failed
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.rest import kinds
-from wherry.sources.rest.ask import value_at
 from wherry.sources.rest.columns import Columns
 from wherry.sources.rest.declared import Declared, Row
-from wherry.sources.rest.listing import Listing, Rows
+from wherry.sources.rest.listing import Rows
 from wherry.sources.rest.options import Since
 from wherry.sources.rest.since import Progress, comparable
-from wherry.sources.rest.sink import Noting, Sink
-from wherry.sources.rest.stage import Stage, digest_of
+from wherry.sources.rest.stage import Stage
+from wherry.sources.rest.walk import Place, Walk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,9 +30,6 @@ COMMIT_BYTES = 256 << 20
 
 #: Answers that are looked at to tell whether there is something new.
 LOOK = 5
-
-#: Where a reading stands: plain JSON, and enough to go on from there; None where it must begin again.
-Place = dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,25 +42,17 @@ class Reading:
     cursor: Mapping[str, Any] | None
     commit_every: int
     hosts: tuple[str, ...] = ()
-    warnings: list[str] = field(default_factory=list)
-    stage: Stage = field(init=False)
-    progress: Progress | None = None
-    parents: list[Row] = field(default_factory=list)
+    walk: Walk = field(init=False)
     #: Batches and rows that were handed out, which are then committed.
     batches_out: int = 0
     rows_out: int = 0
-    total: int | None = None
-    #: Answers that were read.
-    pages: int = 0
-    #: How many rows are enough, where only the first are wanted.
-    enough: int = 0
     #: Whether the place that was kept led nowhere.
     restarted: bool = False
     columns: Columns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(key=self.declared.key)
         held = self.cursor or {}
+        self.walk = Walk(declared=self.declared, client=self.client, hosts=self.hosts)
         self.columns = Columns(
             declared=self.declared.types,
             only=self.table.columns,
@@ -75,7 +63,7 @@ class Reading:
         driver = self.declared.driver
         if self.incremental and driver is not None:
             begun = held.get("reading", {})
-            self.progress = Progress(
+            self.walk.progress = Progress(
                 since=driver.since or Since(),
                 clock=self.client.clock,
                 column=driver.column,
@@ -88,6 +76,14 @@ class Reading:
                 if driver is not self.declared or self.declared.unnest
                 else None,
             )
+
+    @property
+    def stage(self) -> Stage:
+        return self.walk.stage
+
+    @property
+    def progress(self) -> Progress | None:
+        return self.walk.progress
 
     @property
     def incremental(self) -> bool:
@@ -106,7 +102,7 @@ class Reading:
         begun: Place = dict((self.cursor or {}).get("reading", {}))
         resumed = bool(begun)
         try:
-            for place in self._walk(begun.get("place") or {}):
+            for place in self.walk.through(begun.get("place") or {}):
                 full = self.stage.rows >= self.commit_every or self.stage.size >= COMMIT_BYTES
                 if self.incremental and full:
                     yield from self._out(self._unfinished(place))
@@ -115,7 +111,7 @@ class Reading:
             if not (begun.get("place") and failed.status in (400, 404, 410, 422) and not self.batches_out):
                 raise
             self._begin_again()
-            for place in self._walk({}):
+            for place in self.walk.through({}):
                 full = self.stage.rows >= self.commit_every or self.stage.size >= COMMIT_BYTES
                 if self.incremental and full:
                     yield from self._out(self._unfinished(place))
@@ -125,8 +121,8 @@ class Reading:
         yield from self._out(cursor)
 
     def _begin_again(self) -> None:
-        self.stage.close()
-        self.stage, self.parents, self.restarted = Stage(key=self.declared.key), [], True
+        self.walk.begin_again()
+        self.restarted = True
 
     def look(self) -> str | None:
         """Why there is something to read, from the first answers only."""
@@ -135,9 +131,9 @@ class Reading:
             return "it is asked for each row of another table"
         try:
             table = driver or self.declared
-            sink: Any = self._sink() if table is self.declared else Rows()
+            sink: Any = self.walk.sink() if table is self.declared else Rows()
             progress = self.progress if self.incremental else None
-            for number, step in enumerate(self._stretches(table, sink, None, {}, progress=progress), 1):
+            for number, step in enumerate(self.walk.stretches(table, sink, None, {}, progress=progress), 1):
                 if number == LOOK and step != {}:
                     return "it is more than a few answers tell"
             if isinstance(sink, Rows):
@@ -151,9 +147,9 @@ class Reading:
 
     def first(self, limit: int) -> pa.Table:
         """The first rows, from as few answers as it takes. Raises ``SourceError``."""
-        self.enough = limit
+        self.walk.enough = limit
         try:
-            for _ in self._walk({}):
+            for _ in self.walk.through({}):
                 if self.stage.rows >= limit:
                     break
             columns = self.columns.of(self.stage.seen)
@@ -162,107 +158,6 @@ class Reading:
             raise self._error(failed) from None
         finally:
             self.stage.close()
-
-    # ---- through the API
-
-    def _walk(self, place: Place) -> Iterator[Place | None]:
-        """Read into the stage; yields where a later reading could go on, None where it could not."""
-        declared = self.declared
-        if declared.each is None:
-            for step in self._stretches(declared, self._sink(), None, place):
-                yield step
-            return
-        for parents, step in self._parents(declared.each, place):
-            for parent in parents:
-                sink = self._sink()
-                sink.parent = {name: _of(parent, of) for name, of in declared.each.carry.items()}
-                if declared.each.key:
-                    owner = {name: sink.parent[name] for name in declared.each.key}
-                    self.parents.append(owner)
-                    self.stage.begin_group(digest_of(owner))
-                for _ in self._stretches(declared, sink, parent, {}):
-                    if self.enough and self.stage.rows >= self.enough:
-                        return
-            yield step
-
-    def _sink(self) -> Sink:
-        declared, driver = self.declared, self.declared.driver
-        own = self.progress if driver is not None and (driver is declared or declared.unnest) else None
-        if declared.unnest and own is None and declared.column:
-            own = self.progress
-        return Sink(declared, self, own, strict=bool(own) and not declared.key and not declared.unnest)
-
-    def _parents(self, each: Any, place: Place) -> Iterator[tuple[list[Row], Place | None]]:
-        """Rows to go through, a page of them at a time, each once."""
-        if each.table is None:
-            for index, value in enumerate(each.values):
-                if index >= place.get("index", 0):
-                    yield [dict(value) if isinstance(value, Mapping) else {each.name: value}], {"index": index + 1}
-            return
-        table: Declared = each.table
-        visited: set[int] = set()
-        rows = Rows()
-        if table.each is not None:
-            for above, _ in self._parents(table.each, {}):
-                for parent in above:
-                    for _ in self._stretches(table, rows, parent, {}):
-                        carried = {name: _of(parent, of) for name, of in table.each.carry.items()}
-                        yield _unseen([{**carried, **row} for row in rows.taken()], table.key, visited), None
-            return
-        driven = table if self.declared.driver is table else None
-        for step in self._stretches(table, rows, None, place, progress=self.progress if driven else None):
-            yield _unseen(rows.taken(), table.key, visited), step
-
-    def _stretches(
-        self, declared: Declared, sink: Any, parent: Row | None, place: Place, progress: Progress | None = None
-    ) -> Iterator[Place | None]:
-        """The lists of one table, one for each stretch of time."""
-        progress = progress or getattr(sink, "progress", None)
-        if progress is not None and parent is not None:
-            progress.piece = ""  # each parent from the same moment on
-        span = progress
-        if span is None and declared.since is not None:
-            span = Progress(since=declared.since, clock=self.client.clock)  # a whole table begins at `start` too
-        stretches = span.pieces() if span is not None else iter([(None, None)])
-        position = dict(place.get("position") or {})
-        for begin, end in stretches:
-            listing = Listing(
-                client=self.client,
-                declared=declared,
-                call=declared.call(parent, begin, end),
-                sink=Noting(sink, progress, begin) if isinstance(sink, Rows) and progress is not None else sink,
-                parent=parent,
-                hosts=self.hosts,
-                pages=self.pages,
-            )
-            if isinstance(sink, Sink):
-                sink.begin = begin
-            for following in self._list(listing, position, sink):
-                if following is not None:
-                    yield {"position": following} if declared.paging.may_wait else None
-            position = {}
-            self.total = listing.total if declared.each is None and listing.total is not None else self.total
-            self.warnings += [told for told in listing.warnings if told not in self.warnings]
-            if progress is not None and end is not None:
-                progress.done_until(end)
-            # At the end of a stretch a later reading can begin with the next one.
-            yield {}
-
-    def _list(self, listing: Listing, position: Place, sink: Any) -> Iterator[Place | None]:
-        """The pages of one list; of one that is ordered by age only those that have something new."""
-        progress = getattr(sink, "progress", None)
-        newest_first = progress is not None and progress.since.order == "descending"
-        pages = listing.read(position)
-        while True:
-            before = (self.stage.rows, getattr(sink, "old", 0))
-            try:
-                following = next(pages)
-            except StopIteration:
-                return
-            self.pages = listing.pages
-            yield following
-            if newest_first and sink.old > before[1] and sink.begin is not None:
-                return
 
     # ---- what is remembered
 
@@ -304,7 +199,7 @@ class Reading:
         if not self.incremental or self.progress is None:
             return (held.get("digest"), held.get("rows")) == (cursor["digest"], cursor["rows"])
         if cursor["edge"] is None:
-            return self.stage.rows == 0 and not self.parents and cursor["since"] == held.get("since")
+            return self.stage.rows == 0 and not self.walk.parents and cursor["since"] == held.get("since")
         return (cursor["since"], cursor["edge"]) == (held.get("since"), held.get("edge"))
 
     # ---- rows out
@@ -333,27 +228,26 @@ class Reading:
             gone=gone,
             rejects=stage.told_rejects(self.table.name),
             size=lambda: self.client.received,
-            expected=self.total,
+            expected=self.walk.total,
             findings=lambda: self._told(),
         )
         # Asked for more, the one who reads has committed it.
         self.batches_out += 1
         self.rows_out += stage.rows - len(replaced)
-        stage.close()
-        self.stage, self.parents = Stage(key=self.declared.key), []
+        self.walk.begin_again()
 
     def _gone(self) -> pa.Table | None:
         import pyarrow as pa
 
-        if not self.incremental or not self.parents:
+        if not self.incremental or not self.walk.parents:
             return None
         if self.declared.driver is self.declared and not self.declared.unnest:
             return None  # only some rows of each parent were asked for
-        names = list(self.parents[0])
+        names = list(self.walk.parents[0])
         types = [self.columns.known.get(name, "") for name in names]
         arrays = []
         for name, kind in zip(names, types, strict=True):
-            values = [parent[name] for parent in self.parents]
+            values = [parent[name] for parent in self.walk.parents]
             if not kind:
                 seen = kinds.Seen()
                 for value in values:
@@ -398,7 +292,7 @@ class Reading:
     # ---- what a person is told
 
     def _told(self) -> Sequence[Finding]:
-        found = list(self.warnings)
+        found = list(self.walk.warnings)
         if (progress := self.progress) is not None:
             if progress.without:
                 found.append(f"{progress.without:,} rows have no value in the cursor column `{progress.column}`")
@@ -437,26 +331,6 @@ class Reading:
                 f"stands at {stands} until all are read."
             )
         return f"Nothing of this reading was kept; what was loaded before stays, and the cursor stands at {stands}."
-
-
-def _of(row: Row, name: str) -> Any:
-    try:
-        return value_at(row, name)
-    except KeyError:
-        return None
-
-
-def _unseen(rows: list[Row], key: tuple[str, ...], visited: set[int]) -> list[Row]:
-    """Rows that did not come before as they are now; one that changed meanwhile is gone through again."""
-    if not key:
-        return rows
-    fresh = []
-    for row in rows:
-        digest = digest_of(row)
-        if digest not in visited:
-            visited.add(digest)
-            fresh.append(row)
-    return fresh
 
 
 def _as_scalar(value: Any, kind: str, held: Mapping[str, Any]) -> Any:

@@ -124,17 +124,12 @@ class Stage:
     def repeats(self) -> tuple[set[int], Row | None]:
         """Numbers of the rows that a later one with the same key takes the place of; and one of two that differ
         although they came with one answer, or belong to different owners."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         void = {number for number, group in enumerate(self._group) if group in self._void} if self._void else set()
         if not self.key or self.rows < 2:
             return void, None
-        counted = pc.value_counts(pa.array(self._keys, type=pa.uint64()))
-        many = pc.filter(counted.field("values"), pc.greater(counted.field("counts"), 1))
-        if not len(many):
+        twice = _twice(self._keys)
+        if not twice:
             return void, None
-        twice = set(many.to_pylist())
         last: dict[tuple[Any, ...], tuple[int, int, int]] = {}
         replaced: set[int] = set()
         odd: Row | None = None
@@ -216,6 +211,17 @@ class Stage:
             return pa.table(dict(zip(REJECT_COLUMNS, arrays, strict=True)))
 
         return table
+
+
+def _twice(digests: array[int]) -> set[int]:
+    """Those that are there more than once. Sorted beside themselves: a hash table of a million would take 100 MB."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    held = pa.Array.from_buffers(pa.uint64(), len(digests), [None, pa.py_buffer(digests)])
+    ordered = pc.take(held, pc.sort_indices(held))
+    again = pc.equal(ordered.slice(1), ordered.slice(0, len(ordered) - 1))
+    return set(pc.filter(ordered.slice(1), again).to_pylist())
 
 
 def _batch(pa: Any, held: list[list[Any]], schema: Any) -> Any:

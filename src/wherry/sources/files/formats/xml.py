@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 from xml.parsers import expat
 
 from wherry.sources.files.database import failed
-from wherry.sources.files.formats.json import LONGEST, JsonScan, Part, Places
+from wherry.sources.files.formats.json import JsonScan
+from wherry.sources.files.formats.json_values import LONGEST, Part, Places
 from wherry.sources.files.formats.scan import Job, Scan
 from wherry.sources.files.formats.structure import is_nested
 from wherry.sources.files.formats.text import Text, chunks, is_utf8, open_text
