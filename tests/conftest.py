@@ -1,6 +1,7 @@
 """Skips or fails tests that lack a service, and tells at the end which services were missing."""
 
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,9 @@ _MISSING = re.compile(r"needs (\w+): ")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As for what a script runs in the background. Processes that tests start would ignore it too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "needs(*services): what the test needs beside Python; see tests/services.py")
     if postgres_server.ready():
         # Worker processes inherit it, and share one cluster.

@@ -143,10 +143,13 @@ def test_ctrl_c_stops_the_longest_query(folder: Folder, where: str) -> None:
             line = process.stdout.readline()
             assert line, process.stderr and process.stderr.read()
             waiting.discard(line.strip())
-        with pytest.raises(LakeError, match=f"process {process.pid}"):
-            folder.run()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            with pytest.raises(LakeError, match=f"process {process.pid}"):
+                folder.run()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # else it is waited for, and its query has no end
         assert "KeyboardInterrupt" in errors
     assert last_runs(folder.lake.engine)[0].state == "killed"
     assert folder.contents("s.a", "s.slow") == {"s.a": [(1,)], "s.slow": None}
