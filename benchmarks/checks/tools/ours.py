@@ -4,6 +4,11 @@
 is kept, and again with nothing kept, in this order.
 """
 
+# ruff: noqa: E402
+from wherry.start import quick_start
+
+quick_start()  # as the command line does
+
 import json
 import resource
 import sys

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+
+from wherry.start import quick_start
 
 #: Verb -> what it does, in the order of ``--help``. The command is ``command`` in ``wherry.cli.<verb>``.
 VERBS = {
@@ -73,8 +73,7 @@ def program() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: runs a verb and turns every error into findings and an exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    gc.set_threshold(50_000, 20, 50)  # imports make 100,000 objects that stay: looking at them took a tenth of a start
-    atexit.register(gc.freeze)  # and another tenth as Python ended
+    quick_start()
     try:
         code = program.main(args=arguments, prog_name="wherry", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
