@@ -16,6 +16,7 @@ from wherry.state.runs import last_runs
 
 #: Runs the project of a folder, and tells each event's kind and table.
 DRIVER = """
+import faulthandler
 import os
 import sys
 from datetime import datetime
@@ -25,6 +26,7 @@ from wherry.project.config import read_config
 from wherry.run.project import open_lake, open_project
 from wherry.run.runner import RunOptions, run
 
+faulthandler.dump_traceback_later(50)  # where every thread is, should it not have ended by then
 config = read_config(Path(sys.argv[1]))
 with open_lake(config) as lake:
     # One write a line: print would let two threads meet in one.
@@ -148,6 +150,8 @@ def test_ctrl_c_stops_the_longest_query(folder: Folder, where: str) -> None:
                 folder.run()
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired as late:
+            pytest.fail(f"it goes on: {late.stderr!r}")
         finally:
             process.kill()  # else it is waited for, and its query has no end
         assert "KeyboardInterrupt" in errors

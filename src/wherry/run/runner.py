@@ -255,7 +255,8 @@ class _Run:
                             ready[:0] = self._released(key, waits, readers)
                         else:
                             under_way[pool.submit(attempt.carry_out, steps[key])] = key
-                    done, _ = wait(under_way, return_when=FIRST_COMPLETED) if under_way else (set(), None)
+                    # No longer than a second at a time: Ctrl-C that another thread was told of is seen only then.
+                    done, _ = wait(under_way, 1.0, return_when=FIRST_COMPLETED) if under_way else (set(), None)
                     for future in done:
                         key = under_way.pop(future)
                         self._finish(future.result())
