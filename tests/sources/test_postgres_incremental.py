@@ -10,7 +10,7 @@ import pytest
 from sources.database import Server
 from wherry.errors import SourceError
 from wherry.ports import Batch
-from wherry.sources.databases.postgres import source
+from wherry.sources.databases.postgres import PostgresLook, source
 from wherry.testing import Loaded, fingerprint, load
 
 pytestmark = pytest.mark.needs("postgres")
@@ -269,3 +269,30 @@ def test_another_database_does_not_matter(server: Server, postgres: str) -> None
             table = server.request("t", mode, cursor="at" if mode != "full" else "", key="id")
             loaded = server.read(table)
             assert server.changed(table, loaded.cursor) is None
+
+
+def test_another_database_whose_writer_ends_meanwhile(
+    server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the snapshot, and nobody can say any more where it was."""
+    import psycopg
+
+    import postgres_server
+
+    with psycopg.connect(postgres_server.new_database(postgres_server.start())) as writer:
+        writer.execute("CREATE TABLE w (x int)")
+        server.run("INSERT INTO t VALUES (101, '2026-01-01 00:10:30', 1)")
+        asked: list[set[int]] = []
+        ask = PostgresLook._elsewhere
+
+        def ended(look: PostgresLook) -> set[int]:
+            if asked:
+                writer.commit()
+            asked.append(ask(look))
+            return asked[-1]
+
+        monkeypatch.setattr(PostgresLook, "_elsewhere", ended)
+        table = server.request("t", "incremental", cursor="at", key="id")
+        loaded = server.read(table)
+        assert asked[0] - asked[1]
+        assert server.changed(table, loaded.cursor) is None

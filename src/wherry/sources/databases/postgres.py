@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +48,11 @@ class PostgresLook(Look):
 
         self._connection: psycopg.Connection[Any] = psycopg.connect(self._address, autocommit=True)
         self._others = self._active()
+        elsewhere = self._elsewhere()
         self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._snapshot = str(self._connection.execute("SELECT pg_current_snapshot()").fetchone()[0])  # type: ignore[index]
-        self._running = self._writing()
+        # Where a transaction is cannot be asked before it writes, nor once it ended: hence before and after.
+        self._running = self._writing(elsewhere | self._elsewhere())
         self._database: Any = None
         self._lanes: list[Any] = []
         self._exported = ""
@@ -283,16 +285,19 @@ class PostgresLook(Look):
         )
         return {str(row[0]) for row in rows.fetchall()}
 
-    def _writing(self) -> set[int]:
+    def _writing(self, elsewhere: Set[int]) -> set[int]:
         """Transactions that had written and not ended at the snapshot, but for those of other databases."""
         running = {int(number) for number in self._snapshot.split(":")[2].split(",") if number}
-        elsewhere = self._connection.execute(
+        return {number for number in running if number & _XID not in elsewhere}
+
+    def _elsewhere(self) -> set[int]:
+        """The lower 32 bits of the numbers of transactions that are in other databases and have written."""
+        found = self._connection.execute(
             "SELECT l.transactionid::text::int8 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
             "WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock' "
             "AND a.datname <> current_database()"
         )
-        lower = {int(row[0]) for row in elsewhere.fetchall()}
-        return {number for number in running if number & _XID not in lower}
+        return {int(row[0]) for row in found.fetchall()}
 
     def _beside(self) -> psycopg.Connection[Any]:
         import psycopg
