@@ -11,13 +11,14 @@ from wherry.contracts.columns import At
 from wherry.contracts.engines import engine_checks, own_check
 from wherry.contracts.odcs import custom, parts
 from wherry.imports.making import Making
+from wherry.imports.soda_metrics import repeated
 from wherry.imports.soda_validity import NotUnderstood, Validity
 from wherry.imports.threshold import Threshold, of_keys
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.check_form import refused
 from wherry.project.nearest import did_you_mean
-from wherry.quoting import name, names
+from wherry.quoting import name
 
 METRICS = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 #: Names of metrics before 3.1, which some files still have.
@@ -150,9 +151,7 @@ def _duplicates(columns: list[str], threshold: Threshold, percent: bool, making:
     """How many different values are there more than once, or what percent of the rows those are."""
     if threshold.operator in ("=", "<=") and threshold.value == 0:
         return making.unique(columns)
-    filled = " AND ".join(f"{name(column)} IS NOT NULL" for column in columns)
-    groups = f"SELECT 1 FROM {{table}} WHERE {filled} GROUP BY {names(columns)} HAVING count(*) > 1"
-    count = f"SELECT count(*) FROM ({groups})"
+    count = repeated(columns)
     if percent:
         count = f"SELECT coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
     return making.number(count, threshold, making.text, column=columns[0] if len(columns) == 1 else "")

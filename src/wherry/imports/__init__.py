@@ -19,3 +19,11 @@ class Imported:
     checks: tuple[Check, ...] = ()
     #: What could not be taken over, and why.
     findings: tuple[Finding, ...] = ()
+
+
+def not_imported(message: str, file: str, line: int, column: int) -> Finding:
+    """What is told of a part that could not be taken over."""
+    hint = "Write it as a check of the table's own, or as a file in checks/."
+    return Finding(
+        code="not-imported", severity="warning", message=message, hint=hint, file=file, line=line, column=column
+    )

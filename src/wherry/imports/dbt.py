@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wherry.imports import Imported
+from wherry.imports import Imported, not_imported
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_jinja import has_jinja, rendered
 from wherry.imports.dbt_test import CONFIG_KEYS, Failing, Test, checks_of, listed, read_test
@@ -123,18 +123,8 @@ class _Reading:
         return checks_of(test, failing, making)
 
     def refuse(self, table: str, path: str, message: str) -> None:
-        line, column = self.located.at(path)
-        self.findings.setdefault(table, []).append(
-            Finding(
-                code="not-imported",
-                severity="warning",
-                message=message,
-                hint="Write it as a check of the table's own, or as a file in checks/.",
-                file=self.file,
-                line=line,
-                column=column,
-            )
-        )
+        told = not_imported(message, self.file, *self.located.at(path))
+        self.findings.setdefault(table, []).append(told)
 
 
 def read_singular(text: str, file: str) -> list[tuple[str, str, str]]:

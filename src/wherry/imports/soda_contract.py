@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from wherry.imports import Imported
+from wherry.imports import Imported, not_imported
 from wherry.imports.making import Making
 from wherry.imports.soda_language import expect_check, expect_old_check, unknown_keys, with_variables
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
@@ -286,18 +286,8 @@ class _Reading:
             self.refuse(str(shown), path, str(problem))
 
     def refuse(self, what: str, path: str, why: str) -> None:
-        line, across = self.located.at(path)
-        self.findings.append(
-            Finding(
-                code="not-imported",
-                severity="warning",
-                message=f"`{what}` was not taken over: {why}.",
-                hint="Write it as a check of the table's own, or as a file in checks/.",
-                file=self.file,
-                line=line,
-                column=across,
-            )
-        )
+        message = f"`{what}` was not taken over: {why}."
+        self.findings.append(not_imported(message, self.file, *self.located.at(path)))
 
     def schema(self, columns: list[Mapping[str, Any]], item: Mapping[str, Any], path: str, *, old: bool) -> None:
         """The table has these columns, with their types where they are said."""

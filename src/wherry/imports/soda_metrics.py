@@ -19,14 +19,19 @@ AGGREGATES = {
 }  # fmt: skip
 
 
+def repeated(columns: Sequence[str]) -> str:
+    """A SELECT of how many different values, none of them null, are there more than once."""
+    filled = " AND ".join(f"{name(column)} IS NOT NULL" for column in columns)
+    groups = f"SELECT 1 FROM {{table}} WHERE {filled} GROUP BY {names(columns)} HAVING count(*) > 1"
+    return f"SELECT count(*) FROM ({groups})"
+
+
 def duplicates(columns: Sequence[str], threshold: Threshold, making: Making, *, percent: bool) -> Check:
     """Soda 3 counts the values that are there more than once, not their rows, be they valid or not."""
     column = columns[0] if len(columns) == 1 else ""
     if not percent and threshold.rows_at_most() == 0:
         return making.unique(columns)
-    usable = " AND ".join(f"{name(each)} IS NOT NULL" for each in columns)
-    groups = f"SELECT count(*) AS copies FROM {{table}} WHERE {usable} GROUP BY {names(columns)} HAVING count(*) > 1"
-    count = f"SELECT count(*) FROM ({groups})"
+    count = repeated(columns)
     if percent:
         count = f"SELECT coalesce(round(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 2), 0)"
     return making.number(count, threshold, making.text, column=column)

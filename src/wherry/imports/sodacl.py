@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wherry.imports import Imported
+from wherry.imports import Imported, not_imported
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
 from wherry.imports.soda_schema import schema_checks
@@ -129,19 +129,9 @@ class _Reading:
                 self._refuse(table, at, str(problem), str(item))
 
     def _refuse(self, table: str, path: str, why: str, what: str = "") -> None:
-        line, column = self.located.at(path)
-        shown = what or path.rpartition("/")[2] or path
-        self.tables.setdefault(table, _Table()).findings.append(
-            Finding(
-                code="not-imported",
-                severity="warning",
-                message=f"`{shown}` was not taken over: {why}.",
-                hint="Write it as a check of the table's own, or as a file in checks/.",
-                file=self.file,
-                line=line,
-                column=column,
-            )
-        )
+        message = f"`{what or path.rpartition('/')[2] or path}` was not taken over: {why}."
+        told = not_imported(message, self.file, *self.located.at(path))
+        self.tables.setdefault(table, _Table()).findings.append(told)
 
     def _add(self, table: str, written: str, keys: Any, path: str, where: str) -> None:
         found = self.tables.setdefault(table, _Table())

@@ -12,6 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+#: The text, values that never change, and the order of all values where the driver wants them in order.
+_Compiled = tuple[str, dict[str, Any], tuple[str, ...] | None]
+
 
 class Statement:
     """A query or change whose values are texts and numbers.
@@ -23,12 +26,12 @@ class Statement:
         """``statement``: one of SQLAlchemy's, or what makes it; ``text``: a file with it in the words of one driver."""
         self._statement = statement
         self._text = text
-        #: By database: the text, values that never change, and the order of all where the driver wants them in order.
-        self._compiled: dict[str, tuple[str, dict[str, Any], tuple[str, ...] | None]] = {}
+        self._compiled: dict[str, _Compiled] = {}  # by database
 
     def rows(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """What it answers."""
-        return self.run(connection, values).fetchall()  # type: ignore[no-any-return]
+        rows: list[tuple[Any, ...]] = self.run(connection, values).fetchall()
+        return rows
 
     def row(self, connection: sa.Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The first row of the answer."""
@@ -51,26 +54,27 @@ class Statement:
                 cursor = raw.execute(text, _given(fixed, values, order))
             return cursor.fetchone()
 
-        return _told(connection, text, ask)  # type: ignore[no-any-return]
+        row: tuple[Any, ...] | None = _told(connection, text, ask)
+        return row
 
     def run_all(self, connection: sa.Connection, values: Iterable[Mapping[str, Any]]) -> None:
         """Once with each of ``values``."""
         text, fixed, order = self._compile(connection)
         _told(connection, text, lambda raw: raw.executemany(text, [_given(fixed, each, order) for each in values]))
 
-    def _compile(self, connection: sa.Connection) -> tuple[str, dict[str, Any], tuple[str, ...] | None]:
+    def _compile(self, connection: sa.Connection) -> _Compiled:
         name = connection.dialect.name
         if name in self._compiled:
             return self._compiled[name]
         if self._text is not None:
-            made: Any = (re.sub(r"^ *--.*\n", "", self._text.read_text("utf-8"), flags=re.MULTILINE), {}, None)
+            made: _Compiled = (re.sub(r"^ *--.*\n", "", self._text.read_text("utf-8"), flags=re.MULTILINE), {}, None)
         else:
             statement = self._statement() if callable(self._statement) else self._statement
             compiled = statement.compile(dialect=connection.dialect)
             fixed = {name: value for name, value in compiled.params.items() if value is not None}
             made = (str(compiled), fixed, None if compiled.positiontup is None else tuple(compiled.positiontup))
         self._compiled[name] = made
-        return made  # type: ignore[no-any-return]
+        return made
 
 
 def _given(fixed: Mapping[str, Any], values: Mapping[str, Any], order: Iterable[str] | None) -> Any:
