@@ -34,9 +34,8 @@ ALLOWED = {
     "wherry": {"author"},  # from wherry import Table, table
     "__main__": {"cli"},
 }
-ALLOWED |= dict.fromkeys(("cli", "serve", "testing"), {*ALLOWED, "serve"} - SIBLINGS)
-ALLOWED["cli"] = ALLOWED["cli"] | {"start"}
-ALLOWED["testing"] |= {"engines"}  # a kind of check is tried on an engine
+TOP = {*ALLOWED, "serve"} - SIBLINGS
+ALLOWED |= {"cli": TOP, "serve": TOP, "testing": TOP | {"engines"}}  # a kind of check is tried on an engine
 FILES = [path for path in SOURCE.rglob("*.py") if "templates" not in path.relative_to(SOURCE).parts]
 
 

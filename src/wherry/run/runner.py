@@ -5,9 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-import threading
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from wherry.lake.pointer import Put, as_put, same
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
-from wherry.plan.recipe import lineages, promises, referred
+from wherry.plan.recipe import lineages, promises
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
@@ -27,6 +25,7 @@ from wherry.run.planning import plan_for
 from wherry.run.project import PROMISES, Project
 from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.quarantine import REJECTED
+from wherry.run.schedule import carry_out_all
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt, check_reason
@@ -232,55 +231,27 @@ class _Run:
             self._finish(AssetResult(name=step.name, state=state, reason=step.reason))  # type: ignore[arg-type]
 
     def _build(self, plan: Plan, attempt: Attempt) -> None:
-        """Every step as soon as what it waits for is settled, ``jobs`` at a time."""
         steps = {s.name.lower(): s for s in plan.steps if s.name.lower() in self.graph.assets}
-        waits = {key: _waits_for(self.graph, key) & set(steps) for key in steps}
-        readers: dict[str, list[str]] = {key: [] for key in steps}
-        for key, others in waits.items():
-            for other in others:
-                readers[other].append(key)
-        ready = [key for key in steps if not waits[key]]
-        jobs = self.options.jobs or min(os.cpu_count() or 1, 8)
-        under_way: dict[Future[AssetResult], str] = {}
         # Files of SQL check their tables at the end.
         together = {name.lower() for check in self.graph.checks for name in check.inputs}
-        threads: list[threading.Thread] = []
-        with ThreadPoolExecutor(jobs, initializer=lambda: threads.append(threading.current_thread())) as pool:
-            try:
-                while ready or under_way:
-                    while ready and len(under_way) < jobs:
-                        key = ready.pop(0)
-                        if blocked := self._blocked(steps[key]):
-                            self._finish(blocked)
-                            ready[:0] = self._released(key, waits, readers)
-                        else:
-                            under_way[pool.submit(attempt.carry_out, steps[key])] = key
-                    # No longer than a second at a time: Ctrl-C that another thread was told of is seen only then.
-                    done, _ = wait(under_way, 1.0, return_when=FIRST_COMPLETED) if under_way else (set(), None)
-                    for future in done:
-                        key = under_way.pop(future)
-                        self._finish(future.result())
-                        self._keep_bad_rows(attempt, key)
-                        if self.options.publish_each and key not in together:
-                            self._publish(attempt, only=[key])
-                        ready.extend(self._released(key, waits, readers))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                # Again and again: what is interrupted between two statements would begin the next one. The threads
-                # themselves are waited for, since an interrupt may come before a future is noted.
-                while alive := [thread for thread in threads if thread.is_alive()]:
-                    attempt.session.engine.interrupt()
-                    alive[0].join(0.05)
-                raise
 
-    @staticmethod
-    def _released(key: str, waits: dict[str, set[str]], readers: dict[str, list[str]]) -> list[str]:
-        released = []
-        for reader in readers[key]:
-            waits[reader].discard(key)
-            if not waits[reader]:
-                released.append(reader)
-        return released
+        def settled(key: str, result: AssetResult) -> None:
+            self._finish(result)
+            if result.state == "blocked":
+                return
+            self._keep_bad_rows(attempt, key)
+            if self.options.publish_each and key not in together:
+                self._publish(attempt, only=[key])
+
+        carry_out_all(
+            self.graph,
+            steps,
+            self.options.jobs or min(os.cpu_count() or 1, 8),
+            attempt.carry_out,
+            blocked=self._blocked,
+            settled=settled,
+            interrupt=attempt.session.engine.interrupt,
+        )
 
     def _blocked(self, step: Step) -> AssetResult | None:
         for name in self.graph[step.name].inputs:
@@ -373,11 +344,6 @@ class _Run:
         if commit is not None:
             self.commit = commit.id
             self.tell("published", commit=commit)
-
-
-def _waits_for(graph: Graph, key: str) -> set[str]:
-    asset = graph.assets[key]
-    return {name.lower() for name in asset.inputs} | set(referred(asset))
 
 
 def _counted(names: Collection[str]) -> str:
