@@ -155,6 +155,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
     from wherry.contracts.odcs import is_contract, read_contract
     from wherry.imports.binding import attach
     from wherry.imports.folder import read_checks
+    from wherry.project.check_form import is_refused
     from wherry.project.reader import with_source_lines
 
     assert file is not None
@@ -175,8 +176,9 @@ def _converted(place: Place, file: Path | None) -> _Made:
         graph = attach(graph, read_checks(text, shown), shown)
     made.findings.extend(with_source_lines(graph.findings, {shown: text}))
     for asset in graph.assets.values():
-        if asset.checks:
-            made.checks[asset.name] = list(_distinct(asset.checks))
+        # What cannot be read is told; nothing is written in its place.
+        if sound := [check for check in asset.checks if not is_refused(check)]:
+            made.checks[asset.name] = list(_distinct(sound))
     return made
 
 

@@ -47,13 +47,12 @@ def command(
 ) -> int:
     from wherry.cli.failure import show_findings
     from wherry.cli.progress import progress
-    from wherry.run.project import PROMISES
     from wherry.run.runner import RunOptions, exit_code, run
 
     config = place.config()
     with place.lake(config) as lake:
         project = place.project(config, lake, online=True)
-        project.expect_sound(but=PROMISES)
+        project.expect_buildable()
         show_findings(project.errors)
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.dbt_generic import Meaning, columns_of, needed, not_null, quoted, unique, values_sql
 from wherry.imports.dbt_jinja import table_of
 from wherry.imports.dbt_test import Failing, listed
 from wherry.imports.dbt_utils import NOW, rows_where
 from wherry.imports.making import Making
 from wherry.imports.soda_schema import duckdb_type
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.quoting import name, names, text
@@ -30,7 +30,7 @@ def _looked_at(arguments: Arguments) -> str:
 def _within(expression: str, arguments: Arguments) -> str:
     low, high, equal = arguments.get("min_value"), arguments.get("max_value"), "" if arguments.get("strictly") else "="
     if low is None and high is None:
-        raise NotUnderstood("it has neither `min_value` nor `max_value`")
+        raise Mistaken("it has neither `min_value` nor `max_value`")
     parts = [f"{expression} >{equal} {low}"] if low is not None else []
     return "(" + " AND ".join([*parts, *([f"{expression} <{equal} {high}"] if high is not None else [])]) + ")"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.dbt_jinja import has_jinja, table_of
 from wherry.imports.dbt_test import Failing, Test, listed
-from wherry.imports.soda_validity import NotUnderstood
+from wherry.project.nearest import did_you_mean
 from wherry.quoting import name, text
 
 #: Arguments and the column (empty for a model's test) -> what the test looks for.
@@ -23,8 +24,11 @@ def meaning(test: Test, column: str) -> Failing:
         raise NotUnderstood("its arguments have Jinja in them")
     package, _, kind = test.kind.rpartition(".")
     known = {"": CORE, "dbt": CORE, "dbt_utils": UTILS, "dbt_expectations": EXPECTATIONS}.get(package, {})
+    if package and not known:
+        raise NotUnderstood(f"wherry does not know the package `{package}`")
     if kind not in known:
-        raise NotUnderstood(f"there is no test `{test.kind}` that wherry knows")
+        otherwise = "One of your own is a kind in plugins/, or SQL in checks/."
+        raise Mistaken(f"there is no test `{test.kind}`", did_you_mean(kind, known, otherwise))
     arguments = _Arguments(test.arguments)
     column = str(arguments.get("column_name") or column)
     try:
@@ -33,10 +37,10 @@ def meaning(test: Test, column: str) -> Failing:
         if isinstance(problem, NotUnderstood):
             raise
         missing = f"it needs `{problem.args[0]}`" if isinstance(problem, KeyError) else "its arguments do not fit"
-        raise NotUnderstood(missing) from None
+        raise Mistaken(missing) from None
     if unread := [key for key in test.arguments if key not in arguments.read]:
         # dbt refuses what a test does not take.
-        raise NotUnderstood(f"it has no `{unread[0]}`")
+        raise Mistaken(f"it has no `{unread[0]}`")
     return found
 
 
@@ -67,7 +71,7 @@ _TABLES = ("to", "compare_model")
 def needed(column: str) -> str:
     """The column as SQL. Raises ``NotUnderstood`` when there is none."""
     if not column:
-        raise NotUnderstood("it names no column")
+        raise Mistaken("it names no column")
     return name(column)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from wherry.imports import Imported, not_imported
+from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.making import Making
 from wherry.imports.soda_language import expect_check, expect_old_check, unknown_keys, with_variables
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
 from wherry.imports.soda_schema import contract_columns
 from wherry.imports.soda_thresholds import levels, of_check
-from wherry.imports.soda_validity import NotUnderstood, Validity
+from wherry.imports.soda_validity import Validity
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
@@ -77,7 +77,7 @@ def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str
     if isinstance(item, str):
         item = {item: {}}
     if not isinstance(item, Mapping):
-        raise NotUnderstood("it is no mapping")
+        raise Mistaken("it is no mapping")
     if "${" in repr(item):
         raise NotUnderstood("it has variables, which are given when Soda runs")
     if isinstance(kind := item.get("type"), str):
@@ -86,7 +86,7 @@ def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str
         raise NotUnderstood("it has several keys, and must have the kind of check alone")
     ((kind, keys),) = item.items()
     if keys is not None and not isinstance(keys, Mapping):
-        raise NotUnderstood("what is under it is no mapping")
+        raise Mistaken("what is under it is no mapping")
     return list(_new(str(kind), keys or {}, making, column, defaults))
 
 
@@ -134,7 +134,7 @@ def _one(
             count = f"coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
         return making.number(f"SELECT {count}", threshold, text)
     if not column:
-        raise NotUnderstood(
+        raise Mistaken(
             f"`{kind}` names no column"
             if kind in ("missing", "invalid", "duplicate", "aggregate")
             else f"there is no check `{kind}`"
@@ -158,12 +158,12 @@ def _one(
     if kind == "aggregate":
         function = str(keys.get("function")).lower()
         return _aggregate(_FUNCTIONS.get(function, function), column, validity, threshold, making)
-    raise NotUnderstood(f"there is no check `{kind}`")
+    raise Mistaken(f"there is no check `{kind}`")
 
 
 def _aggregate(function: str, column: str, validity: Validity, threshold: Threshold, making: Making) -> Check:
     if function not in AGGREGATES:
-        raise NotUnderstood(f"there is no function `{function}`")
+        raise Mistaken(f"there is no function `{function}`")
     value = name(column)
     if validity:
         # Soda 4 leaves out what is missing and invalid at once, and nothing else.
@@ -217,7 +217,7 @@ def _failed_rows(keys: Mapping[str, Any], threshold: Threshold, making: Making, 
         if tolerant is not None:
             return tolerant.query(statement, making.text)
         return free.number(f"SELECT count(*) FROM ({statement})", threshold, making.text)
-    raise NotUnderstood("it has none of `expression`, `query` and `keys_query`")
+    raise Mistaken("it has none of `expression`, `query` and `keys_query`")
 
 
 def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[str, Any], making: Making) -> Check:
@@ -225,7 +225,7 @@ def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[s
         raise NotUnderstood("its moment is a variable of Soda's")
     column, unit = keys.get("column"), str(written.get("unit") or "hour")
     if not isinstance(column, str) or unit not in _UNITS:
-        raise NotUnderstood("it names no column" if not column else f"there is no unit `{unit}`")
+        raise Mistaken("it names no column" if not column else f"there is no unit `{unit}`")
     if threshold.operator in ("<", "<="):
         return making.check("fresh", {"seconds": threshold.value * _UNITS[unit]}, making.text, column=column)
     raise NotUnderstood("an age has an upper bound only")
@@ -283,23 +283,23 @@ class _Reading:
                 raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
             self.checks.extend(contract_check(item, making, column, defaults))
         except NotUnderstood as problem:
-            self.refuse(str(shown), path, str(problem))
+            self.refuse(str(shown), path, problem)
 
-    def refuse(self, what: str, path: str, why: str) -> None:
-        message = f"`{what}` was not taken over: {why}."
-        self.findings.append(not_imported(message, self.file, *self.located.at(path)))
+    def refuse(self, what: str, path: str, why: str | NotUnderstood) -> None:
+        message, problem = f"`{what}` was not taken over: {why}.", why if isinstance(why, NotUnderstood) else None
+        self.findings.append(not_imported(message, self.file, *self.located.at(path), problem))
 
     def schema(self, columns: list[Mapping[str, Any]], item: Mapping[str, Any], path: str, *, old: bool) -> None:
         """The table has these columns, with their types where they are said."""
         keys = item.get("schema") or {}
         try:
             if len(item) > 1 or not isinstance(keys, Mapping):
-                raise NotUnderstood("it must have the kind of check alone, with a mapping under it")
+                raise Mistaken("it must have the kind of check alone, with a mapping under it")
             expect_check("schema", keys)
             # It counts nothing: a bound has nothing to say, its level has.
             severities = {severity for severity, _ in levels(keys.get("threshold"), _NONE)}
         except NotUnderstood as problem:
-            self.refuse("schema", path, str(problem))
+            self.refuse("schema", path, problem)
             return
         severity: Literal["error", "warn"] = "warn" if severities == {"warn"} else "error"
         text = str(keys.get("name") or "schema")

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, NotUnderstood
+from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS
 from wherry.imports.threshold import MUST_BE
 
 #: A reference to a variable: its namespace and its name.
@@ -50,7 +51,7 @@ _DOCUMENT = (
 def expect_check(kind: str, keys: Mapping[str, Any]) -> None:
     """Raises ``NotUnderstood`` for what may not stand in a check of Soda 4, or is not understood there."""
     if kind not in _KINDS:
-        raise NotUnderstood(f"there is no check `{kind}`")
+        raise Mistaken(f"there is no check `{kind}`")
     _expect(keys, (*_CHECK, *_KINDS[kind]), f"`{kind}`")
     if keys.get("scope") not in (None, "base"):
         raise NotUnderstood(f"it is asked of the scope `{keys['scope']}` alone, on that scope's schedule")

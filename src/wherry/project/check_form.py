@@ -10,7 +10,7 @@ from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "may_split", "read_check", "read_options", "refused"]
+__all__ = ["LONG_KEYS", "CheckFormError", "is_refused", "may_split", "read_check", "read_options", "refused"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
@@ -22,6 +22,8 @@ _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 #: Those of them that count nothing, and those that read no rows at all.
 _MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
 _OF_COLUMNS = {"type", "columns_are"}
+#: How the SQL of a check begins that stands for one which cannot run.
+_REFUSED = "SELECT 1 WHERE CAST(error("
 
 
 def may_split(check: Check) -> bool:
@@ -93,8 +95,13 @@ def refused(text: str, why: str, *, file: str, line: int) -> Check:
     """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
     message = f"it cannot run: {why}".replace("'", "''")
     # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
-    sql = f"SELECT 1 WHERE CAST(error('{message}') AS BOOLEAN)"
+    sql = f"{_REFUSED}'{message}') AS BOOLEAN)"
     return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
+
+
+def is_refused(check: Check) -> bool:
+    """Whether a check stands for one that cannot run."""
+    return check.kind == "sql" and str(check.arguments["sql"]).startswith(_REFUSED)
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from wherry.contracts.binding import attach_contracts
+from wherry.imports import NotUnderstood
 from wherry.imports.binding import attach
 from wherry.imports.dbt import read_singular
 from wherry.imports.folder import ENDINGS, suites_of
 from wherry.imports.names import Names
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Asset
 from wherry.model.contract import Contract
 from wherry.model.finding import Finding

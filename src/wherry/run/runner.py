@@ -22,7 +22,7 @@ from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
 from wherry.run.planning import plan_for
-from wherry.run.project import PROMISES, Project
+from wherry.run.project import Project
 from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.quarantine import REJECTED
 from wherry.run.schedule import carry_out_all
@@ -62,7 +62,7 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``, ``moved``. Raises ``LakeError``
     when another run is under way there, ``Conflict`` when others change again and again what it builds.
     """
-    project.expect_sound(but=PROMISES)
+    project.expect_buildable()
     lake.storage.check()
     with run_lock(lake.engine, options.branch, options.author) as lock:
         return _Run(project, lake, request, options, tell, lock).go()
