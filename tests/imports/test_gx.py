@@ -294,7 +294,7 @@ def test_what_is_not_imported_is_told_with_its_place() -> None:
     ]
     assert {(f.code, f.file) for f in imported.findings} == {("not-imported", "checks/orders.json")}
     # What Great Expectations would not know either is a mistake; the rest is only not taken over.
-    assert [f.line for f in imported.findings if f.severity == "error"] == [6, 7, 8, 11, 12, 14, 15]
+    assert [f.line for f in imported.findings if f.severity == "error"] == [6, 7, 8, 12, 14, 15]
     assert imported.findings[0].hint == "Did you mean `expect_column_values_to_be_in_set`?"
 
 

@@ -54,6 +54,8 @@ def command(
         project = place.project(config, lake, online=True)
         project.expect_buildable()
         show_findings(project.errors)
+        if warnings := len(project.graph.findings) - len(project.errors):
+            click.echo(f"{counted(warnings, 'warning')} of the project's files: see `wherry check`.", err=True)
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:
             done = run(project, lake, request(full, start, until, prune), options, tell)

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
-from wherry.imports.gx_conditions import condition_sql
+from wherry.imports.gx_conditions import NotImported, condition_sql
 from wherry.imports.gx_drafts import Draft
 from wherry.imports.gx_expectations import EXPECTATIONS
 from wherry.imports.gx_parameters import resolve
@@ -115,6 +115,8 @@ def _checks(item: Any, parameters: Mapping[str, Any], file: str, line: int) -> I
     if not isinstance(kwargs, Mapping):
         raise Mistaken("it has no `kwargs`")
     make = EXPECTATIONS.get(kind)
+    if kind == "expect_query_results_to_match_comparison":
+        raise NotImported("it compares the answers of two queries, of two systems perhaps")
     if make is None:
         otherwise = "One of your own is a kind in plugins/, or SQL in checks/."
         raise Mistaken("there is no such expectation", did_you_mean(kind, EXPECTATIONS, otherwise))
