@@ -97,6 +97,7 @@ TABLE: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ("column count = 3", "columns_are", {"count": {"operator": "=", "value": 3}}, ()),
     ("no duplicates", "duplicates", {}, ()),
     ("equals s.t", "table_equals", {"table": "s.t"}, ()),
+    ("same columns as s.t", "columns_same", {"table": "s.t"}, ()),
     ("cramers_phi [a, b] < 0.1", "association", {"measure": "cramers_phi", "operator": "<", "value": 0.1}, ("a", "b")),
     ("aggregate sum(a * b) >= 0", "aggregate", {"sql": "sum(a * b)", "operator": ">=", "value": 0}, ()),
     ("aggregate corr(a, b) between -0.5 and 0.5", "aggregate", {"sql": "corr(a, b)", "low": -0.5, "high": 0.5}, ()),

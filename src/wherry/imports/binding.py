@@ -17,6 +17,8 @@ from wherry.quoting import full_name
 from wherry.sql.renaming import rename_tables
 from wherry.sql.statement import SqlError
 
+#: Stands in SQL for the first of the other tables that a check reads, under whatever name its tool has for it.
+OTHER = "{other}"
 #: Stands for the rows of a check's own table while its SQL is read.
 _OWN = "__wherry_rows"
 
@@ -109,6 +111,9 @@ def bind_check(check: Check, names: Names, others: Mapping[str, str] | None, own
         arguments["table"] = known(arguments["table"])
     if check.kind == "sql" and isinstance(arguments.get("sql"), str):
         read: dict[str, None] = {}
+        if OTHER in arguments["sql"] and arguments.get("tables"):
+            other = full_name(known(str(arguments["tables"][0])))
+            arguments["sql"] = arguments["sql"].replace(OTHER, f"{other} AS there")
 
         def renamed(written: str) -> str:
             if written == _OWN:

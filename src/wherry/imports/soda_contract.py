@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.making import Making
-from wherry.imports.soda_language import expect_check, expect_old_check, unknown_keys, with_variables
+from wherry.imports.soda_language import expect_check, expect_old_check, rows_of, unknown_keys, with_variables
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
+from wherry.imports.soda_reconciliation import contract_reconciliation
 from wherry.imports.soda_schema import contract_columns
 from wherry.imports.soda_thresholds import levels, of_check
 from wherry.imports.soda_validity import Validity
@@ -25,6 +26,8 @@ _SOME = Threshold(operator=">", value=0)
 _FILTERS = ("filter", "filter_sql", "sql_filter")
 #: Soda 4's spelling of functions that have two.
 _FUNCTIONS = {"minlength": "min_length", "maxlength": "max_length", "avglength": "avg_length"}
+#: Stands for a column that is an expression, until its check is made.
+_EXPRESSION = "__wherry_expression"
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 #: Words of Soda 3 -> what is counted, and its bound when it says none.
 _OLD = {
@@ -44,10 +47,11 @@ def read_soda_contract(located: Located, file: str) -> list[Imported]:
     document = with_variables(located.value, located.value.get("variables"))
     reading = _Reading(located, file)
     # Soda 4 names a table by its whole path, data source first.
-    table = str(document["dataset"]).rpartition("/")[2]
+    table = str(document["dataset"])
     columns = [each for each in _list(document.get("columns")) if isinstance(each, Mapping)]
     old = any(isinstance(item, Mapping) and "type" in item for item in _items(document))
     reading.where = next((str(document[key]).strip() for key in _FILTERS if document.get(key)), "")
+    reading.scopes = document.get("scopes")
     for path, key in unknown_keys(document):
         reading.refuse(key, path, "a contract has nothing of the name")
     for index, column in enumerate(_list(document.get("columns"))):
@@ -63,6 +67,8 @@ def read_soda_contract(located: Located, file: str) -> list[Imported]:
             reading.check(item, f"checks/{number}", "", {})
     if columns and (old or (not list(_items(document)) and "/" not in str(document["dataset"]))):
         reading.schema(columns, {}, "columns", old=True)  # what Soda 3 checks without being told
+    for item, path, make in contract_reconciliation(document.get("reconciliation")):
+        reading.reconciled(item, path, make)
     return [Imported(table=table, checks=tuple(reading.checks), findings=tuple(reading.findings))]
 
 
@@ -97,13 +103,25 @@ def _new(
     if isinstance(keys.get("name"), str):
         making = replace(making, text=keys["name"])
     making = narrowed(making, keys.get("filter"))
-    if defaults.get("column_expression"):
-        raise NotUnderstood("its column is an expression")
+    expression = keys.get("column_expression") or (column and defaults.get("column_expression"))
+    if expression and kind == "freshness":
+        raise NotUnderstood("it is about an expression, not a column")
+    about = _EXPRESSION if expression and column else column
     written = keys.get("threshold") or {}
     default = {"row_count": _SOME, "aggregate": None, "metric": None, "freshness": None}.get(kind, _NONE)
     for severity, threshold in levels(keys.get("threshold"), default):
         here = replace(making, severity=severity)
-        yield _one(kind, keys, column, Validity.among(keys, defaults), threshold, written, here)
+        found = _one(kind, keys, about, Validity.among(keys, defaults), threshold, written, here)
+        yield found if about == column else _expressed(found, str(expression).strip(), column)
+
+
+def _expressed(check: Check, expression: str, column: str) -> Check:
+    """A check of the column ``_EXPRESSION``, of an expression in its place."""
+    arguments = {
+        key: value.replace(name(_EXPRESSION), f"({expression})") if isinstance(value, str) else value
+        for key, value in check.arguments.items()
+    }
+    return replace(check, column=column, arguments=arguments)
 
 
 def _one(
@@ -141,14 +159,17 @@ def _one(
         )
     missing = validity.missing(column)
     if kind == "missing":
-        tolerant = None if validity or percent else making.tolerating(threshold, percent=False)
+        whole = validity or percent or column == _EXPRESSION
+        tolerant = None if whole else making.tolerating(threshold, percent=False)
         return tolerant.not_null(column) if tolerant else _counted(missing, threshold, making, column, percent)
     if kind == "invalid":
         if isinstance(reference := keys.get("valid_reference_data"), Mapping):
+            if column == _EXPRESSION:
+                raise NotUnderstood("it looks an expression up in another table")
             return _reference(reference, validity, threshold, column, making, percent=percent)
         return _counted(validity.invalid(column), threshold, making, column, percent)
     if kind == "duplicate":
-        if not validity and not percent and threshold.rows_at_most() == 0:
+        if not validity and not percent and column != _EXPRESSION and threshold.rows_at_most() == 0:
             return making.unique([column])
         usable = f"CASE WHEN {validity.usable(column)} THEN {name(column)} END" if validity else name(column)
         found = f"count(CASE WHEN NOT {missing} THEN 1 END)"
@@ -189,11 +210,11 @@ def _reference(
     if validity.says_valid:
         raise NotUnderstood("it names a reference and says beside that what is valid")
     missing = validity.missing(column)
-    table, other = str(reference.get("dataset")).rpartition("/")[2], str(reference.get("column"))
+    table, other = str(reference.get("dataset")), str(reference.get("column"))
     tolerant = None if percent else making.tolerating(threshold, percent=False)
     if tolerant and missing == f"({name(column)} IS NULL)":
         return tolerant.refers([column], table, [other])
-    unknown = f"NOT EXISTS (SELECT 1 FROM {table} AS there WHERE there.{name(other)} = here.{name(column)})"
+    unknown = f"NOT EXISTS (SELECT 1 FROM {{other}} WHERE there.{name(other)} = here.{name(column)})"
     count = f"SELECT count(*) FROM {{table}} AS here WHERE NOT {missing} AND {unknown}"
     if percent:
         count = f"SELECT coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
@@ -270,6 +291,7 @@ def narrowed(making: Making, condition: Any) -> Making:
 class _Reading:
     def __init__(self, located: Located, file: str) -> None:
         self.located, self.file, self.where = located, file, ""
+        self.scopes: Any = None
         self.checks: list[Check] = []
         self.findings: list[Finding] = []
 
@@ -277,13 +299,24 @@ class _Reading:
         line, _ = self.located.at(path)
         shown = item.get("type") or ", ".join(map(str, item)) if isinstance(item, Mapping) else str(item)
         text = str(shown).replace("_", " ")
-        making = Making(file=self.file, line=line, text=text, where=self.where)
         try:
-            if "${" in self.where:
+            where = rows_of(item, self.where, self.scopes)
+            making = Making(file=self.file, line=line, text=text, where=where)
+            if "${" in where:
                 raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
             self.checks.extend(contract_check(item, making, column, defaults))
         except NotUnderstood as problem:
             self.refuse(str(shown), path, problem)
+
+    def reconciled(self, shown: str, path: str, make: Callable[[Making], Iterator[Check]]) -> None:
+        """A check that holds the table against another."""
+        making = Making(file=self.file, line=self.located.at(path)[0], text=shown.replace("_", " "), where=self.where)
+        try:
+            if "${" in self.where:
+                raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
+            self.checks.extend(make(making))
+        except NotUnderstood as problem:
+            self.refuse(shown, path, problem)
 
     def refuse(self, what: str, path: str, why: str | NotUnderstood) -> None:
         message, problem = f"`{what}` was not taken over: {why}.", why if isinstance(why, NotUnderstood) else None

@@ -45,6 +45,7 @@ _COLUMN = (
 _DOCUMENT = (
     "dataset", "description", "filter", "filter_sql", "sql_filter", "columns", "checks", "variables", "scopes",
     "soda_runner", "soda_agent", "check_attributes", "attributes", "owner", "name", "data_source", "database", "schema",
+    "reconciliation",
 )  # fmt: skip
 
 
@@ -53,10 +54,6 @@ def expect_check(kind: str, keys: Mapping[str, Any]) -> None:
     if kind not in _KINDS:
         raise Mistaken(f"there is no check `{kind}`")
     _expect(keys, (*_CHECK, *_KINDS[kind]), f"`{kind}`")
-    if keys.get("scope") not in (None, "base"):
-        raise NotUnderstood(f"it is asked of the scope `{keys['scope']}` alone, on that scope's schedule")
-    if keys.get("column_expression"):
-        raise NotUnderstood("it is about an expression, not a column")
 
 
 def expect_old_check(keys: Mapping[str, Any]) -> None:
@@ -79,6 +76,19 @@ def unknown_keys(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in column if isinstance(column, Mapping) else ():
             if str(key).replace(" ", "_") not in _COLUMN:
                 yield f"columns/{index}/{key}", str(key)
+
+
+def rows_of(item: Any, where: str, scopes: Any) -> str:
+    """The rows that a check is asked of: those of its scope, whose filter takes the place of the contract's. Raises
+    ``Mistaken`` when it names a scope that there is not."""
+    keys = next(iter(item.values()), None) if isinstance(item, Mapping) and len(item) == 1 else None
+    scope = keys.get("scope") if isinstance(keys, Mapping) else None
+    if scope in (None, "base"):
+        return where
+    found = scopes.get(scope) if isinstance(scopes, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise Mistaken(f"there is no scope `{scope}`")
+    return str(found.get("filter") or "").strip()
 
 
 def with_variables(value: Any, variables: Any) -> Any:

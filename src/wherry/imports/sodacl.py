@@ -13,6 +13,7 @@ from typing import Any
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
+from wherry.imports.soda_reconciliation import RECONCILIATION, sodacl_reconciliation
 from wherry.imports.soda_schema import schema_checks
 from wherry.imports.soda_thresholds import ages, thresholds
 from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, Validity
@@ -22,6 +23,9 @@ from wherry.model.finding import Finding
 from wherry.project.located import Located
 from wherry.quoting import name
 
+_SECTION = re.compile(
+    r"(checks for|for each (dataset|table)|configurations for|filter|reconciliation)\s", re.IGNORECASE
+)
 _HEADER = re.compile(r"checks for\s+(\"[^\"]+\"|[^\s\[]+)\s*(?:\[(.+)\])?\Z", re.IGNORECASE)
 _FILTER = re.compile(r"filter\s+(\"[^\"]+\"|[^\s\[]+)\s*\[(.+)\]\Z", re.IGNORECASE)
 _DEFAULTS = re.compile(r"configurations for\s+(\S+)\Z", re.IGNORECASE)
@@ -63,14 +67,14 @@ def read_sodacl(located: Located, file: str) -> list[Imported]:
 
 def is_sodacl(document: Any) -> bool:
     return isinstance(document, Mapping) and any(
-        re.match(r"(checks for|for each (dataset|table)|configurations for|filter)\s", str(key), re.IGNORECASE)
+        _SECTION.match(str(key))
         or (str(key).lower() == "checks" and isinstance(document[key], list) and "dataset" not in document)
         for key in document
     )
 
 
 #: Checks of SodaCL that wherry has nothing for.
-_ELSEWHERE = re.compile(r"group (by|evolution)\b|discover |profile |reconcil|automated ")
+_ELSEWHERE = re.compile(r"group (by|evolution)\b|discover |profile |automated ")
 
 
 class _Reading:
@@ -105,6 +109,8 @@ class _Reading:
             self._checks(table, header, content, where)
         elif _EACH.match(header) and isinstance(content, Mapping):
             self._each(header, content)
+        elif RECONCILIATION.match(header) and isinstance(content, Mapping):
+            self._reconciled(header, content)
         else:
             self._refuse("", header, "it holds no checks of one table")
 
@@ -116,6 +122,21 @@ class _Reading:
                 self._refuse("", f"{header}/datasets", f"`{written}` leaves tables out; name those that are meant")
             elif words:
                 self._checks(_bare(words[-1]), f"{header}/checks", content.get("checks"), "")
+
+    def _reconciled(self, header: str, content: Mapping[str, Any]) -> None:
+        try:
+            target, checks = sodacl_reconciliation(content)
+        except NotUnderstood as problem:
+            self._refuse("", header, problem)
+            return
+        found = self.tables.setdefault(target, _Table())
+        for written, path, make in checks:
+            at = f"{header}/{path}"
+            making = Making(file=self.file, line=self.located.at(at)[0], text=written)
+            try:
+                found.checks.extend(make(making))
+            except NotUnderstood as problem:
+                self._refuse(target, at, problem, written)
 
     def _checks(self, table: str, path: str, content: Any, where: str) -> None:
         if not isinstance(content, list):

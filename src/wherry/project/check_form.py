@@ -21,7 +21,7 @@ _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 #: Those of them that count nothing, and those that read no rows at all.
 _MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
-_OF_COLUMNS = {"type", "columns_are"}
+_OF_COLUMNS = {"type", "columns_are", "columns_same"}
 #: How the SQL of a check begins that stands for one which cannot run.
 _REFUSED = "SELECT 1 WHERE CAST(error("
 

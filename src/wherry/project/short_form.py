@@ -272,6 +272,10 @@ _TABLE_FORMS: tuple[tuple[re.Pattern[str], _Read], ...] = (
         lambda m: Short("columns_are", {"count": _whole(read_bounds(m[1], "column count"), "column count")}),
     ),
     (_pattern(r"no\s+duplicates"), lambda m: Short("duplicates")),
+    (
+        _pattern(r"same\s+columns\s+as\s+([A-Za-z_]\w*\.\w+)"),
+        lambda m: Short("columns_same", {"table": m[1]}),
+    ),
     (_pattern(r"equals\s+([A-Za-z_]\w*\.\w+)"), lambda m: Short("table_equals", {"table": m[1]})),
     (
         _pattern(rf"(cramers_phi)\s*\[(.*)\]\s*({_OP}.*|between\b.*)"),
