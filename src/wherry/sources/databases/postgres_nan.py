@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 _FEW = 1000
 #: Types of keys whose text leads back to the very row.
 _KEYS = frozenset(["int2", "int4", "int8", "uuid", "text", "varchar"])
-#: The columns with statistics in which 0 is no common value.
+#: The columns with statistics by which 0 comes less often than a given share of the rows.
 _RARE = """
-SELECT attname::text FROM pg_stats WHERE schemaname = %s AND tablename = %s AND attname = ANY (%s)
-  AND NOT coalesce(0 = ANY (most_common_vals::text::numeric[]), false)
+SELECT attname::text FROM pg_stats WHERE schemaname = %s AND tablename = %s AND attname = ANY (%s) AND %s >
+  (SELECT coalesce(sum(share), 0) FROM unnest(most_common_vals::text::numeric[], most_common_freqs) AS m (value, share)
+   WHERE value = 0)
 """
 
 
@@ -41,8 +42,10 @@ def numeric(column: Field) -> bool:
 class Search:
     """The search for a NaN in a table, on a connection that sees the snapshot which the rows are of."""
 
-    def __init__(self, look: psycopg.Connection[Any], described: Described, relation: Relation) -> None:
-        self._look, self._described, self._relation = look, described, relation
+    def __init__(
+        self, look: psycopg.Connection[Any], described: Described, relation: Relation, secrets: tuple[str, ...]
+    ) -> None:
+        self._look, self._described, self._relation, self._secrets = look, described, relation, secrets
         columns = [each.name for each in described.fields if numeric(each)]
         self._rare = self._with_few_zeros(columns) if columns else []
         self._found = ""
@@ -51,7 +54,10 @@ class Search:
         self._go_through([column for column in columns if column not in self._rare])
 
     def look_at(self, connection: DuckDBPyConnection, relation: str) -> None:
-        """Ask about the zeros that arrived in ``relation``, of DuckDB's: those of columns not searched yet."""
+        """Ask about the zeros that arrived in ``relation``, of DuckDB's: those of columns not searched yet.
+
+        Raises ``SourceError`` when the server cannot be asked.
+        """
         there = {str(each[0]): str(each[1]) for each in connection.execute(f"DESCRIBE {relation}").fetchall()}
         same = {each.name: each for each in self._described.fields if there.get(each.name) == each.type}
         key = self._key(same)
@@ -65,14 +71,14 @@ class Search:
                 self._found = column
             self._rare.remove(column)
 
-    def end(self, secrets: tuple[str, ...]) -> None:
+    def end(self) -> None:
         """Raises ``SourceError`` for what was found, and when it could not be looked for.
 
         Waits for the search, and does what is left of it.
         """
-        self._settle(secrets)
+        self._settle()
         self._go_through(self._rare)
-        self._settle(secrets)
+        self._settle()
 
     def stop(self) -> None:
         """Break it off, where nobody waited for it."""
@@ -81,18 +87,19 @@ class Search:
                 self._look.cancel()
             self._thread.join()
 
-    def _settle(self, secrets: tuple[str, ...]) -> None:
+    def _settle(self) -> None:
         if self._thread is not None:
             self._thread.join()
         if self._error is not None:
-            raise explained(str(self._error), secrets)
+            raise explained(str(self._error), self._secrets)
         if self._found:
-            raise explained(f'"{REFUSED} <{self._found}> NaN"', secrets)
+            raise explained(f'"{REFUSED} <{self._found}> NaN"', self._secrets)
 
     def _with_few_zeros(self, columns: list[str]) -> list[str]:
         import psycopg
 
-        asked = (self._relation.schema, self._relation.table, columns)
+        share = _FEW / max(self._relation.rows or 0, 1)
+        asked = (self._relation.schema, self._relation.table, columns, share)
         try:
             with self._look.transaction():  # what fails in it leaves the one around it as it was
                 rare = {row[0] for row in self._look.execute(_RARE, asked).fetchall()}
@@ -110,12 +117,17 @@ class Search:
         return [there[column] for column in min(keys, key=lambda key: (len(key), key), default=[])]
 
     def _is_nan(self, column: str, key: list[Field], rows: Iterable[tuple[str, ...]]) -> bool:
+        import psycopg
+
         names, odd = ", ".join(name(each.name) for each in key), f"{name(column)} = 'NaN'"
         given = ", ".join(f"%s::text[]::{each.native}[]" for each in key)
         table, names, odd = (sql.replace("%", "%%") for sql in (self._relation.sql, names, odd))
         query = f"SELECT 1 FROM {table} WHERE ({names}) IN (SELECT * FROM unnest({given})) AND {odd} LIMIT 1"
         values = [list(each) for each in zip(*rows, strict=True)]
-        return self._look.execute(query.encode(), values).fetchone() is not None
+        try:
+            return self._look.execute(query.encode(), values).fetchone() is not None
+        except psycopg.Error as error:
+            raise explained(str(error), self._secrets) from None
 
     def _go_through(self, columns: list[str]) -> None:
         if not columns:

@@ -138,7 +138,7 @@ class Pages(Reading):
     @contextmanager
     def attached(self, connection: DuckDBPyConnection) -> Iterator[None]:
         """The database by a name of its own; meanwhile the server may look for what DuckDB would not tell."""
-        self._nan = Search(self.look, self.described, self.relation)
+        self._nan = Search(self.look, self.described, self.relation, self.secrets)
         try:
             with Reading.attached(self, connection):
                 yield
@@ -155,7 +155,7 @@ class Pages(Reading):
             with Reading.reading(self, connection):
                 yield
                 if self._nan is not None:
-                    self._nan.end(self.secrets)
+                    self._nan.end()
         finally:
             self._running = None
 
