@@ -12,6 +12,11 @@ from wherry.imports.folder import read_checks
         ("        tests: [{not_null: {collumn: id}}]\n", "no `collumn`", "error"),
         ("        tests: [{dbt_utils.accepted_range: {min_value: 0, maximum: 5}}]\n", "no `maximum`", "error"),
         ("        tests: [nott_null]\n", "no test `nott_null`", "error"),
+        (
+            "        tests: [dbt_expectations.expect_column_values_to_be_within_n_moving_stdevs]\n",
+            "nothing of",
+            "warning",
+        ),
         ("        tests: [{elementary.column_anomalies: {}}]\n", "the package `elementary`", "warning"),
         ("        constraints: [{type: not_null}]\n", "`constraints`", "warning"),
         ("    constraints: [{type: primary_key, columns: [id]}]\n", "`constraints`", "warning"),

@@ -263,6 +263,19 @@ def _recent(arguments: Arguments, column: str) -> Failing:
     return Failing(sql=f"SELECT * FROM ({rows}) WHERE coalesce(newest, TIMESTAMP '1970-01-01') < {limit}")
 
 
+def _every_day(arguments: Arguments, column: str) -> Failing:
+    if arguments.get("date_part", "day") != "day" or arguments.get("interval"):
+        raise NotUnderstood("it looks for gaps of another width than a day")
+    day, rows = f"CAST({arguments['date_col']} AS DATE)", _looked_at(arguments)
+    first, last = (f"DATE {text(str(arguments[key]))}" if arguments.get(key) else f"(SELECT {end}({day}) FROM {rows})"
+                   for key, end in (("test_start_date", "min"), ("test_end_date", "max")))  # fmt: skip
+    # The last day is not asked for.
+    spine = f"SELECT unnest(range(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), INTERVAL 1 DAY)) AS date_day"
+    missing = f"SELECT date_day FROM ({spine}) WHERE date_day NOT IN (SELECT {day} FROM {rows} WHERE {day} IS NOT NULL)"
+    excluded = f" WHERE {arguments['exclusion_condition']}" if arguments.get("exclusion_condition") else ""
+    return Failing(sql=f"SELECT * FROM ({missing}){excluded}")
+
+
 def _deviations(arguments: Arguments, column: str) -> Failing:
     if arguments.get("group_by"):
         raise NotUnderstood("it groups before it measures")
@@ -335,6 +348,7 @@ EXPECTATIONS: Mapping[str, Meaning] = {
     "expect_column_values_to_be_in_set": _in_set,
     "expect_column_values_to_not_be_in_set": _not_in_set,
     "expect_column_values_to_be_between": partial(_between, "{x}"),
+    "expect_row_values_to_have_data_for_every_n_datepart": _every_day,
     "expect_column_values_to_be_increasing": partial(_moving, ">"),
     "expect_column_values_to_be_decreasing": partial(_moving, "<"),
     "expect_column_value_lengths_to_be_between": partial(_between, "length({x})"),

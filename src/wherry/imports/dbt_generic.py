@@ -15,6 +15,15 @@ from wherry.quoting import name, text
 Meaning = Callable[[Mapping[str, Any], str], Failing]
 
 
+#: Tests of those packages, in some version, that are not taken over.
+_ELSEWHERE = {
+    *("expect_column_values_to_be_within_n_moving_stdevs", "expect_table_column_count_to_equal_other_table"),
+    *("expect_column_values_to_be_of_numeric_precision_and_scale", "expect_column_null_percentage_to_be_less_than"),
+    *("expect_array_column_to_not_be_empty", "expect_struct_column_to_not_be_empty"),
+    *("expect_column_values_to_not_be_empty_string", "expect_table_column_names_and_dtypes"),
+}
+
+
 def meaning(test: Test, column: str) -> Failing:
     """What a test looks for. Raises ``NotUnderstood`` for one that is not known."""
     from wherry.imports.dbt_expectations import EXPECTATIONS
@@ -24,6 +33,8 @@ def meaning(test: Test, column: str) -> Failing:
         raise NotUnderstood("its arguments have Jinja in them")
     package, _, kind = test.kind.rpartition(".")
     known = {"": CORE, "dbt": CORE, "dbt_utils": UTILS, "dbt_expectations": EXPECTATIONS}.get(package, {})
+    if kind in _ELSEWHERE:
+        raise NotUnderstood("wherry has nothing of the kind")
     if package and not known:
         raise NotUnderstood(f"wherry does not know the package `{package}`")
     if kind not in known:
