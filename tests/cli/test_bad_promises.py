@@ -239,3 +239,41 @@ def test_what_cannot_be_read_is_not_exported_as_a_rule(wherry: Wherry, tmp_path:
     folder = write(tmp_path, FILES | header("--   z: {checks: [not_null]}"))
     answer = wherry("contract", "export", "s.t", "--project", folder)
     assert answer.code in (0, 2) and "cannot run" not in answer.out
+
+
+PYTHON = """from wherry import table
+
+
+@table(columns={"x": {"checks": ["not_null"]}, "z": {%s"checks": %s}})
+def made():
+    import pyarrow
+
+    return pyarrow.table({"x": [1]})
+"""
+
+
+@pytest.mark.parametrize("declared", ["", '"type": "DOUBLE", '])
+@pytest.mark.parametrize("checks", ['["> 0"]', "[]"])
+def test_a_column_that_is_found_missing_when_the_table_is_made(
+    wherry: Wherry, tmp_path: Path, declared: str, checks: str
+) -> None:
+    """Nobody knows what a function returns, or what reads from it, before it ran."""
+    files = {
+        "tables/s/made.py": PYTHON % (declared, checks),
+        "tables/s/after.sql": "-- columns: {x: {checks: [not_null]}, y: {checks: [unique]}}\nSELECT x FROM s.other\n",
+        "tables/s/other.py": PYTHON.replace('"z": {%s"checks": %s}', "").replace("def made", "def other"),
+        "tables/s/good.sql": "SELECT 1 AS x\n",
+    }
+    folder = write(tmp_path, files)
+    for _ in range(2):
+        run = wherry("run", "--project", folder, "--json")
+        assets = {asset["name"]: asset for asset in run.json["assets"]}
+        assert run.code == 1
+        assert (assets["s.made"]["state"], assets["s.after"]["state"]) == ("failed", "failed")
+        assert assets["s.good"]["state"] in ("built", "skipped")
+        (wrong,) = [each for each in assets["s.made"]["checks"] if each["state"] == "failed"]
+        assert wrong["column"] == "z" and "`s.made` has no column `z`" in wrong["error"]
+        (wrong,) = [each for each in assets["s.after"]["checks"] if each["state"] == "failed"]
+        assert wrong["column"] == "y" and "`s.after` has no column `y`" in wrong["error"]
+    assert wherry("sql", "FROM s.made", "--project", folder).code == 2
+    assert wherry("sql", "FROM s.good", "--project", folder).code == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wherry.model.asset import Asset, Check, Column
@@ -34,21 +34,31 @@ def without_lost_columns(read: Graph, bound: Graph) -> Graph:
     assets: dict[str, Asset] = {}
     findings: list[Finding] = []
     for key, asset in bound.assets.items():
-        have = [column.name for column in asset.columns]
-        lower = {name.lower() for name in have}
-        lost = [column for column in read.assets[key].columns if column.name.lower() not in lower]
-        if not asset.bound or not lost:
+        if not asset.bound:
             continue
-        findings += [_lost(asset, column, have) for column in lost]
-        gone = {column.name.lower(): column for column in lost}
-        checks = [_instead(asset, each) if each.column.lower() in gone else each for each in asset.checks]
-        bare = gone.keys() - {check.column.lower() for check in asset.checks}
-        checks += [_declared(asset, column) for name, column in gone.items() if name in bare]
-        assets[key] = replace(asset, checks=tuple(checks))
+        have = [column.name for column in asset.columns]
+        checks, told = held_against(asset, read.assets[key].columns, have)
+        findings += told
+        if told:
+            assets[key] = replace(asset, checks=checks)
     return replace(bound, assets={**bound.assets, **assets}, findings=(*bound.findings, *findings))
 
 
-def _lost(asset: Asset, column: Column, have: list[str]) -> Finding:
+def held_against(
+    asset: Asset, declared: Sequence[Column], have: Sequence[str]
+) -> tuple[tuple[Check, ...], list[Finding]]:
+    """The checks of a table that has the columns ``have``, and a finding for each column declared that it lacks."""
+    lower = {name.lower() for name in have}
+    gone = {column.name.lower(): column for column in declared if column.name.lower() not in lower}
+    if not gone:
+        return asset.checks, []
+    checks = [_instead(asset, each) if each.column.lower() in gone else each for each in asset.checks]
+    bare = gone.keys() - {check.column.lower() for check in asset.checks}
+    checks += [_declared(asset, column) for name, column in gone.items() if name in bare]
+    return tuple(checks), [_lost(asset, column, have) for column in gone.values()]
+
+
+def _lost(asset: Asset, column: Column, have: Sequence[str]) -> Finding:
     line, across = column.place if column.place[0] else (asset.line, 1)
     hint = did_you_mean(column.name, have, f"Its columns are: {', '.join(have)}.")
     message = f"`{asset.name}` has no column `{column.name}`."
