@@ -277,3 +277,15 @@ def test_a_column_that_is_found_missing_when_the_table_is_made(
         assert wrong["column"] == "y" and "`s.after` has no column `y`" in wrong["error"]
     assert wherry("sql", "FROM s.made", "--project", folder).code == 2
     assert wherry("sql", "FROM s.good", "--project", folder).code == 0
+
+
+def test_a_column_that_a_source_no_longer_has_is_missed_before_it_is_published(wherry: Wherry, tmp_path: Path) -> None:
+    """A tag on it hides nothing from then on."""
+    columns = "columns: {id: {checks: [unique]}, email: {tags: [pii]}}"
+    source = f"connector: files\npath: data/\ntables:\n  o.csv: {{as: raw.o, {columns}}}\n"
+    folder = write(tmp_path, {"sources/d.yml": source, "data/o.csv": "id,email\n1,a@b.de\n"})
+    assert wherry("run", "--project", folder).code == 0
+    write(folder, {"data/o.csv": "id,mail\n1,c@d.de\n2,e@f.de\n"})
+    run = wherry("run", "--project", folder)
+    assert run.code == 1 and "sources/d.yml:4:" in run.err and "`raw.o` has no column `email`" in run.err
+    assert "c@d.de" not in wherry("sql", "FROM raw.o", "--project", folder).out

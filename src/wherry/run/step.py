@@ -149,7 +149,7 @@ class Attempt:
     def _as_it_is(self, asset: Asset, cursor: DuckDB) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
         """The checks of a table held against the columns that it came to have, where those were not known before."""
         declared = [column for column in asset.columns if column.place[0]]
-        if not declared or (asset.bound and asset.kind != "python"):
+        if not declared or (asset.bound and asset.kind == "sql"):
             return asset.checks, ()
         self.session.show([asset.name])
         checks, findings = held_against(
