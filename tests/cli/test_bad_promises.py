@@ -112,6 +112,26 @@ CASES: dict[str, tuple[dict[str, str], str, int, str]] = {
     ),
     # A check that does not exist.
     "check": ({"tables/s/t.sql": TABLE.replace("unique", "unique, not_nul")}, "tables/s/t.sql", 2, "`not_nul`"),
+    "no check": ({"tables/s/t.sql": TABLE.replace("unique", "unique, null")}, "tables/s/t.sql", 2, "check is empty"),
+    "kind that does not load": (
+        header("-- checks: [{check: broken}]") | {"plugins/broken.py": "def bad_row(check:\n"},
+        "tables/s/t.sql",
+        4,
+        "does not load",
+    ),
+    "kind that raises": (
+        header("-- checks: [{check: raises}]")
+        | {"plugins/raises.py": "def bad_row(check):\n    raise OSError('boom')\n"},
+        "tables/s/t.sql",
+        4,
+        "boom",
+    ),
+    "kind that is none": (
+        header("-- checks: [{check: other}]") | {"plugins/other.py": "def anything(check):\n    return 1\n"},
+        "tables/s/t.sql",
+        4,
+        "is no check",
+    ),
     "expectation": (suite("expect_column_values_to_be_nice", column="x"), "checks/s.t.json", 10, "no such expectation"),
     "test of dbt": (
         {"checks/t.yml": "models:\n  - name: t\n    columns:\n      - {name: x, tests: [uniqe]}\n"},

@@ -37,6 +37,8 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     ``custom`` are the kinds that the project has of its own. Raises ``CheckFormError`` with a sentence that says what
     is wrong.
     """
+    if written is None or isinstance(written, list):
+        raise CheckFormError("A check is empty." if written is None else "A list is no check: write each by itself.")
     if not isinstance(written, Mapping):
         text = str(written).strip()
         return _check(_short(text, column, custom), column, text=str(written), file=file, line=line)

@@ -88,7 +88,9 @@ class _Checks:
         try:
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
         except ProjectError as error:
-            yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
+            yield from (
+                replace(each, code="bad-check", file=check.file, line=check.line, column=1) for each in error.findings
+            )
             return
         except Exception as error:  # an argument that the kind does not understand, or a kind of the project's own
             why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
