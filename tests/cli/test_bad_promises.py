@@ -112,6 +112,13 @@ CASES: dict[str, tuple[dict[str, str], str, int, str]] = {
     ),
     # A check that does not exist.
     "check": ({"tables/s/t.sql": TABLE.replace("unique", "unique, not_nul")}, "tables/s/t.sql", 2, "`not_nul`"),
+    "key of a column": (
+        {"tables/s/t.sql": TABLE.replace('"> 0"]', '"> 0"], cheks: [not_null]')},
+        "tables/s/t.sql",
+        3,
+        "no key `cheks`",
+    ),
+    "key of a table": (header("-- chekcs: [rows > 0]"), "tables/s/t.sql", 4, "no key `chekcs`"),
     "no check": ({"tables/s/t.sql": TABLE.replace("unique", "unique, null")}, "tables/s/t.sql", 2, "check is empty"),
     "kind that does not load": (
         header("-- checks: [{check: broken}]") | {"plugins/broken.py": "def bad_row(check:\n"},
