@@ -53,6 +53,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         (f"dbt_expectations.{kind}", column, arguments)
         for kind, column, arguments in (
             ("expression_is_true", "", {"expression": "v > w"}),
+            ("expression_is_true", "", {"expression": "v", "test_condition": "between 1 and 30"}),
             ("expect_column_to_exist", "v", {"column_index": 2}),
             ("expect_row_values_to_have_recent_data", "seen", {"datepart": "day", "interval": 2}),
             ("expect_row_values_to_have_data_for_every_n_datepart", "", {"date_col": "seen", "date_part": "day"}),

@@ -202,11 +202,10 @@ def _column_sum(arguments: Arguments, column: str) -> Failing:
 
 
 def _expression(arguments: Arguments, column: str) -> Failing:
-    return (
-        _of_groups(f"({arguments['expression']})", {**arguments, "group_by": arguments.get("group_by_columns")})
-        if (arguments.get("group_by_columns"))
-        else _each_row(str(arguments["expression"]), arguments)
-    )
+    holds = f"({arguments['expression']}) {arguments.get('test_condition', '= true')}"
+    if groups := arguments.get("group_by_columns"):
+        return _of_groups(holds, {**arguments, "group_by": groups})
+    return _each_row(holds, arguments)
 
 
 def _rows(arguments: Arguments, column: str) -> Failing:
