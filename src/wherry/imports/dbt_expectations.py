@@ -204,7 +204,7 @@ def _column_sum(arguments: Arguments, column: str) -> Failing:
 def _expression(arguments: Arguments, column: str) -> Failing:
     holds = f"({arguments['expression']}) {arguments.get('test_condition', '= true')}"
     if groups := arguments.get("group_by_columns"):
-        return _of_groups(holds, {**arguments, "group_by": groups})
+        return _of_groups(holds, {"row_condition": arguments.get("row_condition"), "group_by": groups})
     return _each_row(holds, arguments)
 
 
