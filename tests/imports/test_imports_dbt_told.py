@@ -87,6 +87,25 @@ SIGNATURES = {
     "dbt_expectations.expect_column_quantile_values_to_be_between": "quantile: 0.9, min_value: 1, max_value: 2, "
     "group_by: [g], row_condition: x, strictly: true",
     "dbt_expectations.expect_column_values_to_be_of_type": "column_type: date",
+    "dbt_expectations.expect_column_values_to_be_unique": "row_condition: x",
+    "dbt_expectations.expect_column_values_to_not_be_null": "row_condition: x",
+    "dbt_expectations.expect_column_values_to_be_null": "row_condition: x",
+    "dbt_expectations.expect_column_value_lengths_to_equal": "value: 1, row_condition: x",
+    "dbt_expectations.expect_column_value_lengths_to_be_between": "min_value: 1, row_condition: x, strictly: true",
+    "dbt_expectations.expect_column_pair_values_to_be_equal": "column_A: a, column_B: b, row_condition: x",
+    "dbt_expectations.expect_column_distinct_values_to_contain_set": "value_set: [a], quote_values: true, "
+    "row_condition: x",
+    "dbt_expectations.expect_column_distinct_values_to_equal_set": "value_set: [a], quote_values: true, "
+    "row_condition: x",
+    "dbt_expectations.expect_column_proportion_of_unique_values_to_be_between": "min_value: 0.1, group_by: [g], "
+    "row_condition: x, strictly: true",
+    "dbt_expectations.expect_column_stdev_to_be_between": "min_value: 0, group_by: [g], row_condition: x",
+    "dbt_expectations.expect_column_values_to_match_like_pattern_list": "like_pattern_list: [a], match_on: any, "
+    "row_condition: x",
+    "dbt_expectations.expect_table_column_count_to_be_between": "min_value: 1, max_value: 2",
+    "dbt_expectations.expect_table_row_count_to_equal_other_table_times_factor": "compare_model: ref('b'), factor: 2, "
+    "group_by: [g], compare_group_by: [h], row_condition: x, compare_row_condition: y",
+    "dbt_expectations.expect_row_values_to_have_recent_data": "datepart: day, interval: 1, row_condition: x",
     "dbt_expectations.expect_column_values_to_be_within_n_stdevs": "sigma_threshold: 3",
 }
 

@@ -76,7 +76,7 @@ def _null(arguments: Arguments, column: str) -> Failing:
 def _unique(arguments: Arguments, column: str) -> Failing:
     if not arguments.get("row_condition"):
         return unique(arguments, column)
-    return _compound({**arguments, "column_list": [column]}, column)
+    return _compound({"row_condition": arguments.get("row_condition"), "column_list": [column]}, column)
 
 
 def _compound(arguments: Arguments, column: str) -> Failing:
