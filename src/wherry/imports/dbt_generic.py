@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports.arguments import Arguments
 from wherry.imports.dbt_jinja import has_jinja, table_of
 from wherry.imports.dbt_test import Failing, Test, listed
 from wherry.project.nearest import did_you_mean
@@ -42,7 +43,7 @@ def meaning(test: Test, column: str) -> Failing:
     if kind not in known:
         otherwise = "One of your own is a kind in plugins/, or SQL in checks/."
         raise Mistaken(f"there is no test `{test.kind}`", did_you_mean(kind, known, otherwise))
-    arguments = _Arguments(test.arguments)
+    arguments = Arguments(test.arguments)
     column = str(arguments.get("column_name") or column)
     try:
         found = known[kind](arguments, column)
@@ -56,26 +57,6 @@ def meaning(test: Test, column: str) -> Failing:
         # dbt refuses what a test does not take.
         raise Mistaken(f"it has no `{unread[0]}`")
     return found
-
-
-class _Arguments(dict[str, Any]):
-    """Arguments that know which of them were asked for."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        super().__init__(given)
-        self.read: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self.read.add(str(key))
-        return super().__contains__(key)
 
 
 #: Arguments that hold ``ref(...)`` or ``source(...)``.

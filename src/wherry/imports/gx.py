@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
+from wherry.imports.arguments import Arguments
 from wherry.imports.gx_conditions import NotImported, condition_sql
 from wherry.imports.gx_drafts import Draft
 from wherry.imports.gx_expectations import EXPECTATIONS
@@ -24,6 +25,10 @@ _SILENT = {"result_format", "catch_exceptions", "include_config", "batch_id", "m
 _SILENT |= {"rendered_content", "id", "windows", "description", "row_condition", "condition_parser", "mostly"}
 _SILENT |= {
     "profiler_config",
+    "bucketize_data",
+    "allow_relative_error",
+    "bootstrap_samples",
+    "bootstrap_sample_size",
     "ignore_row_if",
     "parse_strings_as_datetimes",
     "allow_cross_type_comparisons",
@@ -127,13 +132,16 @@ def _checks(item: Any, parameters: Mapping[str, Any], file: str, line: int) -> I
         raise Mistaken(f"`mostly` is {mostly!r}, and must be from 0 to 1")
     arguments = {key: value for key, value in given.items() if key not in _SILENT}
     try:
-        draft = make({**arguments, "ignore_row_if": given.get("ignore_row_if")})
+        read = Arguments({**arguments, "ignore_row_if": given.get("ignore_row_if")})
+        draft = make(read)
     except KeyError as missing:
         raise Mistaken(f"it has no `{missing.args[0]}`") from missing
     except (TypeError, ValueError, AttributeError) as error:
         raise (
             error if isinstance(error, NotUnderstood) else Mistaken(f"its arguments are not understood: {error}")
         ) from error
+    if unread := [key for key, value in arguments.items() if value is not None and key not in read.read]:
+        raise Mistaken(f"it has no `{unread[0]}`", did_you_mean(unread[0], sorted(read.read)))
     shown = ", ".join(
         f"{key}={_shown(value)}" for key, value in arguments.items() if key != "column" and value is not None
     )

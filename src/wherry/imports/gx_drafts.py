@@ -58,6 +58,8 @@ def sql_bounds(given: Given) -> dict[str, Any]:
 
     bounds = {"low": given.get("min_value"), "high": given.get("max_value")}
     strict = {f"strict_{end}": True for end, key in (("low", "min"), ("high", "max")) if given.get(f"strict_{key}")}
+    if all(value is None for value in bounds.values()):
+        raise Mistaken("it has neither `min_value` nor `max_value`")
     return {key: sql(value) for key, value in bounds.items() if value is not None} | strict
 
 
