@@ -255,6 +255,7 @@ def test_a_promise_that_goes_bad_leaves_what_is_published(wherry: Wherry, tmp_pa
     write(folder, {"checks/t.sql": "SELECT nope FROM s.t\n"})
     run = wherry("run", "--project", folder, "--json")
     assert run.code == 1
+    assert "See what cannot be asked: wherry show s.t --failing" in wherry("run", "--project", folder).out
     states = {asset["name"]: asset["state"] for asset in run.json["assets"]}
     assert (states["s.t"], states["s.good"]) == ("failed", "skipped")
     assert wherry("sql", "SELECT * FROM s.t", "--project", folder).code == 0

@@ -124,6 +124,7 @@ def summarise(run: Run) -> None:
         for told in _warnings(result):
             click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {result.name}: {told}", err=True)
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
+    rows = [r.name for r in run.assets if any(c.state == "failed" and not c.error for c in r.checks)]
     asked = sum(bool(result.checks) for result in run.assets)
     if set(counts) <= {"skipped"}:
         only = f"; the checks of {asked} were asked" if asked else ""
@@ -133,7 +134,8 @@ def summarise(run: Run) -> None:
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
     if failing:
-        click.echo(f"See the bad rows: wherry show {failing[0]} --failing")
+        see, name = ("the bad rows", rows[0]) if rows else ("what cannot be asked", failing[0])
+        click.echo(f"See {see}: wherry show {name} --failing")
 
 
 def _warnings(result: AssetResult) -> Iterator[str]:
