@@ -61,6 +61,8 @@ class _Made:
             keys[table], left = as_keys(checks)
             self.findings.extend(_no_form(each) for each in left)
         total = sum(len(checks) for checks in self.checks.values())
+        # What was to be promised and cannot be read is no part of what is written.
+        wrong = 2 if any(finding.severity == "error" for finding in self.findings) else 0
         done: list[str] = []
         if write:
             done = [self._write(self.project.graph[table], found) for table, found in keys.items() if found]
@@ -76,7 +78,7 @@ class _Made:
                     "findings": [as_document(finding) for finding in self.findings],
                 }
             )
-            return 0
+            return wrong
         show_findings(self.findings)
         if not total:
             click.echo(self.nothing, err=True)
@@ -85,7 +87,7 @@ class _Made:
         else:
             click.echo(self._yaml(keys, comments=True), nl=False)
             click.echo("Nothing was written. --write puts them into the table's file, --to into another.", err=True)
-        return 0
+        return wrong
 
     def _write(self, asset: Asset, keys: Mapping[str, Any]) -> str:
         from wherry.errors import UsageError
