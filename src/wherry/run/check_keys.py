@@ -19,9 +19,10 @@ from wherry.run.key_hashes import Key
 WORTH = 2_000_000
 #: Bits of a map of a column's range, a row.
 _SPARSE = 64
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+#: Types of whole numbers that a map of bits can be made of.
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 #: Types whose order is the same here as in DuckDB.
-_ORDERED = (*_WHOLE, "UBIGINT", "HUGEINT", "UUID", "VARCHAR", "DECIMAL")
+_ORDERED = (*WHOLE, "UBIGINT", "HUGEINT", "UUID", "VARCHAR", "DECIMAL")
 _HASHED = (*_ORDERED, "DATE", "TIMESTAMP", "BLOB", "BOOLEAN")
 #: Stretches, at most, in what counts as a column of rising stretches; the share of them that may overlap.
 _EDGES, _OVERLAPPING = 5_000, 0.2
@@ -74,7 +75,7 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
 def _bits(asking: Asking, relation: str, key: Key, facts: Facts) -> bool:
     """Whole numbers of a known range differ when a bit for each sets as many bits as there are numbers."""
     column = facts.columns.get(plain(key.columns[0]))
-    if column is None or not column.bounded or column.nulls is None or key.types[0] not in _WHOLE:
+    if column is None or not column.bounded or column.nulls is None or key.types[0] not in WHOLE:
         return False
     if column.nulls and key.rows == "true":
         return False
@@ -101,7 +102,8 @@ def _rising(asking: Asking, relation: str, key: Key, every: int = 0) -> bool:
     # The last row is nothing, so that every stretch is told by what follows it: another window costs as much again.
     keys = f"SELECT {column} AS k, {cut} AS c FROM {relation} WHERE {key.rows} UNION ALL SELECT NULL, true"
     beside = f"SELECT k, c, lag(k) OVER () AS p FROM ({keys})"
-    found = asking.rows_if(f"SELECT k, p FROM ({beside}) WHERE c OR p IS NULL OR k <= p LIMIT {_EDGES + 1}")
+    with asking.cursor.alone():  # it is one stream
+        found = asking.rows_if(f"SELECT k, p FROM ({beside}) WHERE c OR p IS NULL OR k <= p LIMIT {_EDGES + 1}")
     if found is None or len(found) > _EDGES:
         return False
     spans = overlaps([k for k, _ in found if k is not None], [p for _, p in found if p is not None])

@@ -8,6 +8,8 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any
 
+from wherry.checks import length, matches
+from wherry.checks.shape import lengths
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name
@@ -129,6 +131,24 @@ def plan_checks(
             work.add(item.index, item.kind.judge_groups(item.check), (further or {}).get(item.index, ()))
         shared.append(work.job(f"({grouped(relation, keys)})"))
     return [*shared, *jobs]
+
+
+def implied(items: Sequence[Item]) -> dict[int, int]:
+    """Index of a check -> that of another: when no row breaks that one, no row breaks it, and both look at the same."""
+    shaped: dict[tuple[str, str], list[tuple[int, tuple[int, int | None]]]] = {}
+    for item in items:
+        check = item.check
+        if item.kind is matches and not check.sample:
+            each = matches.patterns(check)
+            known = [size for pattern in each if (size := lengths(pattern)) is not None]
+            if known and (len(each) == 1 or check.arguments.get("how") != "any"):
+                shaped.setdefault((check.column.lower(), check.where), []).append((item.index, known[0]))
+    found = {}
+    for item in (item for item in items if item.kind is length and not item.check.sample):
+        for index, size in shaped.get((item.check.column.lower(), item.check.where), []):
+            if length.keeps(item.check, *size):
+                found[item.index] = index
+    return found
 
 
 def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str, ...]]) -> list[Job]:
