@@ -108,10 +108,8 @@ def test_keys_of_rows_that_two_threads_wrote_are_told_by_their_order(opened: tup
     rows = "SELECT CASE WHEN range < 50100 THEN range ELSE range + 20000 END AS k FROM range(200000)"
     db.execute(f"CREATE TABLE lake.s.parts AS SELECT lpad(k::VARCHAR, 9, '0') AS k FROM ({rows})")
     db.execute("INSERT INTO lake.s.parts SELECT lpad(range::VARCHAR, 9, '0') FROM range(50100, 70100)")
-    metadata, listed = described(lake, "s.parts")
-    asking, ranges = Asking(cursor=db, now=check_subject.Subject.now), Ranges.of(metadata, listed)
+    asking = Asking(cursor=db, now=check_subject.Subject.now)
     key = Key(columns=('"k"',), types=("VARCHAR",), rows='"k" IS NOT NULL')
-    assert ranges.in_order("k") and not ranges.in_order("w")
     assert check_keys._rising(asking, "lake.s.parts", key, check_keys._part(300_000))
     assert not check_keys._rising(asking, "lake.s.parts", key)
     db.execute("INSERT INTO lake.s.parts VALUES ('000000007')")
@@ -145,6 +143,31 @@ def test_files_are_apart_only_when_they_share_no_value(
     there = {value for number, values in enumerate(tables) for value in values if f"{number}" not in some}
     assert not ranges.apart("K", some) or not here & there
     assert not ranges.apart("other", some) and not ranges.apart("unknown", some)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "in_order"),
+    [
+        ([(n, n + 1) for n in range(0, 20, 2)], True),
+        # Two threads took turns.
+        ([(n, n + 15) for n in range(0, 100, 10)], True),
+        ([(n, 90 + n) for n in range(10)], False),
+        ([(0, 90), (1, 91)], False),
+        ([(0, 90)], True),
+    ],
+)
+def test_files_are_in_order_when_few_have_values_in_the_same_range(
+    bounds: list[tuple[int, int]], in_order: bool
+) -> None:
+    def written(value: int) -> dict[int, bytes]:
+        return {1: value.to_bytes(8, "little", signed=True)}
+
+    files = [
+        File(path=f"{low}", content=0, rows=9, nulls={1: 0}, low=written(low), high=written(high))
+        for low, high in bounds
+    ]
+    ranges = Ranges(files=files, columns={"k": (1, "long"), "other": (2, "long")})
+    assert ranges.in_order("K") == in_order and not ranges.in_order("other")
 
 
 def test_files_of_numbers_in_order_are_apart(opened: tuple[Lake, DuckDB]) -> None:

@@ -24,8 +24,8 @@ WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "U
 #: Types whose order is the same here as in DuckDB.
 _ORDERED = (*WHOLE, "UBIGINT", "HUGEINT", "UUID", "VARCHAR", "DECIMAL")
 _HASHED = (*_ORDERED, "DATE", "TIMESTAMP", "BLOB", "BOOLEAN")
-#: Stretches, at most, in what counts as a column of rising stretches; the share of them that may overlap.
-_EDGES, _OVERLAPPING = 5_000, 0.2
+#: Stretches beyond two a part, at most, in what counts as a column of rising stretches; the share that may overlap.
+_STRETCHES, _OVERLAPPING = 500, 0.2
 #: Rows of a part, at least, and how many of them a table is looked at in.
 _PART, _PARTS = 2_048, 2_500
 
@@ -66,8 +66,9 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
         ordered = subject.ranges is None or subject.ranges.in_order(plain(key.columns[0]))
         if key.rows != "true" and ordered:
             placed = bool(subject.lake) and not item.check.where
-            rows, every = (subject.lake, _part(subject.rows or 0)) if placed else (relation, 0)
-            if _rising(asking, rows, key, every):
+            every = _part(subject.rows or 0)
+            most = _STRETCHES + 2 * (subject.rows or 0) // every
+            if _rising(asking, subject.lake, key, every, most) if placed else _rising(asking, relation, key):
                 return Told(differs=True)
     return _hashes(asking, subject, relation, key)
 
@@ -87,13 +88,13 @@ def _bits(asking: Asking, relation: str, key: Key, facts: Facts) -> bool:
     return asking.row_if(sql) == (filled, filled)
 
 
-def _rising(asking: Asking, relation: str, key: Key, every: int = 0) -> bool:
+def _rising(asking: Asking, relation: str, key: Key, every: int = 0, most: int = 1000) -> bool:
     """Keys differ when each is larger than the one before, in whatever order rows come; or when they come in stretches
     of which that is true, and no two stretches overlap, or those few that do share no key. Where they do not, this ends
     after a few rows.
 
     ``every``: a stretch ends after so many rows of a file too, a power of two, so that it does not reach over what
-    another thread wrote; the relation has to tell places of rows then.
+    another thread wrote; the relation has to tell places of rows then. ``most``: stretches, at most.
     """
     if key.types[0].partition("(")[0] not in _ORDERED:
         return False
@@ -103,8 +104,8 @@ def _rising(asking: Asking, relation: str, key: Key, every: int = 0) -> bool:
     keys = f"SELECT {column} AS k, {cut} AS c FROM {relation} WHERE {key.rows} UNION ALL SELECT NULL, true"
     beside = f"SELECT k, c, lag(k) OVER () AS p FROM ({keys})"
     with asking.cursor.alone():  # it is one stream
-        found = asking.rows_if(f"SELECT k, p FROM ({beside}) WHERE c OR p IS NULL OR k <= p LIMIT {_EDGES + 1}")
-    if found is None or len(found) > _EDGES:
+        found = asking.rows_if(f"SELECT k, p FROM ({beside}) WHERE c OR p IS NULL OR k <= p LIMIT {most + 1}")
+    if found is None or len(found) > most:
         return False
     spans = overlaps([k for k, _ in found if k is not None], [p for _, p in found if p is not None])
     if not spans:

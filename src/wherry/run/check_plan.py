@@ -20,6 +20,8 @@ PASS = 400
 _SEED = 20_26
 #: The order in which statements run: what fails early is seen early.
 FACES = ("row", "aggregate", "groups", "rows", "query")
+#: Names in a relation of groups, which a column may have too.
+_GROUPED = ("k1", "copies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,15 +123,20 @@ def plan_checks(
         if relation in passes and len(passes[relation].expressions) >= PASS:
             jobs.append(passes.pop(relation).job(relation))
     shared = [work.job(relation) for relation, work in passes.items()]
-    shared += [
-        work.job(f"(SELECT {name(column)}, count(*) AS __copies FROM {relation} GROUP BY 1)")
-        for (relation, column), work in values.items()
-    ]
     for (relation, keys), members in groups.items():
-        work = _Pass()
+        # Values that are tried one by one and counted too are grouped once.
+        column = keys[0][1:-1].replace('""', '"').lower() if len(keys) == 1 and keys[0].startswith('"') else ""
+        tried = values.get((relation, column)) if column not in _GROUPED else None
+        work = tried or _Pass()
         for item in members:
             work.add(item.index, item.kind.judge_groups(item.check), (further or {}).get(item.index, ()))
-        shared.append(work.job(f"({grouped(relation, keys)})"))
+        if tried is None:
+            shared.append(work.job(f"({grouped(relation, keys)})"))
+    for (relation, column), work in values.items():
+        named = name(column)
+        beside = "" if column in _GROUPED else f", {named} AS k1, count(*) AS copies"
+        counted = f"SELECT {named}, count(*) AS __copies{beside} FROM {relation} GROUP BY {named}"
+        shared.append(work.job(f"({counted})"))
     return [*shared, *jobs]
 
 

@@ -14,8 +14,8 @@ from wherry.run.check_subject import Asking
 def all_there(asking: Asking, item: Item, facts: Facts, types: Mapping[str, str], most: int) -> bool:
     """Whether each whole number from the smallest to the largest value of a column is in the column it refers to.
 
-    Then the reference holds, whichever of them the column has. False where that is not so, where the two columns are not
-    of whole numbers, and where there are more than ``most`` numbers between the two.
+    Then the reference holds, whichever of them the column has. False where that is not so, where one of the columns is
+    not of whole numbers, and where there are more than ``most`` numbers between those two.
     """
     check = item.check
     columns = check.columns or (check.column,)
