@@ -104,7 +104,7 @@ def test_stretches_overlap_where_two_reach_over_a_value(stretches: list[set[int]
 
 def test_keys_of_rows_that_two_threads_wrote_are_told_by_their_order(opened: tuple[Lake, DuckDB]) -> None:
     """Parts of one file come before and after those of another, and do not end where parts are cut."""
-    lake, db = opened
+    _, db = opened
     rows = "SELECT CASE WHEN range < 50100 THEN range ELSE range + 20000 END AS k FROM range(200000)"
     db.execute(f"CREATE TABLE lake.s.parts AS SELECT lpad(k::VARCHAR, 9, '0') AS k FROM ({rows})")
     db.execute("INSERT INTO lake.s.parts SELECT lpad(range::VARCHAR, 9, '0') FROM range(50100, 70100)")

@@ -46,7 +46,7 @@ def places(pattern: str) -> list[Place] | None:
 
 
 def lengths(pattern: str) -> tuple[int, int | None] | None:
-    """How many characters, at least and at most, a value has in which the regular expression is found; None: unknown."""
+    """How many characters a value has in which a regular expression is found, at least and at most; None: unknown."""
     found = places(pattern)
     if found is None:
         return None
