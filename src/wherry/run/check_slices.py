@@ -106,7 +106,7 @@ class Slices:
 
     def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if item.face == "aggregate":
-            return self.asking.row_if(check_state.values_sql(item, parts))
+            return check_state.plain_values(item, parts) or self.asking.row_if(check_state.values_sql(item, parts))
         return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
 
     def _measure(

@@ -185,6 +185,19 @@ def values_sql(item: Item, parts: Sequence[Any]) -> str:
     return f"SELECT {', '.join(written)}"
 
 
+def plain_values(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The values that a check of aggregates judges, where they are nothing but those that are kept; None: SQL tells."""
+    found, at = [], 0
+    for expression in item.kind.aggregates(item.check):
+        calls = _calls(expression)
+        if len(calls) != 1 or (calls[0].start, calls[0].end) != (0, len(expression)):
+            return None
+        width = len(_PARTS[calls[0].function])
+        found.append(_value(calls[0].function, parts[at : at + width]))
+        at += width
+    return tuple(found)
+
+
 def together(
     item: Item, kept: Sequence[Any], came: Sequence[Any], went: Sequence[Any] | None
 ) -> tuple[Any, ...] | None:

@@ -122,7 +122,7 @@ class _Checking:
     def types(self) -> dict[str, str]:
         """Types of the table's columns by lower-case name."""
         if self._types is None:
-            self._columns = self.cursor.schema(f"FROM {self.subject.relation}")
+            self._columns = list(self.subject.columns) or self.cursor.schema(f"FROM {self.subject.relation}")
             self._types = {column.lower(): kind for column, kind in self._columns}
         return self._types
 
@@ -305,6 +305,9 @@ class _Checking:
         kept, change = self.subject.kept, self.subject.change
         if kept is None or change is None:
             return
+        _ = self.types
+        if change.plain and self.asking.schema_if(f"FROM {change.rows_that_came('')}") != self._columns:
+            change = replace(change, plain=False)
         own = {index: identity for index, identity in self.identities.items() if identity in kept.values}
         slices = Slices(
             asking=self.asking,
