@@ -125,7 +125,11 @@ def change_since(storage: Storage, metadata: Mapping[str, Any], before: tuple[st
 def _same_columns(metadata: Mapping[str, Any]) -> bool:
     """Whether every file of a table has the columns that the table has, by the same names."""
     parted = any(spec["fields"] for spec in metadata.get("partition-specs", ()))
-    return len(metadata["schemas"]) == 1 and not parted and "schema.name-mapping.default" not in (metadata.get("properties") or {})
+    return (
+        len(metadata["schemas"]) == 1
+        and not parted
+        and "schema.name-mapping.default" not in (metadata.get("properties") or {})
+    )
 
 
 def _readable(path: str) -> bool:

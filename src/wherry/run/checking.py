@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -322,12 +321,11 @@ class _Checking:
             return
         items = [item for item in self._open(*check_plan.FACES) if item.index in own]
         groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
-        with self.cursor.alone() if slices.brief else nullcontext():
-            for index, found in slices.look(items, groups):
-                self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
-                self.hashes[index] = found.hashes
-                if index in slices.present:
-                    self.present[index] = slices.present[index]
+        for index, found in slices.look(items, groups):
+            self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
+            self.hashes[index] = found.hashes
+            if index in slices.present:
+                self.present[index] = slices.present[index]
 
     # What comes of it
 
