@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wherry.checks import shape
+from wherry.checks.matches import shape
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.lake import Lake
 from wherry.lake.statistics import ColumnFacts, Facts, facts, files

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from wherry.checks import length, matches
-from wherry.checks.shape import lengths
+from wherry.checks.matches.shape import lengths
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name

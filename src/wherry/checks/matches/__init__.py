@@ -4,7 +4,7 @@ Of several patterns each must be found, or with ``how: any`` one of them. ``like
 as.
 """
 
-from wherry.checks.shape import glob
+from wherry.checks.matches.shape import glob
 from wherry.model.asset import Check
 from wherry.quoting import name, text
 
