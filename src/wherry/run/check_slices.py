@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,6 +73,8 @@ class Slices:
             with self.asking.cursor.alone() if self.brief else nullcontext():
                 yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         # Two streams of one thread each: there is too little of either for two threads to share.
         cursor = self.asking.cursor.cursor()
         try:
