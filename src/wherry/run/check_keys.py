@@ -61,8 +61,6 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
     """Whether all keys that count differ."""
     relation = looked_at(item.check, subject.relation)
     if len(key.columns) == 1:
-        if not item.check.where and subject.facts is not None and _bits(asking, relation, key, subject.facts):
-            return Told(differs=True)
         ordered = subject.ranges is None or subject.ranges.in_order(plain(key.columns[0]))
         if key.rows != "true" and ordered:
             placed = bool(subject.lake) and not item.check.where
@@ -70,6 +68,8 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
             most = _STRETCHES + 2 * (subject.rows or 0) // every
             if _rising(asking, subject.lake, key, every, most) if placed else _rising(asking, relation, key):
                 return Told(differs=True)
+        if not item.check.where and subject.facts is not None and _bits(asking, relation, key, subject.facts):
+            return Told(differs=True)
     return _hashes(asking, subject, relation, key)
 
 
