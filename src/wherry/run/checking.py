@@ -281,7 +281,7 @@ class _Checking:
         )
         few, typical = set(), {}
         for column, size, worded, low, high in self.cursor.execute(sql):
-            if worded and size <= _FEW_BYTES:
+            if worded and size is not None and size <= _FEW_BYTES:
                 few.add(str(column).lower())
             elif low and high and len(low) == len(high):
                 typical[str(column).lower()] = str(low)
