@@ -8,6 +8,7 @@ from wherry.lake import connecting
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Put
+from wherry.lake.postgres import _SETTINGS
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -42,8 +43,7 @@ def test_connections_are_given_back_and_closed(postgres: str, tmp_path: object) 
         db.execute("CREATE SCHEMA m.s")
         for number in range(30):
             db.execute(f"CREATE TABLE m.s.t{number} (i INTEGER)")
-        held = lake.engine.pool.checkedout()  # type: ignore[attr-defined]
-        assert held <= connecting._KEPT_AT_MOST
+        assert 0 < lake.database.kept <= connecting._KEPT
     assert cut(postgres) == 0
 
 
@@ -77,7 +77,7 @@ def test_a_cut_that_nobody_could_foresee_is_told_once(
 
 
 def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connecting._SETTINGS, "lock_timeout", "50ms")
+    monkeypatch.setitem(_SETTINGS, "lock_timeout", "50ms")
     with Lake.open(postgres, f"{tmp_path}/lake") as lake:
         view = Put(name="s.v", kind="view", sql="SELECT 1")
         with psycopg.connect(postgres) as other:

@@ -1,11 +1,11 @@
 """The Iceberg REST protocol: every endpoint, and what it refuses."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from fixtures.rest import FIELDS, SCHEMA, S, T, ask, good, made, refused
 from wherry.errors import LakeError
@@ -85,7 +85,7 @@ def test_a_database_that_is_busy_is_503_for_readers_and_unsure_for_writers(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: Any, **__: Any) -> Any:
-        raise LakeError("busy") from sa.exc.OperationalError("", {}, Exception("locked"))
+        raise LakeError("busy") from sqlite3.OperationalError("locked")
 
     made(lake)
     monkeypatch.setattr("wherry.lake.read.find", busy)

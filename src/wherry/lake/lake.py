@@ -23,6 +23,7 @@ from wherry.lake.branch import BranchInfo, Standing
 from wherry.lake.catalog import Catalog
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Commit
+from wherry.lake.connecting import Database
 from wherry.lake.diff import Moment, TableDiff
 from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
@@ -34,7 +35,6 @@ from wherry.lake.threeway import Take
 from wherry.lake.views import Views
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from duckdb import DuckDBPyConnection
 
 
@@ -44,13 +44,13 @@ T = TypeVar("T")
 class Lake:
     """Tables and views on branches; every change is a commit that can be read and restored."""
 
-    def __init__(self, engine: sa.Engine, storage: Storage) -> None:
-        #: The SQLAlchemy engine of the lake's database, for what is kept beside the pointers.
-        self.engine = engine
+    def __init__(self, database: Database, storage: Storage) -> None:
+        #: The lake's database, for what is kept beside the pointers.
+        self.database = database
         self.storage = storage
         self._carried = Carried()
         #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
-        self.catalog = Catalog(engine, Tables(engine, storage, self._carried), Views(engine, storage))
+        self.catalog = Catalog(database, Tables(database, storage, self._carried), Views(database, storage))
         self._server: Server | None = None
         self._lock = Lock()
 
@@ -77,7 +77,7 @@ class Lake:
             if self._server is not None:
                 self._server.close()
                 self._server = None
-        self.engine.dispose()
+        self.database.dispose()
 
     def __enter__(self) -> Lake:
         return self
@@ -89,23 +89,23 @@ class Lake:
 
     def pointers(self, branch: str, at: int | None = None) -> dict[str, Pointer]:
         """Everything the branch sees now, or saw at commit number ``at``, by full name in lower case."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.see(connection, branch, at)
 
     def pointer(self, branch: str, name: str, at: int | None = None) -> Pointer | None:
         """The table or view of this name (upper and lower case are the same), or None."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             found = read.find(connection, branch, name, at)
         return None if found is None or found.kind == "dropped" else found
 
     def own_pointers(self, branch: str) -> dict[str, Pointer]:
         """Only what the branch itself changed and has not published, dropped ones included."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.own(connection, branch)
 
     def base_pointers(self, branch: str) -> dict[str, Pointer]:
         """What the branch's changes start from: its parent at the fork, and what it published since."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.base(connection, branch)
 
     def columns(self, pointer: Pointer) -> list[tuple[str, str]]:
@@ -131,7 +131,7 @@ class Lake:
         ``expected`` holds, by name, the ``seq`` that the caller saw (None: nothing). Raises ``Conflict``.
         """
         return committing.put(
-            self.engine, self.storage, branch, puts, author=author, message=message, run=run, expected=expected
+            self.database, self.storage, branch, puts, author=author, message=message, run=run, expected=expected
         )
 
     def carry(self, branch: str, name: str, state: Mapping[str, Any]) -> None:
@@ -164,7 +164,7 @@ class Lake:
         every table that both changed and ``take`` does not decide. ``dry_run`` tells what would be done.
         """
         return merging.merge(
-            self.engine,
+            self.database,
             self.storage,
             source,
             onto=onto,
@@ -181,7 +181,7 @@ class Lake:
         self, source: str, *, onto: str | None = None, only: Collection[str] | None = None, take: Take = None
     ) -> Preview:
         """What ``merge`` would do now, conflicts included."""
-        return merging.preview(self.engine, self.storage, source, onto=onto, only=only, take=take)
+        return merging.preview(self.database, self.storage, source, onto=onto, only=only, take=take)
 
     def restore(
         self,
@@ -194,7 +194,7 @@ class Lake:
     ) -> Commit:
         """Make the branch (or the tables ``only``) look as right after that commit, or at a time, as a new commit."""
         return restoring.restore(
-            self.engine, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
+            self.database, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
         )
 
     def retrying(
@@ -210,31 +210,31 @@ class Lake:
 
     def create_branch(self, name: str, *, parent: str = MAIN, at: int | None = None, author: str = "") -> None:
         """Make a branch that sees what ``parent`` sees now, or saw at commit number ``at``."""
-        branching.create(self.engine, name, parent=parent, at=at, author=author)
+        branching.create(self.database, name, parent=parent, at=at, author=author)
 
     def drop_branch(self, name: str, *, force: bool = True) -> tuple[str, ...]:
         """Forget a branch and what it did not publish; returns the names of that. Refused when there is such, without
         ``force``."""
-        return branching.drop(self.engine, name, force=force)
+        return branching.drop(self.database, name, force=force)
 
     def rename_branch(self, old: str, new: str) -> None:
         """Give a branch another name."""
-        branching.rename(self.engine, old, new)
+        branching.rename(self.database, old, new)
 
     def standing(self, name: str) -> Standing:
         """The tables that a branch changed and those that its parent changed since they parted."""
-        return branching.standing(self.engine, self.storage, name)
+        return branching.standing(self.database, self.storage, name)
 
     def branches(self) -> list[BranchInfo]:
         """All branches, ``main`` first."""
-        return branching.listing(self.engine)
+        return branching.listing(self.database)
 
     def continue_branch(self, old: str, new: str, *, onto: str = MAIN, author: str = "") -> list[str]:
         """Make ``new`` from the head of ``onto``, take over what ``old`` built on still valid ground, drop ``old``.
 
         Returns the names taken over.
         """
-        return branching.proceed(self.engine, self.storage, old, new, onto=onto, author=author)
+        return branching.proceed(self.database, self.storage, old, new, onto=onto, author=author)
 
     # History
 
@@ -251,37 +251,37 @@ class Lake:
     ) -> list[Commit]:
         """Commits that made the branch what it is (None: of all branches), newest first."""
         return logging.commits(
-            self.engine, branch, table=table, author=author, run=run, since=since, until=until, limit=limit
+            self.database, branch, table=table, author=author, run=run, since=since, until=until, limit=limit
         )
 
     def commit(self, prefix: str) -> Commit:
         """The commit whose id begins so."""
-        return logging.by_id(self.engine, prefix)
+        return logging.by_id(self.database, prefix)
 
     def rows_before(self, commit: Commit) -> dict[str, int | None]:
         """Rows of a commit's tables as they were before it, by full name; without those that it made."""
-        return logging.rows_before(self.engine, commit)
+        return logging.rows_before(self.database, commit)
 
     def last_with(self, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
         """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
-        return logging.last_with(self.engine, branch, name, at)
+        return logging.last_with(self.database, branch, name, at)
 
     def moment(self, branch: str, at: str) -> int:
         """The number of the commit to read a branch at: one of its own, or the newest at a time. Raises
         ``NoSuchCommit`` where it had none."""
-        return logging.moment(self.engine, branch, at)
+        return logging.moment(self.database, branch, at)
 
     def resolve(self, at: str) -> int:
         """The number of a commit, given its id or the beginning of it, or of the newest at an ISO time (UTC)."""
-        return logging.resolve(self.engine, at)
+        return logging.resolve(self.database, at)
 
     def find_moment(self, text: str, branch: str = MAIN) -> Moment:
         """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time (of ``branch``) means."""
-        return comparing.find_moment(self.engine, text, branch)
+        return comparing.find_moment(self.database, text, branch)
 
     def compare(self, one: Moment, other: Moment, only: Collection[str] | None = None) -> list[TableDiff]:
         """Tables and views that differ from ``one`` to ``other``, by name; no data is read."""
-        return comparing.compare(self.engine, self.storage, one, other, only)
+        return comparing.compare(self.database, self.storage, one, other, only)
 
     # DuckDB
 
@@ -293,7 +293,7 @@ class Lake:
         What the connection then writes is committed in ``author``'s name. A schema that a statement looked for in vain
         stays missing for this connection, even after a merge brings it: attach again.
         """
-        with db.reading(self.engine) as reader:
+        with db.reading(self.database) as reader:
             # DuckDB's own message would not say what is missing.
             read.fork_of(reader, branch)
         self.storage.check()

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import iceberg, moves, outside, read
 from wherry.lake.commit import record
+from wherry.lake.connecting import Database
 from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
@@ -73,8 +72,8 @@ class Carried:
 class Tables:
     """Reads and commits of Iceberg tables on any branch."""
 
-    def __init__(self, engine: sa.Engine, storage: Storage, carried: Carried) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, storage: Storage, carried: Carried) -> None:
+        self._database = database
         self._storage = storage
         self._carried = carried
 
@@ -84,14 +83,14 @@ class Tables:
 
     def load(self, branch: str, name: str, at: int | None = None, *, by_clock: bool = False) -> dict[str, Any]:
         """The protocol's answer to "load table"; ``by_clock``: to a client that looks for a moment by its clock."""
-        location = moves.find(self._engine, branch, "table", name, at).location or ""
+        location = moves.find(self._database, branch, "table", name, at).location or ""
         metadata = self._storage.read(location)
         return self._lent(loaded(undivided(settled(metadata)) if by_clock else metadata, location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
         name = moves.check_name(request["name"])
-        with db.glancing(self._engine) as connection:
+        with db.glancing(self._database) as connection:
             found = read.find(connection, branch, f"{namespace}.{name}")
         if found is not None and found.kind != "dropped":
             raise exists(f"the {found.kind} {found.full_name}")
@@ -141,7 +140,7 @@ class Tables:
         )
         if not is_work(branch):
             self._storage.publish(pointer, None)
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             there = read.find(connection, branch, pointer.full_name)
             live = {pointer.key: there} if there is not None and there.kind != "dropped" else {}
             if there is not None and live and not (overwrite and there.kind == "table"):
@@ -163,7 +162,7 @@ class Tables:
     def _try(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]] | None:
         seen: dict[str, Pointer] = {}
         # What is seen here is compared with what is there when the pointers move.
-        with db.glancing(self._engine) as connection:
+        with db.glancing(self._database) as connection:
             for change in changes:
                 found = read.find(connection, branch, change.full_name)
                 if found is not None and found.kind == "view":
@@ -274,7 +273,7 @@ class Tables:
 
     def _swap(self, branch: str, after: Sequence[Pointer], seen: Mapping[str, Pointer], author: str) -> bool:
         """Move the pointers if nobody moved them meanwhile; returns whether somebody did."""
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             for pointer in after:
                 now = read.find(connection, branch, pointer.full_name)
                 before = seen.get(pointer.key)
