@@ -13,29 +13,25 @@ from wherry.errors import LakeError
 from wherry.lake import branch as branching
 from wherry.lake import commit as committing
 from wherry.lake import database as db
-from wherry.lake import diff as comparing
 from wherry.lake import log as logging
-from wherry.lake import merge as merging
 from wherry.lake import read, retry, types
-from wherry.lake import restore as restoring
-from wherry.lake.attach import attach
 from wherry.lake.branch import BranchInfo, Standing
-from wherry.lake.catalog import Catalog
+from wherry.lake.carried import Carried
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Commit
-from wherry.lake.connecting import Database
-from wherry.lake.diff import Moment, TableDiff
-from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
 from wherry.lake.pointer import Pointer, Put
-from wherry.lake.server import Server
 from wherry.lake.storage import Storage, open_storage
-from wherry.lake.tables import Carried, Tables
-from wherry.lake.threeway import Take
-from wherry.lake.views import Views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from wherry.lake.catalog import Catalog
+    from wherry.lake.connecting import Database
+    from wherry.lake.diff import Moment, TableDiff
+    from wherry.lake.merge import Preview
+    from wherry.lake.server import Server
+    from wherry.lake.threeway import Take
 
 
 T = TypeVar("T")
@@ -49,8 +45,7 @@ class Lake:
         self.database = database
         self.storage = storage
         self._carried = Carried()
-        #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
-        self.catalog = Catalog(database, Tables(database, storage, self._carried), Views(database, storage))
+        self._catalog: Catalog | None = None
         self._server: Server | None = None
         self._lock = Lock()
 
@@ -163,7 +158,9 @@ class Lake:
         ``only`` names the tables to bring; ``puts`` are further changes of the same commit. Raises ``Conflict`` naming
         every table that both changed and ``take`` does not decide. ``dry_run`` tells what would be done.
         """
-        return merging.merge(
+        from wherry.lake.merge import merge
+
+        return merge(
             self.database,
             self.storage,
             source,
@@ -181,7 +178,9 @@ class Lake:
         self, source: str, *, onto: str | None = None, only: Collection[str] | None = None, take: Take = None
     ) -> Preview:
         """What ``merge`` would do now, conflicts included."""
-        return merging.preview(self.database, self.storage, source, onto=onto, only=only, take=take)
+        from wherry.lake.merge import preview
+
+        return preview(self.database, self.storage, source, onto=onto, only=only, take=take)
 
     def restore(
         self,
@@ -193,9 +192,9 @@ class Lake:
         dry_run: bool = False,
     ) -> Commit:
         """Make the branch (or the tables ``only``) look as right after that commit, or at a time, as a new commit."""
-        return restoring.restore(
-            self.database, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
-        )
+        from wherry.lake.restore import restore
+
+        return restore(self.database, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run)
 
     def retrying(
         self, work: Callable[[], T], *, tables: Sequence[str] = (), branch: str = MAIN, attempts: int = retry.ATTEMPTS
@@ -277,11 +276,15 @@ class Lake:
 
     def find_moment(self, text: str, branch: str = MAIN) -> Moment:
         """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time (of ``branch``) means."""
-        return comparing.find_moment(self.database, text, branch)
+        from wherry.lake.diff import find_moment
+
+        return find_moment(self.database, text, branch)
 
     def compare(self, one: Moment, other: Moment, only: Collection[str] | None = None) -> list[TableDiff]:
         """Tables and views that differ from ``one`` to ``other``, by name; no data is read."""
-        return comparing.compare(self.database, self.storage, one, other, only)
+        from wherry.lake.diff import compare
+
+        return compare(self.database, self.storage, one, other, only)
 
     # DuckDB
 
@@ -293,6 +296,8 @@ class Lake:
         What the connection then writes is committed in ``author``'s name. A schema that a statement looked for in vain
         stays missing for this connection, even after a merge brings it: attach again.
         """
+        from wherry.lake.attach import attach
+
         with db.reading(self.database) as reader:
             # DuckDB's own message would not say what is missing.
             read.fork_of(reader, branch)
@@ -300,9 +305,25 @@ class Lake:
         attach(connection, self.server, self.storage, branch, alias, at=at, author=author)
 
     @property
+    def catalog(self) -> Catalog:
+        """The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``."""
+        from wherry.lake.catalog import Catalog
+        from wherry.lake.tables import Tables
+        from wherry.lake.views import Views
+
+        with self._lock:
+            if self._catalog is None:
+                tables = Tables(self.database, self.storage, self._carried)
+                self._catalog = Catalog(self.database, tables, Views(self.database, self.storage))
+            return self._catalog
+
+    @property
     def server(self) -> Server:
         """The catalog's loopback server; started when first asked for."""
+        from wherry.lake.server import Server
+
+        handle = self.catalog.handle
         with self._lock:
             if self._server is None:
-                self._server = Server(self.catalog.handle)
+                self._server = Server(handle)
             return self._server

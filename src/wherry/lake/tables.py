@@ -1,16 +1,15 @@
 """Iceberg commits as they arrive: requirements are checked, metadata is written, pointers and states move."""
 
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import iceberg, moves, outside, read
+from wherry.lake.carried import Carried
 from wherry.lake.commit import record
 from wherry.lake.connecting import Database
 from wherry.lake.names import file_name, is_work, key
@@ -42,31 +41,6 @@ class TableChange:
     @property
     def full_name(self) -> str:
         return f"{self.namespace}.{self.name}"
-
-
-class Carried:
-    """States that wait for the next commit of their table."""
-
-    def __init__(self) -> None:
-        self._states: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._lock = Lock()
-
-    def put(self, branch: str, name: str, state: Mapping[str, Any]) -> None:
-        # A copy, and an early complaint about what JSON cannot hold.
-        kept = json.loads(json.dumps(state))
-        with self._lock:
-            self._states[branch, key(name)] = kept
-
-    def get(self, branch: str, name: str) -> Mapping[str, Any] | None:
-        with self._lock:
-            return self._states.get((branch, key(name)))
-
-    def remove(self, branch: str, name: str, state: Mapping[str, Any] | None = None) -> None:
-        """Forget a state; when ``state`` is given, only that very one."""
-        with self._lock:
-            found = self._states.get((branch, key(name)))
-            if found is not None and (state is None or found is state):
-                del self._states[branch, key(name)]
 
 
 class Tables:
