@@ -195,6 +195,8 @@ def test_projects_in_one_database_are_apart(postgres: str, tmp_path: Path) -> No
         "postgresql://me:hush-hush@127.0.0.1:1/shop",
         "postgresql://me:hush-hush@127.0.0.1:port/shop",
         "postgresql://me@127.0.0.1:1/shop?password=hush-hush",
+        "postgresql://me@127.0.0.1:1/shop?unheard_of=hush-hush",
+        "postgresql://me:not@hush-hush@127.0.0.1:1/shop",
         "mysql://me:hush-hush@127.0.0.1/shop",
         "postgresql://me:hush-hush@[/shop",
     ],

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import zip_longest
 from urllib.parse import parse_qsl, unquote
 
 from wherry.errors import LakeError
@@ -19,10 +21,12 @@ from wherry.lake.sqlite import SqliteDatabase
 SCHEMA = "wherry"
 _SERVER = ("postgresql", "postgres", "postgresql+psycopg")
 _ADDRESS = re.compile(
-    r"[^:]+://((?P<user>[^:/]*)(:(?P<password>[^@]*))?@)?(?P<hosts>[^/?]*)(/(?P<dbname>[^?]*))?(\?(?P<said>.*))?", re.S
+    r"[^:]+://((?P<user>[^:/]*)(:(?P<password>[^@]*))?@)?(?P<hosts>[^/?@]*)(/(?P<dbname>[^?]*))?(\?(?P<said>.*))?", re.S
 )
-#: A host's name, or its IPv6 address in brackets, and its port.
-_HOST = re.compile(r"(\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]*))(:(?P<port>[0-9]*))?")
+#: A host's name or IPv6 address (in brackets where a port may follow), or the folder of a socket.
+_HOST = re.compile(
+    r"(\[(?P<six>[^\]]+)\]|(?P<bare>[^:\[\]]*:[^\[\]]*:[^\[\]]*)|(?P<name>[^:\[\]]*))(:(?P<port>[0-9]*))?"
+)
 
 
 def database_at(place: str, project: str = "") -> Database:
@@ -61,35 +65,32 @@ def parameters(address: str) -> tuple[dict[str, str], str]:
     if parts is None:
         raise mistake
     said: dict[str, list[str]] = defaultdict(list)
-    for name, value in parse_qsl(parts["said"] or "", keep_blank_values=True):
+    for name, value in parse_qsl(parts["said"] or ""):
         said[name].append(value)
-    schema = said.pop("schema", [""])[-1]
     found = {name: unquote(parts[name]) for name in ("user", "password", "dbname") if parts[name]}
-    hosts = [each for value in said.pop("host", []) for each in value.split(",")]
-    places = [_HOST.fullmatch(each) for each in hosts or (parts["hosts"] or "").split(",")]
-    ports = []
-    names = []
-    for place in places:
-        if place is None:
-            raise mistake
-        names.append(unquote(place["six"] or place["host"]))
-        ports.append(place["port"] or "")
-    if any(names):
-        found["host"] = ",".join(names)
-    if any(ports):
-        found["port"] = ",".join(ports)
-    return found | {name: ",".join(values) for name, values in said.items()}, schema
+    schema = said.pop("schema", [""])[-1]
+    places = [
+        _HOST.fullmatch(each)
+        for value in said.pop("host", [unquote(parts["hosts"] or "")])
+        for each in value.split(",")
+    ]
+    if None in places:
+        raise mistake
+    hosts = [place["six"] or place["bare"] or place["name"] for place in places if place is not None]
+    ports = [place["port"] or "" for place in places if place is not None]
+    for name, values in {"host": hosts, "port": said.pop("port", ports)}.items():
+        if any(values):
+            found[name] = ",".join(values)
+    return found | {name: values[-1] for name, values in said.items()}, schema
 
 
-def shown(address: dict[str, str]) -> str:
+def shown(address: Mapping[str, str]) -> str:
     """The address without secrets."""
-    hosts = address.get("host", "").split(",")
+    hosts = [f"[{host}]" if ":" in host else host for host in address.get("host", "").split(",")]
     ports = address.get("port", "").split(",")
-    if len(ports) != len(hosts):
-        ports = ports[:1] * len(hosts)
-    places = ",".join(f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=True))
+    places = (f"{host}:{port}" if port else host for host, port in zip_longest(hosts, ports, fillvalue=ports[0]))
     user = f"{address['user']}@" if "user" in address else ""
-    return f"postgresql://{user}{places}/{address.get('dbname', '')}"
+    return f"postgresql://{user}{','.join(places)}/{address.get('dbname', '')}"
 
 
 def schema_of(named: str, project: str = "") -> str:

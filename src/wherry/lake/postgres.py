@@ -43,10 +43,10 @@ class PostgresDatabase(Database):
         super().__init__(_MOST)
         self.schema = schema
         self.shown = shown
-        self._address = make_conninfo(**address)
+        self._address = dict(address)
 
     def open(self) -> Connection:
-        raw: Any = psycopg.connect(self._address, autocommit=True)
+        raw: Any = psycopg.connect(make_conninfo(**self._address), autocommit=True)
         try:
             wanted = [f"SET {name} = '{value}'" for name, value in _SETTINGS.items()]
             raw.execute("; ".join([f'SET search_path = "{self.schema}"', *wanted]))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import IO
 
+from wherry.errors import LakeError
 from wherry.lake.connecting import Database
 
 #: Seconds to wait for a turn, then one goes on without.
@@ -27,9 +28,10 @@ def turn(database: Database, what: str, *, patience: float = PATIENCE) -> Iterat
             yield had
         return
     key = _number(f"{database.schema} {what}", 63)
-    with database.connection() as connection:
+    with ExitStack() as stack:
         had = False
-        with suppress(database.driver.Error):
+        with suppress(database.driver.Error, LakeError):
+            connection = stack.enter_context(database.connection())
             connection.begin()  # undone in the end, which gives the lock back
             connection.change(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
             connection.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
