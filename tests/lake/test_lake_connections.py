@@ -62,6 +62,9 @@ def test_a_cut_that_nobody_could_foresee_is_told_once(
 
         write("SELECT 1")
         assert look() == 404
+        with lake.database.connection(), lake.database.connection():
+            pass
+        assert lake.database.kept == 2
         cut(postgres)
         assert (look(), look()) == (503, 404)
         cut(postgres)
