@@ -56,8 +56,6 @@ class Commit:
 
 
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
-
-
 _INSERT_COMMIT = insert('"commit"', ("id", "branch", "author", "message", "run", "at"))
 _INSERT_CHANGE = insert("change", ("key", "branch", "old_seq", *_FIELDS))
 # The basis stays: what the branch changes again still derives from what it published last.
