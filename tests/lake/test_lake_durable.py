@@ -71,7 +71,7 @@ def disk(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(folder, "_sync_file_system", sync_file_system)
     monkeypatch.setattr(lake.database, "open", watched)
-    lake.database._close_free()
+    lake.database.close_idle()
     yield disk
 
 

@@ -183,7 +183,14 @@ class Database(ABC):
     def dispose(self) -> None:
         """Close what nobody uses; from now on connections are closed when they are given back."""
         self._disposed = True
-        self._close_free()
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what nobody uses: what cut one connection off may have cut off the others."""
+        with self._lock:
+            free, self._free = self._free, []
+        for connection in free:
+            connection.close()
 
     @property
     def kept(self) -> int:
@@ -196,9 +203,8 @@ class Database(ABC):
         if connection is not None:
             if time.monotonic() - connection.used < _FRESH or connection.lives():
                 return connection
-            # The others were left alone for even longer.
             connection.close()
-            self._close_free()
+            self.close_idle()
         return self.open()
 
     def _give_back(self, connection: Connection) -> None:
@@ -213,11 +219,4 @@ class Database(ABC):
             if not keep:
                 connection.close()
             if not sound:
-                # What cut this one off may have cut off the others.
-                self._close_free()
-
-    def _close_free(self) -> None:
-        with self._lock:
-            free, self._free = self._free, []
-        for connection in free:
-            connection.close()
+                self.close_idle()

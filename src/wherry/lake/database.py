@@ -68,6 +68,7 @@ def writing(database: Database, *, durable: bool = True) -> Iterator[Connection]
 
 def _took_place(database: Database, number: str) -> bool:
     """Whether a transaction whose end was not heard was committed. Raises where that cannot be found out."""
+    database.close_idle()
     try:
         with database.connection() as connection:
             state = connection.value("SELECT pg_xact_status(CAST(:number AS xid8))", {"number": number})
