@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.rest import FIELDS, SCHEMA, S, T, ask, good, made, refused
 from wherry.errors import LakeError
+from wherry.lake import database as db
 from wherry.lake.lake import Lake
 
 
@@ -58,6 +59,18 @@ def test_a_branch_at_a_commit_is_a_warehouse_and_a_prefix(lake: Lake) -> None:
     assert refused(lake, "DELETE", f"/v1/main@{newest.id}/namespaces/s/tables/t") == (403, "ForbiddenException")
     assert refused(lake, "GET", "/v1/main@nothing/namespaces")[0] == 404
     assert good(lake, "POST", f"/v1/main@{newest.seq}/namespaces/s/tables/t/metrics", {}) is None
+
+
+def test_digits_that_begin_an_id(lake: Lake) -> None:
+    made(lake)
+    with db.writing(lake.database) as connection:
+        connection.change('UPDATE "commit" SET id = :id', {"id": "831107499999"})
+    (first,) = lake.log()
+    made(lake, "later")
+    for at in ("8311074", "831107499999", "1"):
+        found = good(lake, "GET", "/v1/config", warehouse=f"main@{at}")["overrides"]["prefix"]
+        assert found == f"main.{first.seq}"
+    assert lake.catalog.handle("GET", "/v1/config", {"warehouse": "main@83110750"})[0] == 404
 
 
 def test_tokens_are_not_made_here(lake: Lake) -> None:

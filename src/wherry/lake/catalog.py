@@ -121,9 +121,16 @@ class Catalog:
         branch, sign, at = text.partition("@")
         if not sign:
             return branch or self.branch, None
-        # An id has twelve digits of which hardly ever all are decimal; a number never grows that long.
-        number = int(at) if at.isdecimal() and len(at) < 12 else log.resolve(self._database, at)
+        number = self._number(at)
+        number = log.resolve(self._database, at) if number is None else number
         return branch or self.branch, number
+
+    def _number(self, at: str) -> int | None:
+        """The number of a commit; None for digits that are no such number: they begin an id, or are a date."""
+        if not at.isdecimal() or len(at) > 18:
+            return None
+        with db.glancing(self._database) as connection:
+            return int(at) if int(at) <= read.newest(connection) else None
 
 
 def _find(method: str, path: tuple[str, ...]) -> tuple[Endpoint, tuple[str, ...]]:
