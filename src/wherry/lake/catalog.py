@@ -121,16 +121,19 @@ class Catalog:
         branch, sign, at = text.partition("@")
         if not sign:
             return branch or self.branch, None
-        number = self._number(at)
-        number = log.resolve(self._database, at) if number is None else number
+        number = int(at) if at.isdecimal() and len(at) < 12 else None
+        if number is None or number > self._newest():
+            # Digits may also begin an id, or be a date.
+            try:
+                number = log.resolve(self._database, at)
+            except NoSuchCommit:
+                if number is None:
+                    raise
         return branch or self.branch, number
 
-    def _number(self, at: str) -> int | None:
-        """The number of a commit; None for digits that are no such number: they begin an id, or are a date."""
-        if not at.isdecimal() or len(at) > 18:
-            return None
+    def _newest(self) -> int:
         with db.glancing(self._database) as connection:
-            return int(at) if int(at) <= read.newest(connection) else None
+            return read.newest(connection)
 
 
 def _find(method: str, path: tuple[str, ...]) -> tuple[Endpoint, tuple[str, ...]]:
