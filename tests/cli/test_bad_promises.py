@@ -238,6 +238,58 @@ def test_sql_that_names_no_table_holds_back_all(wherry: Wherry, tmp_path: Path) 
     assert run.code == 1 and not run.json["commit"]
 
 
+EXPECTED = '{"name": "%s", "expectations": [{"type": "expect_column_values_to_be_null", "kwargs": {"column": "y"}}]}'
+CHECKPOINT = '{"name": "c", "validation_definitions": [{"data": {"asset": {"name": "t"}}, "suite": {"name": "%s"}}]}'
+#: How a file calls a table that it promises something of -> the file, what it says, and a file beside it.
+CALLED: dict[str, tuple[str, str, dict[str, str]]] = {
+    "by its suite": ("checks/t_suite.json", EXPECTED % "t_suite", {}),
+    "by a checkpoint": ("checks/quality.json", EXPECTED % "quality", {"checks/c.json": CHECKPOINT % "quality"}),
+    "beside another": ("checks/x.yml", "checks for t:\n  - values in (y) must exist in s.good (x)\n", {}),
+    "by its source": (
+        "checks/x.yml",
+        "table: files.o.csv\ncolumns: {id: {checks: [unique]}}\n",
+        {
+            "sources/files.yml": "connector: files\npath: data/\ntables: {o.csv: {as: s.t}}\n",
+            "data/o.csv": "id\n1\n1\n",
+            "tables/s/reader.sql": "SELECT * FROM s.t\n",
+        },
+    ),
+    "in UTF-16": ("contracts/x.yaml", CONTRACT.replace("x, logicalType: integer", "y, unique: true"), {}),
+}
+
+
+@pytest.mark.parametrize("case", CALLED)
+def test_a_table_is_held_back_whatever_a_file_that_cannot_be_read_calls_it(
+    wherry: Wherry, tmp_path: Path, case: str
+) -> None:
+    """What failed does not pass because nobody can read any longer what it failed."""
+    file, text, beside = CALLED[case]
+    folder = write(tmp_path, FILES | beside | {file: text})
+    if "data/o.csv" in beside:
+        (folder / "tables/s/t.sql").unlink()
+    else:
+        write(folder, {"tables/s/t.sql": TABLE.replace("2 AS y", "7 AS y UNION ALL SELECT 2, 7")})
+
+    def state() -> str:
+        run = wherry("run", "--project", folder, "--json")
+        return next(str(asset["state"]) for asset in run.json["assets"] if asset["name"] == "s.t")
+
+    assert state() == "failed"
+    encoding = "utf-16" if case == "in UTF-16" else "utf-8"
+    (folder / file).write_text(text if encoding == "utf-16" else text[:-1] + "[", encoding)
+    assert state() == "failed"
+    assert wherry("sql", "FROM s.t", "--project", folder).code == 2
+
+
+@pytest.mark.parametrize("file", ["checks/x.yml", "contracts/x.yaml"])
+def test_a_file_of_which_nothing_can_be_read_holds_back_all(wherry: Wherry, tmp_path: Path, file: str) -> None:
+    folder = write(tmp_path, FILES)
+    (folder / file).parent.mkdir()
+    (folder / file).symlink_to(tmp_path / "nowhere")
+    run = wherry("run", "--project", folder, "--json")
+    assert run.code == 1 and not run.json["commit"]
+
+
 def test_a_suite_of_a_table_that_the_project_does_not_have_is_listed(wherry: Wherry, tmp_path: Path) -> None:
     """A file of another tool may speak of tables that stayed there."""
     text = "checks for elsewhere:\n  - row_count > 0\n  - averge(x) = 1\n"

@@ -1,5 +1,7 @@
 """Connections to PostgreSQL: those that were cut while nobody used them are not noticed, the others are told."""
 
+from threading import Thread
+
 import psycopg
 import pytest
 
@@ -115,6 +117,46 @@ def test_a_commit_whose_answer_is_lost(
             with pytest.raises(LakeError, match="cannot be used now"):
                 lake.put("main", [made], author="ada", message="m")
         assert [c.message for c in lake.log()] == ["m"] * took
+
+
+#: Makes each commit wait for a lock.
+SLOW = """
+CREATE FUNCTION wherry.held() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER held AFTER INSERT ON wherry."commit" DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION wherry.held()
+"""
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND wait_event_type = 'Lock'
+"""
+
+
+def test_a_commit_that_the_server_is_still_at(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake, psycopg.connect(postgres, autocommit=True) as other:
+        other.execute(SLOW)
+        other.execute("SELECT pg_advisory_lock(7)")
+
+        def until(many: int) -> None:
+            while other.execute(WAITING).fetchall() != [(many,)]:
+                pass
+
+        def lose(connection: PostgresConnection) -> None:
+            connection.raw.pgconn.send_query(b"COMMIT")
+            connection.raw.pgconn.flush()
+            until(1)
+            connection.raw.close()
+            raise psycopg.OperationalError("the connection is lost")
+
+        def let_go() -> None:
+            until(2)
+            other.execute("SELECT pg_advisory_unlock(7)")
+
+        monkeypatch.setattr(PostgresConnection, "commit", lose)
+        Thread(target=let_go, daemon=True).start()
+        made = lake.put("main", [Put(name="s.v", kind="view", sql="SELECT 1")], author="ada", message="m")
+        monkeypatch.undo()
+        assert [c.id for c in lake.log()] == [made.id]
 
 
 def test_a_commit_of_which_nothing_is_known(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

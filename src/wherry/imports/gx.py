@@ -35,7 +35,7 @@ _SILENT |= {
     "output_strftime_format",
 }
 #: What people put after the name of a table to name its suite.
-_ENDS = re.compile(
+SUITE_ENDS = re.compile(
     r"([._-](suite|expectations?|expectation_suite|warning|failure|critical|default|validation))+\Z", re.I
 )
 
@@ -112,7 +112,7 @@ def _table(document: Mapping[str, Any], suite: str, file: str) -> str:
     meta = _mapping(document.get("meta"))
     batch = _mapping(meta.get("active_batch_definition"))
     asset = document.get("data_asset_name") or meta.get("table") or meta.get("data_asset_name")
-    return str(asset or batch.get("data_asset_name") or _ENDS.sub("", suite or PurePosixPath(file).stem))
+    return str(asset or batch.get("data_asset_name") or SUITE_ENDS.sub("", suite or PurePosixPath(file).stem))
 
 
 def _checks(item: Any, parameters: Mapping[str, Any], file: str, line: int) -> Iterator[Check]:

@@ -71,6 +71,8 @@ def _took_place(database: Database, number: str) -> bool:
     database.close_idle()
     try:
         with database.connection() as connection:
+            # The server may be at it still: whoever gets the writers' turn comes after it.
+            connection.row("SELECT value FROM meta WHERE name = 'version' FOR UPDATE")
             state = connection.value("SELECT pg_xact_status(CAST(:number AS xid8))", {"number": number})
     except database.driver.Error as problem:
         raise ConnectionError("the database went away during a commit: whether it took place is not known") from problem

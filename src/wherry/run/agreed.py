@@ -54,13 +54,21 @@ def _with_contracts(graph: Graph, texts: _Texts, folder: Path, cache: Cache, fin
 
 
 def _with_suites(graph: Graph, texts: _Texts, cache: Cache) -> Graph:
+    from wherry.imports import Imported
     from wherry.imports.binding import attach
     from wherry.imports.folder import suites_of
+    from wherry.project.check_form import refused
     from wherry.run.remembered import checks_of
 
     suites = {suite: table for file, text in texts.items() for suite, table in suites_of(text, file).items()}
     for file, text in texts.items():
-        graph = attach(graph, checks_of(text, file, suites, cache), file)
+        read = checks_of(text, file, suites, cache)
+        lost = next((each.findings[0] for each in read if not each.table and each.findings), None)
+        if lost is not None and lost.severity == "error":
+            # What suites it holds is not known: those that are named in it, for all one can tell.
+            stand = (refused(file, lost.message, file=file, line=lost.line),)
+            read += [Imported(table=table, checks=stand) for suite, table in suites.items() if suite in text]
+        graph = attach(graph, read, file)
     return graph
 
 

@@ -25,6 +25,8 @@ _BESIDE_ROWS = {
     *("description", "price", "team", "roles", "slaDefaultElement", "slaProperties", "support", "customProperties"),
     *("authoritativeDefinitions", "contractCreatedTs"),
 }
+#: Errors about a file of which nothing could be read.
+_UNREAD = ("not-yaml", "not-utf8", "unreadable")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*\.[A-Za-z_]\w*\b")
 
 
@@ -90,7 +92,7 @@ def with_refusals(graph: Graph, texts: Mapping[str, str]) -> Graph:
         else:
             wrong.setdefault(finding.file, finding)
     for file, finding in wrong.items():
-        for name in _tables_of(graph, file, texts.get(file, "")):
+        for name in _tables_of(graph, file, texts.get(file, ""), unread=finding.code in _UNREAD):
             checks.append((name, refused(file, finding.message, file=file, line=finding.line)))
     assets = dict(graph.assets)
     for name, check in checks:
@@ -116,19 +118,32 @@ def _of_contract(graph: Graph, contract: Contract, finding: Finding, text: str) 
         yield name, refused(f"contract {contract.name}", finding.message, file=finding.file, line=finding.line)
 
 
-def _tables_of(graph: Graph, file: str, text: str) -> list[str]:
+def _tables_of(graph: Graph, file: str, text: str, *, unread: bool = False) -> list[str]:
     """The tables that a file which cannot be read may be about: those that it names, or whose names are much like those
-    in it; else, where it is SQL, all.
+    in it; else, where it is SQL or nothing of it was ``unread``, all.
 
     Better to hold back one too many than to publish what nobody looked at.
     """
     names = {asset.name.lower(): asset.name for asset in graph.assets.values()}
-    lower = f"{text}\n{file}".lower().replace('"', "")
+    lower = f"{text}\n{file}".lower().replace('"', "").replace("\0", "")  # of UTF-16 each second byte is none
     found = {key for key in names if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)", lower)}
     dotted = {word for word in _DOTTED.findall(lower) if word not in names}
     found |= {nearest(word, names).lower() for word in dotted if nearest(word, names)}
-    if not found:
-        words = set(re.findall(r"\w+", lower))
-        found = {key for key in names if key.rpartition(".")[2] in words}
-    everything = not found and file.endswith(".sql")
+    sql = file.endswith(".sql")
+    if not (sql and found):  # other files may call a table by its last name, or by that of its source or its suite
+        from wherry.imports.gx import SUITE_ENDS
+
+        words = " ".join([lower, *(SUITE_ENDS.sub("", word) for word in re.findall(r"\w+", lower))])
+        found |= {key for key in names if any(_stands(each, words) for each in _other_names(graph.assets[key]))}
+    told = any(is_refused(check) and check.file == file for asset in graph.assets.values() for check in asset.checks)
+    everything = not found and not told and (sql or unread)
     return [name for key, name in names.items() if key in found or everything]
+
+
+def _other_names(asset: Asset) -> tuple[str, ...]:
+    last = asset.name.lower().rpartition(".")[2]
+    return (last, asset.source.table.lower()) if asset.source is not None else (last,)
+
+
+def _stands(written: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(written)}(?!\w)", text) is not None
