@@ -1,10 +1,14 @@
 """Lost races are run again, a bounded number of times, and nothing else is."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
 import duckdb
 import pytest
 
 from wherry.errors import Conflict
-from wherry.lake import retry
+from wherry.lake import connecting, postgres, retry
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Put
@@ -71,3 +75,21 @@ def test_who_waits_too_long_for_a_turn_goes_on_without(lake: Lake) -> None:
         turn(lake.database, "main s.u", patience=0.001) as other,
     ):
         assert third and other
+
+
+def test_those_who_wait_for_a_turn_leave_a_connection_to_whoever_has_it(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_MOST", 2)
+    monkeypatch.setattr(connecting, "_PATIENCE", 0)
+    monkeypatch.setattr(retry, "turn", partial(turn, patience=600))
+    with Lake.open(database, tmp_path / "lake") as lake:
+        with turn(lake.database, "main s.v"), turn(lake.database, "main s.v", patience=0.001):
+            assert lake.log() == []
+
+        def work(number: int) -> int:
+            view = Put(name="s.v", kind="view", sql=str(number))
+            return lake.retrying(lambda: lake.put("main", [view], author="ada", message="m"), tables=["s.v"]).seq
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sorted(pool.map(work, range(8))) == [*range(1, 9)]

@@ -158,6 +158,8 @@ class Database(ABC):
     def __init__(self, most: int) -> None:
         """``most``: so many connections are open at once."""
         self._room = BoundedSemaphore(most)
+        #: For those who wait with a connection for others to be done: the rest is for these.
+        self.waiting = BoundedSemaphore(max(most // 2, 1))
         self._lock = Lock()
         self._free: list[Connection] = []  # the one used last is the last
         self._disposed = False

@@ -30,12 +30,16 @@ def turn(database: Database, what: str, *, patience: float = PATIENCE) -> Iterat
     key = _number(f"{database.schema} {what}", 63)
     with ExitStack() as stack:
         had = False
-        with suppress(database.driver.Error, LakeError):
-            connection = stack.enter_context(database.connection())
-            connection.begin()  # undone in the end, which gives the lock back
-            connection.change(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
-            connection.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
-            had = True
+        if database.waiting.acquire(timeout=patience):
+            stack.callback(database.waiting.release)
+            with suppress(database.driver.Error, LakeError):
+                connection = stack.enter_context(database.connection())
+                connection.begin()  # undone in the end, which gives the lock back
+                connection.change(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
+                connection.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
+                had = True
+        if not had:
+            stack.close()  # its connection is wanted for the work
         yield had
 
 
