@@ -7,6 +7,7 @@ import pytest
 
 from wherry.errors import LakeError
 from wherry.lake import connecting
+from wherry.lake import database as db
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Put
@@ -90,6 +91,16 @@ def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monke
             with pytest.raises(LakeError, match="lock timeout"):
                 lake.put("main", [view], author="ada", message="m")
         assert lake.put("main", [view], author="ada", message="m").seq == lake.log()[0].seq
+
+
+def test_who_reads_may_be_idle_and_who_writes_may_not(postgres: str, tmp_path: object) -> None:
+    """Upkeep reads files in between; a writer that was stopped has others wait."""
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake:
+        for _ in range(2):
+            with db.writing(lake.database) as connection:
+                assert connection.value("SHOW idle_in_transaction_session_timeout") == "2min"
+            with db.reading(lake.database) as connection:
+                assert connection.value("SHOW idle_in_transaction_session_timeout") == "0"
 
 
 @pytest.mark.parametrize("took", [True, False])

@@ -16,19 +16,22 @@ from psycopg.pq import TransactionStatus
 from wherry.lake.connecting import Connection, Database
 
 _MOST = 24
-#: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
 _SETTINGS = {
     "lock_timeout": "30s",
-    "idle_in_transaction_session_timeout": "120s",
+    # Upkeep looks at files, as many as there are, while it reads.
+    "idle_in_transaction_session_timeout": "0",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
 #: Said in full: a server or a role may be set to begin others.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+#: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
+_IDLE = "120s"
 # Numbers of commits are taken and seen in the same order only when writers take turns.
-_TURN = """
-    SELECT value, pg_current_xact_id()::text, set_config('synchronous_commit', :sync, true)
+_TURN = f"""
+    SELECT value, pg_current_xact_id()::text, set_config('synchronous_commit', :sync, true),
+        set_config('idle_in_transaction_session_timeout', '{_IDLE}', true)
     FROM meta WHERE name = 'version' FOR UPDATE
 """
 _names = count()
@@ -76,7 +79,7 @@ class PostgresConnection(Connection):
         with self.raw.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():  # one message
             self.raw.execute(_BEGIN)
             answer = self.raw.execute(self._spelled(_TURN), {"sync": "on" if durable else "off"})
-        version, number, _ = answer.fetchone() or (None, None, None)
+        version, number, *_ = answer.fetchone() or (None, None)
         return version, number
 
     def commit(self) -> None:
