@@ -1,6 +1,7 @@
 """Find what is pluggable: built in, in the project's plugins/, by entry point."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
@@ -186,13 +187,19 @@ class OptionProblem(ValueError):
         self.option, self.hint = option, hint
 
 
-def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionProblem]]:
-    """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it."""
+def make_options(
+    kind: type, given: dict[str, Any], filled: Mapping[str, Any] | None = None
+) -> tuple[Any, list[OptionProblem]]:
+    """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it.
+
+    ``filled`` are the fields that are ours to fill in, where the dataclass has them; for a file they are unknown.
+    """
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind) if not field.name.startswith("_")}
+    ours = {name: value for name, value in (filled or {}).items() if name in hints}
+    known = {field.name: field for field in fields(kind) if not field.name.startswith("_") and field.name not in ours}
     problems: list[OptionProblem] = []
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(ours)
     for option, value in given.items():
         inner = _inner(hints.get(option)) if isinstance(value, dict) else None
         if option not in known:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.buckets import SECRET, ObjectStore, server, store
+from fixtures.buckets import SECRET, ObjectStore, azure, server, store
+from fixtures.cloud_servers import KEY, Cloud, google_store, put_google_object
 from fixtures.commands import Wherry
-from fixtures.file_servers import ftp_server
+from fixtures.file_servers import ftp_server, ssh_server
 from fixtures.web import Reply, Request, serving
 from sources.systems import MariaDB
 
-__all__ = ["server", "store"]
+__all__ = ["azure", "server", "store"]
 PASSWORD = "hush%20hush"
 
 
@@ -27,9 +28,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def expect_a_way_in(wherry: Wherry, project: Path, address: str, connector: str, table: str) -> str:
+def expect_a_way_in(wherry: Wherry, project: Path, address: str, connector: str, table: str, *more: str) -> str:
     """Look, write, check, connect, preview, run; the text of the file."""
-    answer = wherry("new", "source", address, "--name", "shop")
+    answer = wherry("new", "source", address, "--name", "shop", *more)
     assert answer.code == 0, answer.err
     text = (project / "sources/shop.yml").read_text()
     assert f"connector: {connector}\n" in text
@@ -103,3 +104,47 @@ def test_a_folder_of_an_ftp_server(project: Path, wherry: Wherry, tmp_path_facto
 def test_a_bucket(project: Path, wherry: Wherry, store: ObjectStore) -> None:
     store.client.put_object(Bucket="lake", Key="drop/orders.csv", Body=b"id,a\n1,x\n2,y\n")
     expect_a_way_in(wherry, project, "s3://lake/drop/", "files", "orders.csv")
+
+
+@pytest.mark.needs("sshd")
+def test_a_folder_of_an_sftp_server(project: Path, wherry: Wherry, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("sftp")
+    (folder / "orders.csv").write_text("id,a\n1,x\n2,y\n")
+    with ssh_server(tmp_path_factory.mktemp("ssh")) as ssh:
+        address = f"sftp://{ssh.user}@127.0.0.1:{ssh.port}{folder}"
+        stranger = wherry("new", "source", address, "--name", "shop", "--option", f"private_key={ssh.key}")
+        assert stranger.code == 1 and ssh.host_key in stranger.err and "--option host_key=" in stranger.err
+        login = ("--option", f"private_key={ssh.locked_key}", "--option", "passphrase=open sesame")
+        text = expect_a_way_in(
+            wherry, project, address, "files", "orders.csv", *login, "--option", f"host_key={ssh.host_key}"
+        )
+    assert "sesame" not in text and "passphrase: ${SHOP_PASSPHRASE}" in text.replace('"', "")
+    assert "open sesame" in (project / ".env").read_text()
+
+
+@pytest.mark.needs("fake-gcs")
+def test_a_bucket_of_google(project: Path, wherry: Wherry, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with google_store(tmp_path_factory.mktemp("gs")) as cloud:
+        put_google_object(cloud, "drop/orders.csv", b"id,a\n1,x\n2,y\n")
+        key = project / "key.json"
+        key.write_text(cloud.options["GOOGLE_SERVICE_ACCOUNT_KEY"])
+        (project / ".env").write_text(f"GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
+        expect_a_way_in(wherry, project, "gs://lake/drop/", "files", "orders.csv")
+
+
+@pytest.mark.needs("azurite")
+def test_a_container_of_azure(project: Path, wherry: Wherry, azure: Cloud) -> None:
+    from obstore.store import AzureStore
+
+    connection = azure.options["AZURE_STORAGE_CONNECTION_STRING"]
+    parts = dict(part.partition("=")[::2] for part in connection.split(";"))
+    config: dict[str, str] = {"account_name": parts["AccountName"], "account_key": parts["AccountKey"]}
+    container = AzureStore(  # type: ignore[call-overload]
+        "lake", config=config | {"endpoint": parts["BlobEndpoint"]}, client_options={"allow_http": True}
+    )
+    container.put("drop/orders.csv", b"id,a\n1,x\n2,y\n")
+    (project / ".env").write_text(f'AZURE_STORAGE_CONNECTION_STRING="{connection}"\n')
+    text = expect_a_way_in(wherry, project, "az://lake/drop/", "files", "orders.csv")
+    wrong = wherry("new", "source", "az://lake/drop", "--name", "b", "--option", f"AZURE_STORAGE_CONNECTION_STRING={connection.replace('Eby8', 'Abcd')}")
+    assert wrong.code == 1 and "refuses the credentials" in wrong.err and "Abcd" not in wrong.err
+    assert KEY not in text

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
-from wherry.ports import Found, Query, Source, TableRequest
+from wherry.ports import Found, Query, TableRequest
 from wherry.project.nearest import did_you_mean
-from wherry.run.project import Project, ReadySource, variables_of
+from wherry.run.project import Project, ReadySource, filled_in, variables_of
 from wherry.run.redact import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from wherry.project.config import Config
 
-def tables_of(connector: str, options: Mapping[str, Any], folder: Path) -> list[Found]:
+
+def tables_of(connector: str, options: Mapping[str, Any], config: Config) -> list[Found]:
     """All tables that a system has.
 
     Raises ``ProjectError`` for wrong options, ``SourceError`` when it does not answer.
     """
-    source = find_source(connector, folder)
-    made, problems = make_options(source.Options, with_project(source, options, folder))
+    source = find_source(connector, config.folder)
+    made, problems = make_options(source.Options, dict(options), filled_in(config))
     if problems:
         raise ProjectError(
             findings=[Finding(code="bad-option", message=str(each), hint=each.hint) for each in problems]
@@ -35,12 +36,6 @@ def tables_of(connector: str, options: Mapping[str, Any], folder: Path) -> list[
     if listing is None:
         raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
     return list(listing(made))
-
-
-def with_project(source: Source, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options, and the project's folder for a source that asks for it."""
-    wants = "project" in getattr(source.Options, "__dataclass_fields__", {})
-    return {**options, "project": str(folder)} if wants else dict(options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

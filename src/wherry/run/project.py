@@ -129,7 +129,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             source = find_source(table.connector, config.folder)
             if not config.secrets and variables_in(_written(asset)) - set(config.variables):
                 continue  # told already, with its line
-            options, problems = make_options(source.Options, _given(source, table.options, config))
+            options, problems = make_options(source.Options, _expanded(table.options, config), filled_in(config))
             for problem in problems:
                 line = _line(table.option_lines, problem.option, 1)
                 findings.append(
@@ -211,11 +211,9 @@ def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     return dict(expand(given, config.variables.with_more(lacking) if lacking else config.variables))
 
 
-def _given(source: Source, written: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    given = _expanded(written, config)
-    if "project" in getattr(source.Options, "__dataclass_fields__", {}):
-        given["project"] = str(config.folder)
-    return given
+def filled_in(config: Config) -> dict[str, Any]:
+    """What a source is told of the project where its options have fields of these names."""
+    return {"project": str(config.folder), "variables": config.variables}
 
 
 def _known_columns(

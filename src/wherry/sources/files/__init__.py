@@ -35,6 +35,8 @@ class Files:
 
     Options: type = said.Options
     TableOptions: type = said.TableOptions
+    #: Options that are secrets: they are named in the file, not written out.
+    secret_options = tuple(name for name in said.SECRETS if not name.endswith("_ACCESS_KEY_ID"))
 
     def __init__(self) -> None:
         self._memory: dict[Any, str] = {}

@@ -7,13 +7,12 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import SourceError
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options, without_secrets
+from wherry.sources.files.options import Options, own_file, without_secrets
 from wherry.sources.files.places.patterns import Entry, has_magic, walk
 from wherry.sources.files.places.place import PATIENCE, Dropped, File, address, missing_driver
 
@@ -43,7 +42,7 @@ class Sftp:
                 parts.hostname or "", parts.port or 22,
                 username=options.username or unquote(parts.username or "") or None,
                 password=options.password or unquote(parts.password or "") or None,
-                key_filename=str(Path(options.private_key).expanduser()) if options.private_key else None,
+                key_filename=own_file(options, options.private_key),
                 passphrase=options.passphrase or None,
                 allow_agent=not (options.password or options.private_key),
                 look_for_keys=not (options.password or options.private_key),
