@@ -9,6 +9,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from wherry.checks import KINDS
 from wherry.checks import find as built_in_check
@@ -32,7 +33,7 @@ SCHEMES = {
     **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
     **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
     **dict.fromkeys(("http", "https"), ("rest", "url")),
-    **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
+    **dict.fromkeys(("", "file", "s3", "gs", "az", "sftp", "ftp", "ftps"), ("files", "path")),
 }
 
 #: Scheme of an address in ``secrets =`` of wherry.toml -> module of this package, and the extra that brings its driver.
@@ -115,11 +116,17 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
     """The connector for an address, its options, and the table where the address names one file.
 
     ``postgresql://...``, ``s3://...``, a folder, a file, a web address; any other scheme is taken for a database that
-    SQLAlchemy knows.
+    SQLAlchemy knows. Raises ``ProjectError`` for what is no address.
     """
+    try:
+        urlsplit(address)
+    except ValueError as error:
+        message = f"The address cannot be read: {error}."
+        raise ProjectError(message, hint="Write signs such as [ ] / @ of a name or password with percent.") from None
     scheme = address.partition("://")[0].lower() if "://" in address else ""
     plain = address.lower().split("?")[0]
-    is_file = plain.endswith(_FILE_ENDINGS)
+    # A web API may answer at an address that ends in .json.
+    is_file = plain.endswith(_FILE_ENDINGS if scheme in ("http", "https") else (*_FILE_ENDINGS, ".json", ".xml"))
     if is_file and SCHEMES.get(scheme, ("",))[0] in ("files", "rest"):
         folder, _, file = address.rpartition("/")
         return "files", {"path": folder or "."}, file
@@ -127,6 +134,9 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
         return "sqlite", {"path": address}, ""
     if scheme == "sqlite":
         return "sqlite", {"path": address.partition("://")[2].removeprefix("/")}, ""
+    if scheme in ("abfs", "abfss", "wasb", "wasbs", "azure", "gcs"):
+        wanted = "gs://bucket/folder" if scheme == "gcs" else "az://container/folder, with AZURE_STORAGE_ACCOUNT"
+        raise ProjectError(f"An address that starts with `{scheme}://` is not read.", hint=f"Write {wanted}.")
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
     return connector, {option: address}, ""
 

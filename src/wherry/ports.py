@@ -155,6 +155,13 @@ class Lists(Protocol):
         """Every table that the given credentials may read, in order of name. Raises ``SourceError`` with findings."""
 
 
+class Names(Protocol):
+    """A source whose address may name one table of it, for ``wherry new source URL/TABLE``."""
+
+    def named(self, options: Any, table: str) -> Found:
+        """The table of this name. Raises ``SourceError`` with findings when it is not there."""
+
+
 class Shows(Protocol):
     """A source that can give the first rows of a table without reading it: for ``--preview`` and ``--connect``.
 

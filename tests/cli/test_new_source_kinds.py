@@ -109,7 +109,7 @@ def test_a_bucket(project: Path, wherry: Wherry, store: ObjectStore) -> None:
 @pytest.mark.needs("sshd")
 def test_a_folder_of_an_sftp_server(project: Path, wherry: Wherry, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("sftp")
-    (folder / "orders.csv").write_text("id,a\n1,x\n2,y\n")
+    (folder / "orders.csv").write_text("id,email\n1,x\n2,y\n")
     with ssh_server(tmp_path_factory.mktemp("ssh")) as ssh:
         address = f"sftp://{ssh.user}@127.0.0.1:{ssh.port}{folder}"
         stranger = wherry("new", "source", address, "--name", "shop", "--option", f"private_key={ssh.key}")
@@ -118,6 +118,7 @@ def test_a_folder_of_an_sftp_server(project: Path, wherry: Wherry, tmp_path_fact
         text = expect_a_way_in(
             wherry, project, address, "files", "orders.csv", *login, "--option", f"host_key={ssh.host_key}"
         )
+    assert "email: {tags: [pii]}" in text  # of remote files too the columns are looked at
     assert "sesame" not in text and "passphrase: ${SHOP_PASSPHRASE}" in text.replace('"', "")
     assert "open sesame" in (project / ".env").read_text()
 
@@ -128,7 +129,7 @@ def test_a_bucket_of_google(project: Path, wherry: Wherry, tmp_path_factory: pyt
         put_google_object(cloud, "drop/orders.csv", b"id,a\n1,x\n2,y\n")
         key = project / "key.json"
         key.write_text(cloud.options["GOOGLE_SERVICE_ACCOUNT_KEY"])
-        (project / ".env").write_text(f"GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
+        (project / ".env").write_text("GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
         expect_a_way_in(wherry, project, "gs://lake/drop/", "files", "orders.csv")
 
 
@@ -145,6 +146,59 @@ def test_a_container_of_azure(project: Path, wherry: Wherry, azure: Cloud) -> No
     container.put("drop/orders.csv", b"id,a\n1,x\n2,y\n")
     (project / ".env").write_text(f'AZURE_STORAGE_CONNECTION_STRING="{connection}"\n')
     text = expect_a_way_in(wherry, project, "az://lake/drop/", "files", "orders.csv")
-    wrong = wherry("new", "source", "az://lake/drop", "--name", "b", "--option", f"AZURE_STORAGE_CONNECTION_STRING={connection.replace('Eby8', 'Abcd')}")
+    wrong = wherry(
+        "new",
+        "source",
+        "az://lake/drop",
+        "--name",
+        "b",
+        "--option",
+        f"AZURE_STORAGE_CONNECTION_STRING={connection.replace('Eby8', 'Abcd')}",
+    )
     assert wrong.code == 1 and "refuses the credentials" in wrong.err and "Abcd" not in wrong.err
     assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("postgresql://[bad/x", "address cannot be read"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
+        ("abfs://c/x", "az://container"), ("gcs://c/x", "gs://bucket"), ("nowhere/", "Correct the URL"),
+        ("here/b.csv", "Did you mean `a.csv`"), ("mysql://u:hush@127.0.0.1:abc/x", "no address"),
+        ("ftp://u:hush@127.0.0.1:1/", "127.0.0.1:1"), ("http://u:hush@127.0.0.1:1/a.csv", "127.0.0.1:1"),
+        ("sftp://u:hush@127.0.0.1:1/", "127.0.0.1:1"), ("postgresql://u:hush@127.0.0.1:1/x", "Connection refused"),
+        ("mongodb://u:hush@127.0.0.1:1/x", "mongodb"),
+    ],
+)  # fmt: skip
+def test_an_address_that_leads_nowhere(project: Path, wherry: Wherry, address: str, words: str) -> None:
+    (project / "here").mkdir()
+    (project / "here/a.csv").write_text("id\n1\n")
+    answer = wherry("new", "source", address, "--name", "shop")
+    assert answer.code in (1, 2) and words in answer.err
+    assert "hush" not in answer.err and not (project / "sources").exists() and not (project / ".env").exists()
+
+
+@pytest.mark.parametrize("file", ["o.json", "o [1].csv", "o.xml"])
+def test_one_file_of_a_folder(project: Path, wherry: Wherry, file: str) -> None:
+    text = {"csv": "id\n1\n2\n", "json": '[{"id": 1}, {"id": 2}]', "xml": "<r><o><id>1</id></o><o><id>2</id></o></r>"}
+    (project / "data").mkdir()
+    (project / "data" / file).write_text(text[file.rpartition(".")[2]])
+    expect_a_way_in(wherry, project, f"data/{file}", "files", file.replace("[", "[[]").replace(" [[]1]", " [[]1[]]"))
+
+
+def test_options_of_a_source(project: Path, wherry: Wherry) -> None:
+    (project / "data").mkdir()
+    (project / "data/a.csv").write_text("id\n1\n")
+    for option, words in (
+        ("nosuch=1", "no option `nosuch`"), ("project=x", "no option `project`"), ("on_bad_row", "has no value"),
+        ("token=hush hush", "is for https://"), ("on_bad_row=a\nb", "several lines"),
+    ):  # fmt: skip
+        answer = wherry("new", "source", "data", "--option", option)
+        assert answer.code == 2 and words in answer.err and "hush" not in answer.err
+    assert wherry("new", "source", "data", "--option", "on_bad_row=fail").code == 0
+    assert "on_bad_row: fail\n" in (project / "sources/data.yml").read_text()
+    (project / "sources/data.yml").write_text(
+        "connector: files\npath: ftp://h\npassword: hush\ntables: {a.csv: {as: raw.a}}\n"
+    )
+    told = wherry("check")
+    assert told.code == 2 and "`password` is written out" in told.out + told.err and "hush" not in told.out + told.err

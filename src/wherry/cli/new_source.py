@@ -44,11 +44,10 @@ def command(
     A password in URL or a secret option goes to .env, not into the file. Nothing is loaded; change the file to your
     needs, then run.
     """
-    from wherry.errors import SourceError, UsageError
+    from wherry.errors import SourceError, UsageError, WherryError
     from wherry.plugins import connector_for, find_source
-    from wherry.ports import Found
     from wherry.project.source_text import source_text
-    from wherry.run.look import tables_of
+    from wherry.run.look import tables_of, with_columns
 
     config = place.config()
     kind, options, table = connector_for(address)
@@ -62,8 +61,8 @@ def command(
     if file.exists() and not only_print:
         raise UsageError(f"sources/{name}.yml is there already.", hint="Say another --name, or --print.")
     try:
-        found = [Found(name=table, kind="file")] if table else tables_of(kind, options, config)
-    except SourceError as error:
+        found = tables_of(kind, options, config, table)
+    except WherryError as error:
         raise _as_flags(_without(error, address)) from None
     chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
     if not chosen:
@@ -71,6 +70,8 @@ def command(
             f"It has: {', '.join(each.name for each in found[:10])}." if found else "Check what the account may read."
         )
         raise SourceError("No table was found there." if not patterns else "No table is like that.", hint=hint)
+    if kind == "files":
+        chosen = list(with_columns(kind, options, chosen, config))
     written, secrets = _hidden(options, name, getattr(source, "secret_options", ()))
     text = source_text(kind, written, schema or name, [_proposed(each) for each in chosen])
     if not only_print:
@@ -176,8 +177,12 @@ def _as_flags(error: Any) -> Any:
     """The error, where what to do next is an option of a file that is not written yet."""
     from dataclasses import replace
 
+    def flag(found: re.Match[str]) -> str:
+        return "the URL" if found[1] in ("path", "url") else f"`--option {found[1]}=...`"
+
     error.findings = tuple(
-        replace(each, hint=re.sub(r"`(\w+):`", r"`--option \1=...`", each.hint)) for each in error.findings
+        replace(each, hint=re.sub(r"`(\w+):`", flag, each.hint).replace(" in the source file", ""))
+        for each in error.findings
     )
     return error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
-from wherry.ports import Found, Query, TableRequest
+from wherry.ports import Found, Query, Source, TableRequest
 from wherry.project.nearest import did_you_mean
 from wherry.run.project import Project, ReadySource, filled_in, variables_of
 from wherry.run.redact import redacted
@@ -21,21 +21,55 @@ if TYPE_CHECKING:
     from wherry.project.config import Config
 
 
-def tables_of(connector: str, options: Mapping[str, Any], config: Config) -> list[Found]:
-    """All tables that a system has.
+#: Tables up to this many bytes are begun to read for their columns where the system does not tell them, and of all
+#: together so many.
+READ_FOR_COLUMNS, READ_IN_ALL = 16 << 20, 64 << 20
+
+
+def tables_of(connector: str, options: Mapping[str, Any], config: Config, table: str = "") -> list[Found]:
+    """All tables that a system has, or the one that is called ``table``.
 
     Raises ``ProjectError`` for wrong options, ``SourceError`` when it does not answer.
     """
+    source, made = _made(connector, options, config)
+    if table:
+        return [source.named(made, table)]  # type: ignore[attr-defined]
+    listing = getattr(source, "tables", None)
+    if listing is None:
+        raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
+    return list(listing(made))
+
+
+def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Found], config: Config) -> Iterator[Found]:
+    """The tables, with the columns of small ones whose system does not tell them."""
+    source, made = _made(connector, options, config)
+    left = READ_IN_ALL
+    for each in found:
+        if each.columns or each.size is None or each.size > min(left, READ_FOR_COLUMNS):
+            yield each
+            continue
+        left -= each.size
+        request = TableRequest(name=each.name, mode="full", options=source.TableOptions())
+        batches = iter(source.read(made, request, None))
+        try:
+            rows = next(batches).rows
+            yield replace(each, columns=tuple((one.name, str(one.type)) for one in rows.schema))  # type: ignore[union-attr]
+        except (WherryError, StopIteration):
+            yield each  # what is wrong with it, a load will tell
+        finally:
+            if close := getattr(batches, "close", None):
+                close()
+
+
+def _made(connector: str, options: Mapping[str, Any], config: Config) -> tuple[Source, Any]:
+    """The connector, and its options. Raises ``ProjectError`` for wrong ones."""
     source = find_source(connector, config.folder)
     made, problems = make_options(source.Options, dict(options), filled_in(config))
     if problems:
         raise ProjectError(
             findings=[Finding(code="bad-option", message=str(each), hint=each.hint) for each in problems]
         )
-    listing = getattr(source, "tables", None)
-    if listing is None:
-        raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
-    return list(listing(made))
+    return source, made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,12 @@ class Files:
 
         return found_files(options)
 
+    def named(self, options: said.Options, table: str) -> Found:
+        """One file of the place. Raises ``SourceError`` when it is not there."""
+        from wherry.sources.files.found import named_file
+
+        return named_file(options, table)
+
     def columns(self, options: said.Options, table: TableRequest) -> Mapping[str, str] | None:
         """Columns of the first local file, from its first rows. None when that is not known."""
         from wherry.sources.files.preview import preview

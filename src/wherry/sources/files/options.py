@@ -189,7 +189,7 @@ def bad_option(option: str, value: object, allowed: Iterable[str] | str) -> Find
 
 def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     """Everything that is wrong with the options, at once."""
-    found: list[Finding] = [*_misplaced(options)]
+    found: list[Finding] = [*misplaced(options)]
     for name, value, allowed in (
         ("on_bad_row", options.on_bad_row, ("reject", "fail")),
         ("on_bad_row", table.on_bad_row, ("", "reject", "fail")),
@@ -220,7 +220,7 @@ def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     return found
 
 
-def _misplaced(options: Options) -> Iterable[Finding]:
+def misplaced(options: Options) -> Iterable[Finding]:
     """Credentials that the kind of address has no use for: they would be dropped silently."""
     scheme = options.scheme
     if scheme and scheme not in BELONGS:

@@ -30,6 +30,9 @@ class Bucket:
         self.obstore, self.options = obstore, options
         self.bucket, prefix = below(options)
         self.prefix = f"{prefix}/" if prefix else ""
+        if not self.bucket:
+            hint = f"Write {options.scheme}://bucket/folder."
+            raise failed("no-bucket", f"`path: {options.path}` names no bucket.", hint)
         with self.told("The bucket"):
             self.store = make_store(options, self.bucket)
 
