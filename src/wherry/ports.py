@@ -70,6 +70,8 @@ class Query:
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.
     passed: Callable[[], int | None] = field(default=lambda: None)
+    #: Told by that thread when it asks no more, so that what it asked with can go.
+    unwatched: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,11 +131,15 @@ class _Counted:
 
             def look() -> None:
                 furthest = 0
-                while not done.wait(_LOOK):
-                    if (rows := query.passed()) is None:
-                        return
-                    furthest = max(furthest, rows)  # 0 again from a server that has sent all while some is on its way
-                    self._told(furthest, self._size())
+                try:
+                    while not done.wait(_LOOK):
+                        if (rows := query.passed()) is None or done.is_set():
+                            return
+                        # 0 again from a server that has sent all while some is on its way
+                        furthest = max(furthest, rows)
+                        self._told(furthest, self._size())
+                finally:
+                    query.unwatched()
 
             watching = threading.Thread(target=look, daemon=True)
             watching.start()
@@ -144,7 +148,7 @@ class _Counted:
                     yield
             finally:
                 done.set()
-                watching.join()
+                watching.join(_LOOK)  # a server that does not answer it must not hold the rows up
 
         return replace(query, reading=reading, counted=counted)
 
