@@ -57,8 +57,12 @@ class Values:
     def text(self, row: int) -> bytes | None:
         if self.printed and row in self.printed:
             return self.printed[row]
-        value = self.values[row].as_py()
-        return None if value is None else str(value).encode()
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # Not by Python's own values, which have no year 0.
+        text = pc.cast(self.values.slice(row, 1), pa.string())[0].as_py()
+        return None if text is None else text.encode()
 
 
 def prepared(connection: Any, sql: str, wanted: dict[str, Field]) -> list[Any] | None:
