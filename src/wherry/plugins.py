@@ -1,7 +1,7 @@
 """Find what is pluggable: built in, in the project's plugins/, by entry point."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
@@ -198,11 +198,12 @@ class OptionProblem(ValueError):
 
 
 def make_options(
-    kind: type, given: dict[str, Any], filled: Mapping[str, Any] | None = None
+    kind: type, given: dict[str, Any], filled: Mapping[str, Any] | None = None, beside: Iterable[str] = ()
 ) -> tuple[Any, list[OptionProblem]]:
     """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it.
 
     ``filled`` are the fields that are ours to fill in, where the dataclass has them; for a file they are unknown.
+    ``beside`` are the keys that may stand beside the options, for a hint.
     """
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
@@ -213,7 +214,7 @@ def make_options(
     for option, value in given.items():
         inner = _inner(hints.get(option)) if isinstance(value, dict) else None
         if option not in known:
-            problems.append(_unknown(option, known))
+            problems.append(_unknown(option, known, beside))
         elif inner is not None:
             values[option], wrong = make_options(inner, value)
             problems += [OptionProblem(f"{option}.{each.option}", str(each), each.hint) for each in wrong]
@@ -232,10 +233,10 @@ def _inner(hint: Any) -> type | None:
     return next((each for each in (hint, *get_args(hint)) if is_dataclass(each) and isinstance(each, type)), None)
 
 
-def _unknown(option: str, known: dict[str, Any]) -> OptionProblem:
+def _unknown(option: str, known: dict[str, Any], beside: Iterable[str]) -> OptionProblem:
     from difflib import get_close_matches
 
-    close = get_close_matches(option, known, n=1)
+    close = get_close_matches(option, [*known, *beside], n=1)
     hint = f"Did you mean `{close[0]}`?" if close else f"Known are: {', '.join(known)}."
     return OptionProblem(option, f"There is no option `{option}` here.", hint)
 

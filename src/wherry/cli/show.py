@@ -71,13 +71,18 @@ def command(
         return _one(place, project, lake, asset)
 
 
+def _build(asset: Asset) -> str:
+    """The build word, or the mode of a source."""
+    return str(asset.build) if asset.source is None else asset.source.mode
+
+
 def _list(place: Place, project: Project, lake: Lake) -> int:
     pointers = lake.pointers(place.branch)
     rows = [
         {
             "name": asset.name,
             "kind": asset.kind,
-            "build": str(asset.build) if asset.kind != "source" else str(asset.source.mode if asset.source else ""),
+            "build": _build(asset),
             "rows": pointers[key].rows if key in pointers else None,
             "built": key in pointers,
             "file": asset.file,
@@ -118,7 +123,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         "owner": asset.owner,
         "tags": list(asset.tags),
         "fresh": asset.fresh,
-        "build": str(asset.build),
+        "build": _build(asset),
         "inputs": list(asset.inputs),
         "readers": [project.graph.assets[key].name for key in project.graph.readers[asset.name.lower()]],
         "columns": [

@@ -16,6 +16,7 @@ from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.promised import promise_findings
@@ -127,9 +128,15 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             continue
         try:
             source = find_source(table.connector, config.folder)
+            options, problems = make_options(
+                source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
+            )
             if not config.secrets and variables_in(_written(asset)) - set(config.variables):
-                continue  # told already, with its line
-            options, problems = make_options(source.Options, _expanded(table.options, config), filled_in(config))
+                # Told already, with its line; what is wrong beside it is told too.
+                problems = [each for each in problems if not variables_in(table.options.get(each.option))]
+                incomplete = True
+            else:
+                incomplete = False
             for problem in problems:
                 line = _line(table.option_lines, problem.option, 1)
                 findings.append(
@@ -138,7 +145,9 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                     )
                 )
             findings += _written_out(source, table, asset.file)
-            table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
+            table_options, wrong = make_options(
+                source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
+            )
             for problem in wrong:
                 line = _line(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(
@@ -146,7 +155,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
                     )
                 )
-            if not problems and not wrong:
+            if not problems and not wrong and not incomplete:
                 request = TableRequest(
                     name=table.table,
                     mode=table.mode,
