@@ -77,7 +77,7 @@ def test_a_day_that_the_lake_cannot_hold(server: Server, connection: duckdb.Duck
         connection.execute("ROLLBACK")
     [finding] = raised.value.findings
     assert finding.code == "value-not-kept" and "`day`" in finding.message and end in finding.message
-    assert "as it was loaded last" in finding.message
+    assert "Nothing was loaded: the table is as it was." in finding.message
 
 
 def test_a_connection_lost_half_way(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
