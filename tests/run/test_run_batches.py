@@ -247,6 +247,19 @@ def test_a_row_that_is_refused_again_is_stored_once(folder: Folder) -> None:
     assert len(script.rejects) == 1
 
 
+@pytest.mark.parametrize("key", [["id"], ["id", "shop"]])
+def test_the_version_before_one_that_is_held_back_stays(folder: Folder, key: list[str]) -> None:
+    script = Script(folder, "quarantine")
+    script.load({"id": 1, "shop": "a", "x": 1}, {"id": 2, "shop": "a", "x": 2}, {"id": 3, "shop": "a", "x": 3})
+    script.give({"id": 1, "shop": "a", "x": 10, "y": None}, {"id": 2, "shop": "a", "x": 20, "y": 5}, upsert=key)
+    script.give({"id": 3, "shop": "a", "x": 30, "y": 6}, upsert=key)
+    present = {"id": [1, 2, 3], "shop": ["a"] * 3}
+    made = script.load({"id": 4, "shop": "a", "x": 4, "y": 7}, upsert=key, present={k: present[k] for k in key})
+    assert script.rows == [(1, "a", 10), (2, "a", 2), (3, "a", 3)]
+    assert [json.loads(row)["x"] for _, _, row in script.rejects] == [20, 30, 4]
+    assert [str(drift) for drift in made.drifts] == ["column `y` (BIGINT) is new"]
+
+
 def test_hostile_names_are_only_names(folder: Folder, tmp_path: Path) -> None:
     script = Script(folder, "quarantine")
     column = 'a"; DROP TABLE x; --'

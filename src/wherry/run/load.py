@@ -234,7 +234,7 @@ def _commit_attached(
             session.lake.uncarry(session.branch, written.rows)
             raise
         done.built = built
-        done.drifts += rows.drifts
+        done.drifts += [each for each in rows.drifts if each not in done.drifts]
 
 
 def _rejected(session: Session, cursor: DuckDB, table: str) -> Beside | None:
