@@ -192,9 +192,9 @@ def _line_in(error: BaseException, file: Path) -> int:
 class OptionProblem(ValueError):
     """An option is unknown, missing or of the wrong type."""
 
-    def __init__(self, option: str, message: str, hint: str = "") -> None:
+    def __init__(self, option: str, message: str, hint: str = "", *, unknown: bool = False) -> None:
         super().__init__(message)
-        self.option, self.hint = option, hint
+        self.option, self.hint, self.unknown = option, hint, unknown
 
 
 def make_options(
@@ -217,7 +217,9 @@ def make_options(
             problems.append(_unknown(option, known, beside))
         elif inner is not None:
             values[option], wrong = make_options(inner, value)
-            problems += [OptionProblem(f"{option}.{each.option}", str(each), each.hint) for each in wrong]
+            problems += [
+                OptionProblem(f"{option}.{each.option}", str(each), each.hint, unknown=each.unknown) for each in wrong
+            ]
         elif not _fits(value, hints[option]):
             problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
         else:
@@ -238,7 +240,7 @@ def _unknown(option: str, known: dict[str, Any], beside: Iterable[str]) -> Optio
 
     close = get_close_matches(option, [*known, *beside], n=1)
     hint = f"Did you mean `{close[0]}`?" if close else f"Known are: {', '.join(known)}."
-    return OptionProblem(option, f"There is no option `{option}` here.", hint)
+    return OptionProblem(option, f"There is no option `{option}` here.", hint, unknown=True)
 
 
 def _as(value: Any, hint: Any) -> Any:

@@ -79,6 +79,19 @@ def test_all_mistakes_of_a_source_file_at_once(project: Path, wherry: Wherry) ->
     assert (8, "Did you mean `batch_rows`?") in found
 
 
+def test_an_option_in_the_wrong_place_of_a_file(project: Path, wherry: Wherry) -> None:
+    (project / "sources/api.yml").write_text(
+        "connector: rest\nurl: http://127.0.0.1:1\npages: link\nsiblings: {}\ntables:\n"
+        "  a: {path: /a, attempts: 3}\n  b: {path: /b, owner: ann}\n"
+    )
+    told = wherry("check", "--json")
+    hints = {finding["line"]: finding["hint"] for finding in told.json["findings"]}
+    assert hints[3] == "`pages` is said of a table, under `tables:`."
+    assert hints[6] == "`attempts` is said of the whole file, beside `connector:`."
+    assert hints[4].startswith("Known are: ") and "siblings" not in hints[4]
+    assert set(hints) == {3, 4, 6} and told.code == 2
+
+
 def test_what_is_ours_to_fill_in_is_no_option(project: Path, wherry: Wherry) -> None:
     (project / "sources/drop.yml").write_text("connector: files\nproject: x\nvariables: {}\ntables: {a.csv: {}}\n")
     told = wherry("check", "--json")

@@ -168,6 +168,17 @@ def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
     return pa.table({})
 
 
+def lake_types(rows: pa.Table) -> dict[str, str]:
+    """The types that the lake's columns for these rows have, by column."""
+    import duckdb
+
+    from wherry.lake.types import storable
+
+    with duckdb.connect() as connection:
+        found = connection.from_arrow(rows)
+        return {column: storable(str(kind)) for column, kind in zip(found.columns, found.types, strict=True)}
+
+
 def _ready(project: Project, source: str, table: str) -> ReadySource:
     """The source with a request for the table, named in its file or not."""
     same = None

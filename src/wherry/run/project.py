@@ -11,7 +11,7 @@ from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
-from wherry.plugins import find_source, make_options
+from wherry.plugins import OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
@@ -137,7 +137,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 incomplete = True
             else:
                 incomplete = False
-            for problem in problems:
+            for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
                 line = _line(table.option_lines, problem.option, 1)
                 findings.append(
                     Finding(
@@ -148,7 +148,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             table_options, wrong = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
             )
-            for problem in wrong:
+            for problem in _elsewhere(wrong, source.Options, "of the whole file, beside `connector:`"):
                 line = _line(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(
                     Finding(
@@ -189,6 +189,16 @@ def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Find
             )
 
 
+def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Iterator[OptionProblem]:
+    """The problems, with a hint for an option that ``kind`` has: it is said ``where``."""
+    there = getattr(kind, "__dataclass_fields__", {})
+    for each in problems:
+        if each.unknown and each.option in there and each.option not in ("project", "variables", "siblings"):
+            yield OptionProblem(each.option, str(each), f"`{each.option}` is said {where}.")
+        else:
+            yield each
+
+
 def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
     """The line of an option, or of what it stands in."""
     while option and option not in lines:
@@ -222,7 +232,7 @@ def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
 
 def filled_in(config: Config) -> dict[str, Any]:
     """What a source is told of the project where its options have fields of these names."""
-    return {"project": str(config.folder), "variables": config.variables}
+    return {"project": str(config.folder), "variables": config.variables, "siblings": {}}
 
 
 def _known_columns(
