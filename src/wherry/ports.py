@@ -66,6 +66,9 @@ class Query:
     parallel: bool = False
     #: Another query for the same rows, for who wants the first few; None where this one is as good.
     few: Query | None = None
+    #: Asked, in the transaction that ran ``sql`` and within ``reading``, about the relation that the rows went to, by
+    #: its name in DuckDB's SQL. Raises ``SourceError`` for what only the rows tell.
+    written: Callable[[DuckDBPyConnection, str], None] = field(default=lambda connection, relation: None)
     #: Told how many rows there were, once they are read.
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.

@@ -9,8 +9,6 @@ from wherry.imports import Imported, dbt, gx, own, soda
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
 
-ENDINGS = (".json", ".yml", ".yaml")
-
 
 def suites_of(text: str, file: str) -> dict[str, str]:
     """Which table each suite of Great Expectations is about, as a checkpoint or validation definition says it."""

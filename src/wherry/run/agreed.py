@@ -1,55 +1,77 @@
-"""Promises that lie in files of their own: contracts, and suites of other tools."""
+"""Promises that lie in files of their own: contracts, and suites of other tools.
+
+What reads them is loaded where there is such a file: most folders have none, and it is a twentieth of a short run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.contracts.binding import attach_contracts
-from wherry.imports.binding import attach
-from wherry.imports.dbt import read_singular
-from wherry.imports.folder import ENDINGS, suites_of
-from wherry.imports.names import Names
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Asset
-from wherry.model.contract import Contract
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.cache import Cache
 from wherry.project.reader import files_of, read_text
 from wherry.quoting import full_name
-from wherry.run.readers import ColumnReaders
-from wherry.run.remembered import checks_of, contract_of
-from wherry.sql.renaming import rename_tables
-from wherry.sql.statement import SqlError
 
-CONTRACT_ENDINGS = (".yml", ".yaml")
+_CONTRACTS = (".yml", ".yaml")
+_SUITES = (".json", ".yml", ".yaml")
+#: File -> its text.
+_Texts = dict[str, str]
 
 
 def with_agreements(graph: Graph, folder: Path, cache: Cache) -> Graph:
     """The bound graph with what ``contracts/`` and ``checks/`` promise of its tables."""
-    contracts: list[Contract] = []
-    findings: list[Finding] = []
-    for file, text in _texts(folder, "contracts", CONTRACT_ENDINGS, findings):
+    contracts, unread = _texts(folder, "contracts", _CONTRACTS)
+    suites, more = _texts(folder, "checks", _SUITES)
+    findings = [*unread, *more]
+    if contracts:
+        graph = _with_contracts(graph, contracts, folder, cache, findings)
+    if suites:
+        graph = _with_suites(graph, suites, cache)
+    return replace(graph, findings=(*graph.findings, *findings))
+
+
+def _with_contracts(graph: Graph, texts: _Texts, folder: Path, cache: Cache, findings: list[Finding]) -> Graph:
+    from wherry.contracts.binding import attach_contracts
+    from wherry.run.readers import ColumnReaders
+    from wherry.run.remembered import contract_of
+
+    contracts = []
+    for file, text in texts.items():
         contract, wrong = contract_of(text, file, cache)
         findings.extend(wrong)
         contracts.extend([contract] if contract is not None else [])
-    if contracts:
-        told = {(finding.file, finding.line) for finding in findings}
-        bound = attach_contracts(replace(graph, findings=()), contracts, ColumnReaders(folder))
-        # A rule that the standard refuses is told already.
-        more = (f for f in bound.findings if f.code != "not-imported" or (f.file, f.line) not in told)
-        graph = replace(bound, findings=(*graph.findings, *more))
-    files = list(_texts(folder, "checks", ENDINGS, findings))
-    suites = {suite: table for file, text in files for suite, table in suites_of(text, file).items()}
-    for file, text in files:
+    if not contracts:
+        return graph
+    told = {(finding.file, finding.line) for finding in findings}
+    bound = attach_contracts(replace(graph, findings=()), contracts, ColumnReaders(folder))
+    # A rule that the standard refuses is told already.
+    new = (each for each in bound.findings if each.code != "not-imported" or (each.file, each.line) not in told)
+    return replace(bound, findings=(*graph.findings, *new))
+
+
+def _with_suites(graph: Graph, texts: _Texts, cache: Cache) -> Graph:
+    from wherry.imports.binding import attach
+    from wherry.imports.folder import suites_of
+    from wherry.run.remembered import checks_of
+
+    suites = {suite: table for file, text in texts.items() for suite, table in suites_of(text, file).items()}
+    for file, text in texts.items():
         graph = attach(graph, checks_of(text, file, suites, cache), file)
-    return replace(graph, findings=(*graph.findings, *findings))
+    return graph
 
 
 def translated(text: str, file: str, assets: Sequence[Asset]) -> Sequence[tuple[str, str, str]] | Finding:
     """A singular test of dbt as checks in SQL, with the project's names of tables; a finding when it needs dbt."""
+    from wherry.imports.dbt import read_singular
+    from wherry.imports.names import Names
+    from wherry.imports.soda_validity import NotUnderstood
+    from wherry.sql.renaming import rename_tables
+    from wherry.sql.statement import SqlError
+
     names = Names(assets)
 
     def known(written: str) -> str:
@@ -69,10 +91,13 @@ def translated(text: str, file: str, assets: Sequence[Asset]) -> Sequence[tuple[
         return Finding(code="not-sql", message=message, hint=hint, file=file, **place)  # type: ignore[arg-type]
 
 
-def _texts(folder: Path, below: str, endings: tuple[str, ...], findings: list[Finding]) -> Iterator[tuple[str, str]]:
+def _texts(folder: Path, below: str, endings: tuple[str, ...]) -> tuple[_Texts, list[Finding]]:
+    texts: _Texts = {}
+    unread: list[Finding] = []
     for file in files_of(folder, below, endings):
         text = read_text(folder, file)
         if isinstance(text, Finding):
-            findings.append(text)
+            unread.append(text)
         else:
-            yield file, text
+            texts[file] = text
+    return texts, unread

@@ -74,7 +74,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
                 return keep(select)
         relation = session.fresh_name()
         with cursor.transaction():
-            _run(cursor, batch.rows, f"CREATE TEMP TABLE {relation} AS {select}")
+            _run(cursor, batch.rows, f"CREATE TEMP TABLE {relation} AS {select}", relation)
         made.append(("TABLE", relation))
         return relation
 
@@ -183,17 +183,18 @@ class Ready:
     def insert(self, cursor: DuckDB) -> None:
         insert = f"INSERT INTO {self.target.place} BY NAME {self.select}"
         if self.query is not None:
-            _run(cursor, self.query, insert)
+            _run(cursor, self.query, insert, self.target.place)
             return
         with _own_errors(self.batch):
             cursor.execute(insert)
 
 
-def _run(cursor: DuckDB, query: Query, sql: str) -> None:
-    """Run a statement that reads the query, in a transaction."""
+def _run(cursor: DuckDB, query: Query, sql: str, into: str) -> None:
+    """Run a statement that puts the rows of the query into a relation, in a transaction."""
     threads = nullcontext() if query.parallel else cursor.alone()
     with threads, query.reading(cursor.connection):
         rows = int(cursor.execute(sql)[0][0])
+        query.written(cursor.connection, into)
     query.counted(rows)
 
 

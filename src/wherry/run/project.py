@@ -19,7 +19,6 @@ from wherry.project.reader import read_project, with_source_lines
 from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
-from wherry.run.promised import promise_findings
 from wherry.run.redact import redacted
 from wherry.sql.bind import bind
 
@@ -98,10 +97,19 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 
     graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
     graph = with_agreements(graph, config.folder, cache)
-    findings = [*graph.findings, *findings, *promise_findings(graph, config.folder, cache), *layout_findings(graph)]
+    findings = [*graph.findings, *findings, *_promised(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
     return Project(config=config, graph=graph, sources=sources)
+
+
+def _promised(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
+    """What is wrong with checks and tests; nothing of theirs is loaded where there are none."""
+    if not (graph.checks or graph.tests or any(asset.checks for asset in graph.assets.values())):
+        return []
+    from wherry.run.promised import promise_findings
+
+    return promise_findings(graph, folder, cache)
 
 
 def _texts(folder: Path, findings: Sequence[Finding]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
@@ -19,10 +19,12 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
-from wherry.run.check_subject import Find
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
 from wherry.run.widen import make_room
+
+if TYPE_CHECKING:
+    from wherry.run.check_subject import Find
 
 #: What the table of rows that broke a check is called, after its table's name.
 REJECTED = "__rejected"

@@ -22,7 +22,6 @@ from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
 from wherry.run.failure import explain, placed
-from wherry.run.inspecting import Inspected, Inspection, finder, inspect
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
@@ -35,6 +34,7 @@ from wherry.sql.statement import body
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
+    from wherry.run.inspecting import Inspected, Inspection
 
 Tell = Callable[..., None]
 
@@ -95,18 +95,19 @@ class Attempt:
         else:
             state, reason = self._table(asset, step, before, cursor)
         needed = self._needs_checks(key, state)
-        inspected = self._inspect(asset, cursor) if needed else Inspected()
-        bad = [check for check in inspected.results if check.state == "failed"]
+        inspected = self._inspect(asset, cursor) if needed else None
+        checks, kept = (inspected.results, inspected.kept) if inspected is not None else ((), None)
+        bad = [check for check in checks if check.state == "failed"]
         built = self.built[key]
-        if needed and (not built.checked or built.checks != self._promise(key) or built.kept != inspected.kept):
-            built = replace(built, checked=not bad, checks=self._promise(key), kept=inspected.kept)
+        if needed and (not built.checked or built.checks != self._promise(key) or built.kept != kept):
+            built = replace(built, checked=not bad, checks=self._promise(key), kept=kept)
             self._remember(asset, built)
         result = AssetResult(
             name=asset.name,
             state=state,
             reason=reason,
             rows=self.session.row_count(asset.name),
-            checks=inspected.results,
+            checks=checks,
         )
         if loaded is not None:
             result = replace(
@@ -131,9 +132,13 @@ class Attempt:
         built = self.built[key]
         return state == "built" or not built.checked or built.checks != self._promise(key) or key in self.owed
 
-    def _inspect(self, asset: Asset, cursor: DuckDB) -> Inspected:
+    def _inspect(self, asset: Asset, cursor: DuckDB) -> Inspected | None:
         """Hold a table against its checks, but those that are asked after publishing."""
         before = [check for check in asset.checks if check.when == "before"]
+        if not before:
+            return None
+        from wherry.run.inspecting import inspect
+
         inspected = inspect(self._inspection(asset), cursor, before)
         if inspected.rows:
             with self.lock:
@@ -141,6 +146,8 @@ class Attempt:
         return inspected
 
     def _inspection(self, asset: Asset) -> Inspection:
+        from wherry.run.inspecting import Inspection, finder
+
         return Inspection(
             session=self.session,
             graph=self.project.graph,
@@ -170,6 +177,8 @@ class Attempt:
         return replace(result, checks=(*result.checks, *told)), True
 
     def _inspect_published(self, asset: Asset, published: Pointer) -> Inspected:
+        from wherry.run.inspecting import inspect
+
         here = self.session.pointers.get(asset.name.lower())
         if here is not None and (here.location, here.sql) == (published.location, published.sql):
             return inspect(self._inspection(asset), self.session.engine, asset.later_checks)

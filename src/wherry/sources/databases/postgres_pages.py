@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from wherry.ports import Query
 from wherry.quoting import name, text
 from wherry.sources.databases.look import Described, Field
 from wherry.sources.databases.postgres_catalog import Relation
-from wherry.sources.databases.postgres_errors import explained
+from wherry.sources.databases.postgres_nan import Search, numeric
 from wherry.sources.databases.postgres_query import Reading, kept, refused
-from wherry.sources.databases.postgres_types import NATIVE, REFUSED
+from wherry.sources.databases.postgres_types import NATIVE
 
 if TYPE_CHECKING:
     import psycopg
@@ -79,16 +78,12 @@ def pages(connection: psycopg.Connection[Any], described: Described, relation: R
 
 def _as_it_is(column: Field) -> bool:
     quoted = name(column.name)
-    if _numeric(column) or column.native == "time":
-        odd = "NaN" if _numeric(column) else "24:00"
+    if numeric(column) or column.native == "time":
+        odd = "NaN" if numeric(column) else "24:00"
         return column.read.startswith(f"CASE WHEN {quoted} = {text(odd)} THEN ")
     if column.native in _AS_TEXT:
         return column.read == f"{quoted}::text"
     return column.read == quoted and NATIVE.get(column.native) == column.type
-
-
-def _numeric(column: Field) -> bool:
-    return column.native == "numeric" and column.type.startswith("DECIMAL")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +97,7 @@ class Pages(Reading):
     width: int
     #: A connection that sees the same snapshot, for the time of the load.
     look: psycopg.Connection[Any]
-    _search: _Search | None = field(default=None, init=False)
+    _nan: Search | None = field(default=None, init=False)
     _running: DuckDBPyConnection | None = field(default=None, init=False)
 
     def query(self) -> Query:
@@ -110,7 +105,7 @@ class Pages(Reading):
 
         # So that all of them can be told to stop. What is told of ours elsewhere goes by the first word.
         self.address = make_conninfo(self.address, application_name=self._called)
-        return replace(Reading.query(self), parallel=True)
+        return replace(Reading.query(self), parallel=True, written=self._written)
 
     @property
     def _called(self) -> str:
@@ -142,13 +137,13 @@ class Pages(Reading):
 
     @contextmanager
     def attached(self, connection: DuckDBPyConnection) -> Iterator[None]:
-        """The database by a name of its own; meanwhile the server looks for what DuckDB would not tell."""
-        self._search = _Search(self.look, self.described, self.relation)
+        """The database by a name of its own; meanwhile the server may look for what DuckDB would not tell."""
+        self._nan = Search(self.look, self.described, self.relation, self.secrets)
         try:
             with Reading.attached(self, connection):
                 yield
         finally:
-            self._search.end()
+            self._nan.stop()
             with suppress(Exception):  # never set, or the connection is closed
                 connection.execute("SET enable_progress_bar = false; RESET SESSION preserve_insertion_order")
                 connection.execute("RESET pg_pages_per_task")
@@ -159,10 +154,14 @@ class Pages(Reading):
         try:
             with Reading.reading(self, connection):
                 yield
-                if self._search is not None:
-                    self._search.found(self.secrets)
+                if self._nan is not None:
+                    self._nan.end()
         finally:
             self._running = None
+
+    def _written(self, connection: DuckDBPyConnection, relation: str) -> None:
+        if self._nan is not None:
+            self._nan.look_at(connection, relation)
 
     def passed(self) -> int | None:
         """About how many rows so far, by the pages."""
@@ -181,42 +180,3 @@ class Pages(Reading):
 
         with suppress(psycopg.Error), self.beside() as beside:  # else it is taken, or the server is gone
             beside.execute(_CANCEL, [self._called])
-
-
-class _Search:
-    """The server's search for a NaN among decimals, which DuckDB would take for 0."""
-
-    def __init__(self, look: psycopg.Connection[Any], described: Described, relation: Relation) -> None:
-        self._look, self._columns = look, [each.name for each in described.fields if _numeric(each)]
-        self._row: Any = None
-        self._error: Exception | None = None
-        self._thread: Thread | None = None
-        if self._columns:
-            odd = [f"{name(column)} = 'NaN'" for column in self._columns]
-            sql = f"SELECT {', '.join(odd)} FROM {relation.sql} WHERE {' OR '.join(odd)} LIMIT 1"
-            self._thread = Thread(target=self._run, args=(sql,), daemon=True)
-            self._thread.start()
-
-    def _run(self, sql: str) -> None:
-        try:
-            self._row = self._look.execute(sql.encode()).fetchone()
-        except Exception as error:
-            self._error = error
-
-    def found(self, secrets: tuple[str, ...]) -> None:
-        """Wait for it. Raises ``SourceError`` for what was found, and when it could not be looked for."""
-        if self._thread is None:
-            return
-        self._thread.join()
-        if self._error is not None:
-            raise explained(str(self._error), secrets)
-        if self._row is not None:
-            column = next(column for column, odd in zip(self._columns, self._row, strict=True) if odd)
-            raise explained(f'"{REFUSED} <{column}> NaN"', secrets)
-
-    def end(self) -> None:
-        """Break it off, where nobody waited for it."""
-        if self._thread is not None and self._thread.is_alive():
-            with suppress(Exception):  # the connection is lost, which ends it too
-                self._look.cancel()
-            self._thread.join()
