@@ -65,6 +65,7 @@ class Scripted:
                 replaces=Replaced(**said["replaces"]) if "replaces" in said else None,
                 upsert=tuple(said.get("upsert", ())),
                 present=pa.table(present).to_reader() if present else None,
+                expected=said.get("expected"),
             )
 
 
@@ -258,6 +259,20 @@ def test_the_version_before_one_that_is_held_back_stays(folder: Folder, key: lis
     assert script.rows == [(1, "a", 10), (2, "a", 2), (3, "a", 3)]
     assert [json.loads(row)["x"] for _, _, row in script.rejects] == [20, 30, 4]
     assert [str(drift) for drift in made.drifts] == ["column `y` (BIGINT) is new"]
+
+
+def test_how_many_rows_there_are_is_known_until_the_end(script: Script) -> None:
+    script.give({"id": 1}, {"id": 2}, expected=5)
+    script.give({"id": 3}, {"id": 4})
+    script.give({"id": 5}, expected=2)
+    told: list[tuple[int, int | None]] = []
+
+    def tell(kind: str, **what: Any) -> None:
+        if kind == "progress":
+            told.append((what["rows"], what["expected"]))
+
+    script.folder.done(tell=tell)
+    assert list(dict.fromkeys(told)) == [(2, 5), (4, 5), (5, 6)]
 
 
 def test_hostile_names_are_only_names(folder: Folder, tmp_path: Path) -> None:

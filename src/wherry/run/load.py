@@ -76,15 +76,18 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     done = Loaded(replace(loading.built, unlike=known.unlike if known else {}))
     create = written.anew and begun is None
     seen, size, fresh = 0, 0, False
+    total: int | None = None
     batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
     try:
         for batch in batches:
             done.built = replace(done.built, partial=True)
-            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, batch.expected))  # noqa: B023
+            # What one batch says of those after it holds until another says it anew.
+            total = total if batch.expected is None else seen + batch.expected
+            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, total))  # noqa: B023
             _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
             seen, size = seen + counted.rows, size + batch.size()
-            progress(seen, size, batch.expected)
+            progress(seen, size, total)
             done.findings += [each for each in batch.findings() if each not in done.findings]
     finally:
         if close := getattr(batches, "close", None):

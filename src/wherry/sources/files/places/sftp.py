@@ -173,7 +173,9 @@ class Sftp:
                 raise failed("unreachable", f"The host of `{where}` is not known.", "Correct `path:`.") from None
             why = without_secrets(str(error) or type(error).__name__, self.options)
             raise failed(
-                "unreadable", f"{what} in `{where}` cannot be read: {why}.", "Is the server well? Run again later."
+                "unreadable",
+                f"{what} in `{where}` cannot be read: {why.rstrip('.')}.",
+                "Is the address right, and the server well? Run again later.",
             ) from None
 
 
