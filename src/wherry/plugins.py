@@ -137,6 +137,9 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
     if scheme in ("abfs", "abfss", "wasb", "wasbs", "azure", "gcs"):
         wanted = "gs://bucket/folder" if scheme == "gcs" else "az://container/folder, with AZURE_STORAGE_ACCOUNT"
         raise ProjectError(f"An address that starts with `{scheme}://` is not read.", hint=f"Write {wanted}.")
+    base, driver, _ = scheme.partition("+")
+    if driver and SCHEMES.get(base, ("",))[0] in ("postgres", "mysql"):
+        scheme = base  # an address as SQLAlchemy has it, of what is read natively
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
     return connector, {option: address}, ""
 

@@ -57,7 +57,8 @@ def test_mariadb(project: Path, wherry: Wherry, mariadb: str) -> None:
         "CREATE OR REPLACE USER ann@localhost IDENTIFIED BY 'hush hush'",
         "GRANT ALL ON *.* TO ann@localhost",
     )
-    address = mariadb.replace("root@", f"ann:{PASSWORD}@")
+    # As SQLAlchemy writes it, which many people have at hand.
+    address = mariadb.replace("root@", f"ann:{PASSWORD}@").replace("mysql://", "mysql+pymysql://")
     text = expect_a_way_in(wherry, project, address, "mysql", "orders")
     assert "${SHOP_URL}" in text and "cursor: updated_at\n    key: id\n" in text
     assert "email: {tags: [pii]}" in text
@@ -202,3 +203,16 @@ def test_options_of_a_source(project: Path, wherry: Wherry) -> None:
     )
     told = wherry("check")
     assert told.code == 2 and "`password` is written out" in told.out + told.err and "hush" not in told.out + told.err
+
+
+@pytest.mark.needs("postgres")
+def test_an_address_of_sqlalchemy(project: Path, wherry: Wherry, postgres: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres, autocommit=True) as database:
+        database.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+        database.execute("INSERT INTO orders VALUES (1), (2)")
+    for driver in ("+psycopg2", "+asyncpg", ""):
+        (project / "sources/shop.yml").unlink(missing_ok=True)
+        address = postgres.replace("postgresql://", f"postgresql{driver}://")
+        expect_a_way_in(wherry, project, address, "postgres", "public.orders")

@@ -34,13 +34,14 @@ class Sftp:
         self.paramiko, self.options = paramiko, options
         parts = urlsplit(options.path)
         folder = unquote(parts.path).rstrip("/")
+        self.user = options.username or unquote(parts.username or "")
         self.folder = folder.removeprefix("/~/") if folder.startswith("/~/") else folder
         self.client = paramiko.SSHClient()
         self.trust(parts.hostname or "", parts.port or 22)
         with self.told("The server"):
             self.client.connect(
                 parts.hostname or "", parts.port or 22,
-                username=options.username or unquote(parts.username or "") or None,
+                username=self.user or None,
                 password=options.password or unquote(parts.password or "") or None,
                 key_filename=own_file(options, options.private_key),
                 passphrase=options.passphrase or None,
@@ -167,7 +168,7 @@ class Sftp:
             if isinstance(error, PermissionError):
                 raise failed(
                     "refused", f"{what} in `{where}` may not be read: permission denied.",
-                    f"Let the user `{self.options.username}` of the server read it.",
+                    f"Let the user `{self.user or 'that you are'}` of the server read it.",
                 ) from None  # fmt: skip
             if isinstance(error, socket.gaierror):
                 raise failed("unreachable", f"The host of `{where}` is not known.", "Correct `path:`.") from None
