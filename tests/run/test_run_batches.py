@@ -173,6 +173,18 @@ def test_what_came_before_a_source_broke_is_not_read_again(script: Script) -> No
     assert script.rows == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
+def test_a_commit_names_no_place_of_a_load_that_failed(folder: Folder) -> None:
+    script = Script(folder, mode="full")
+    script.give({"id": 1})
+    script.batches.append("break")
+    script.give({"id": 2})
+    assert folder.run().state == "failed"
+    script.batches[:] = [{"rows": [{"id": 3}]}]
+    script.load({"id": 4})
+    assert script.rows == [(3,), (4,)]
+    assert folder.lake.log()[0].message.partition(": ")[2] == "raw.t"
+
+
 def test_columns_that_come_go_and_widen_are_told_once(script: Script) -> None:
     script.load({"id": 1, "a": 1, "b": "x"}, types={"a": "int32"})
     made = script.load({"id": 2, "a": 2**40, "c": True})
