@@ -134,6 +134,8 @@ class Source(Protocol):
 
     ``Options`` and ``TableOptions`` are dataclasses: their fields are the keys that a source file may hold for the
     whole file and for one table, with types and defaults; their docstring and ``#:`` lines are the documentation.
+    Where ``Options`` has fields of these names, they are filled in and no keys of a file: ``project`` (its folder),
+    ``project_variables`` (the environment and ``.env``), ``siblings`` (the file's tables, as requests by name).
     """
 
     Options: type

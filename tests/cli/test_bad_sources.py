@@ -93,7 +93,9 @@ def test_an_option_in_the_wrong_place_of_a_file(project: Path, wherry: Wherry) -
 
 
 def test_what_is_ours_to_fill_in_is_no_option(project: Path, wherry: Wherry) -> None:
-    (project / "sources/drop.yml").write_text("connector: files\nproject: x\nvariables: {}\ntables: {a.csv: {}}\n")
+    (project / "sources/drop.yml").write_text(
+        "connector: files\nproject: x\nproject_variables: {}\ntables: {a.csv: {}}\n"
+    )
     told = wherry("check", "--json")
     assert {finding["line"] for finding in told.json["findings"]} == {2, 3} and told.code == 2
 

@@ -201,7 +201,7 @@ def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Ite
     """The problems, with a hint for an option that ``kind`` has: it is said ``where``."""
     there = getattr(kind, "__dataclass_fields__", {})
     for each in problems:
-        if each.unknown and each.option in there and each.option not in ("project", "variables", "siblings"):
+        if each.unknown and each.option in there and each.option not in _FILLED_IN:
             yield OptionProblem(each.option, str(each), f"`{each.option}` is said {where}.")
         else:
             yield each
@@ -238,9 +238,13 @@ def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     return dict(expand(given, config.variables.with_more(lacking) if lacking else config.variables))
 
 
+#: The names of these fields.
+_FILLED_IN = ("project", "project_variables", "siblings")
+
+
 def filled_in(config: Config) -> dict[str, Any]:
     """What a source is told of the project where its options have fields of these names."""
-    return {"project": str(config.folder), "variables": config.variables, "siblings": {}}
+    return dict(zip(_FILLED_IN, (str(config.folder), config.variables, {}), strict=True))
 
 
 def _known_columns(

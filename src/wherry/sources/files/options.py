@@ -66,7 +66,7 @@ class Options:
     #: Absolute folder that a relative ``path`` starts from; filled in by wherry.
     project: str = ""
     #: The project's environment, with its ``.env``, for credentials that are not given here; filled in by wherry.
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    project_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: ``reject`` puts rows that cannot be read aside and loads the rest; ``fail`` loads nothing.
     on_bad_row: str = "reject"
     #: Key id for ``s3://``; without one the bucket is read anonymously.
@@ -257,7 +257,7 @@ def table_options(options: Options, table: TableRequest) -> TableOptions:
 
 def credential(options: Options, name: str) -> str:
     """A credential of a bucket: as given, or else the variable of the same name, of the environment or ``.env``."""
-    return str(getattr(options, name)) or options.variables.get(name) or os.environ.get(name, "")
+    return str(getattr(options, name)) or options.project_variables.get(name) or os.environ.get(name, "")
 
 
 def own_file(options: Options, path: str) -> str | None:
