@@ -225,8 +225,8 @@ class _Read:
             if count := int(self._count(f"{order} IS NULL")):
                 rows = f"{count} row{'s' if count != 1 else ''} of `{self.described.name}`"
                 message = (
-                    f"{rows} {'have' if count != 1 else 'has'} no `{self.column.name}`. They are loaded, and read again"
-                    " each time."
+                    f"{rows} {'have' if count != 1 else 'has'} no `{self.column.name}`. "
+                    f"{'They are' if count != 1 else 'It is'} loaded, and read again each time."
                 )
                 hint = "Fill the column at the source, or take one that is never null as `cursor:`."
                 self.findings.append(warning("null-cursor", message, hint))
