@@ -15,6 +15,7 @@ from wherry.checks import KINDS
 from wherry.checks import find as built_in_check
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
+from wherry.model.unshown import names_a_secret
 from wherry.ports import Secrets, Source
 
 BUILT_IN = {
@@ -224,7 +225,8 @@ def make_options(
                 OptionProblem(f"{option}.{each.option}", str(each), each.hint, unknown=each.unknown) for each in wrong
             ]
         elif not _fits(value, hints[option]):
-            problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
+            told = option if names_a_secret(option) else f"{option}: {value}"
+            problems.append(OptionProblem(option, f"`{told}` must be {_words(hints[option])}."))
         else:
             values[option] = _as(value, hints[option])
     for option, field in known.items():
@@ -288,5 +290,5 @@ def _words(hint: Any) -> str:
     if get_origin(hint) in (list, tuple):
         return "a list"
     if hasattr(get_origin(hint), "keys"):
-        return "a mapping"
+        return "a mapping of names to text" if get_args(hint)[1:] == (str,) else "a mapping"
     return " or ".join(_words(each) for each in get_args(hint))

@@ -127,3 +127,45 @@ def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> No
     assert wherry("check").out == "2 tables, nothing wrong.\n"
     told = wherry("check", "--connect")
     assert told.code == 1 and told.out == "2 tables, 1 cannot be read.\n"
+
+
+SECRETS = (
+    "connector: postgres\nurll: postgresql://ann:hush@hush@db/x\n",
+    "connector: postgres\nurl: mysql://a:hush@b/x: y\n",
+    "connector: rest\nurl: http://x\nauth: {baerer: hush}\n",
+    "connector: rest\nurl: http://x\nauth: hush\n",
+    "connector: rest\nurl: http://x\nheaders: {X-Key: hush, Y: 5}\n",
+    "connector: rest\nurl: http://x\nauth: {basic: {user: ann, password: hush, x: 1}}\n",
+    "connector: files\npassword: [hush]\n",
+    "connector: files\npath: ftp://ann:hush@h/\npasword: hush\n",
+    "connector: files\npath: sftp://h\npassphrase: hush\n",
+    "connector: files\ntoken: {a: hush}\n",
+    "connector: files\npath: {x: 'http://ann:hush@h'}\n",
+)
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_what_is_secret_in_a_file_with_mistakes_is_not_shown(project: Path, wherry: Wherry, text: str) -> None:
+    (project / "sources/s.yml").write_text(text + "tables: {a: {as: raw.a}}\n")
+    for words in (("check",), ("check", "--json"), ("run",), ("run", "--json"), ("plan", "--json")):
+        answer = wherry(*words)
+        assert answer.code == 2 and "hush" not in answer.out + answer.err and "s.yml" in answer.out + answer.err
+
+
+def test_a_password_in_an_address_of_a_file_is_told(
+    project: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "hush")
+    file = project / "sources/s.yml"
+    file.write_text("connector: mysql\nurl: mysql://ann:hush@127.0.0.1:1/x\ntables: {a: {as: raw.a}}\n")
+    told = wherry("check", "--json")
+    (finding,) = told.json["findings"]
+    assert told.code == 0 and (finding["severity"], finding["line"]) == ("warning", 2) and "${NAME}" in finding["hint"]
+    file.write_text(file.read_text().replace("hush", "${PW}"))
+    assert wherry("check", "--json").json["findings"] == []
+
+
+def test_a_line_of_sql_is_shown_as_it_is(project: Path, wherry: Wherry) -> None:
+    (project / "tables").mkdir()
+    (project / "tables/a.sql").write_text("SELECT 1 AS token, 'password: x' AS auth, nothing\n")
+    assert "SELECT 1 AS token, 'password: x' AS auth, nothing" in wherry("check").err

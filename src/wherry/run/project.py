@@ -11,6 +11,7 @@ from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
+from wherry.model.unshown import without_passwords
 from wherry.plugins import OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
@@ -153,6 +154,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                     )
                 )
             findings += _written_out(source, table, asset.file)
+            findings += _passwords(table, asset.file)
             table_options, wrong = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
             )
@@ -194,6 +196,21 @@ def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Find
                 line=_line(table.option_lines, path, 1),
                 column=1,
                 source_line=f"{path.rpartition('.')[2]}: ***",
+            )
+
+
+def _passwords(table: SourceTable, file: str) -> Iterator[Finding]:
+    """A warning for every address in the file with a password in it."""
+    for option, value in table.options.items():
+        if isinstance(value, str) and without_passwords(value) != value and not variables_in(value):
+            yield Finding(
+                code="secret-in-file",
+                message=f"The password of `{option}` is written out, where everyone who reads the project reads it.",
+                hint="Put the address into .env or the environment as NAME=..., and write ${NAME} here.",
+                file=file,
+                line=_line(table.option_lines, option, 1),
+                column=1,
+                severity="warning",
             )
 
 
