@@ -92,6 +92,12 @@ def test_an_option_in_the_wrong_place_of_a_file(project: Path, wherry: Wherry) -
     assert set(hints) == {3, 4, 6} and told.code == 2
 
 
+def test_tables_as_a_list(project: Path, wherry: Wherry) -> None:
+    (project / "sources/s.yml").write_text("connector: files\ntables: [a.csv]\n")
+    (finding,) = wherry("check", "--json").json["findings"]
+    assert finding["line"] == 2 and "must be a mapping" in finding["message"] and "{as: raw.orders}" in finding["hint"]
+
+
 def test_what_is_ours_to_fill_in_is_no_option(project: Path, wherry: Wherry) -> None:
     (project / "sources/drop.yml").write_text(
         "connector: files\nproject: x\nproject_variables: {}\ntables: {a.csv: {}}\n"
