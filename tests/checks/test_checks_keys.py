@@ -62,6 +62,60 @@ def test_rising_proves_only_what_differs(opened: tuple[Lake, DuckDB], values: li
     assert rising or sorted(set(values)) != list(values)
 
 
+@MANY
+@given(values=st.lists(st.integers(0, 40), max_size=30) | st.permutations(range(20)), every=st.sampled_from([1, 2, 4]))
+@example(values=[3, 4, 0, 1, 6], every=1)
+@example(values=[3, 4, 0, 1, 4], every=1)
+@example(values=[0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 9, 10, 11, 19], every=2)
+@example(values=[0, 1, 2, 3, 4, 5, 6, 7, 8, 20, 21, 9, 10, 20], every=2)
+def test_rising_by_parts_of_files_proves_only_what_differs(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, values: list[int], every: int
+) -> None:
+    """Wherever stretches are cut, and however many of them overlap."""
+    _, db = opened
+    monkeypatch.setattr(check_keys, "_OVERLAPPING", 1)
+    db.execute("CREATE OR REPLACE TABLE main.p (file_row_number BIGINT, k BIGINT)")
+    for place, value in enumerate(values):
+        db.execute(f"INSERT INTO main.p VALUES ({place}, {value})")
+    key = Key(columns=('"k"',), types=("BIGINT",), rows='"k" IS NOT NULL')
+    asking = Asking(cursor=db, now=check_subject.Subject.now)
+    assert check_keys._rising(asking, "main.p", key, every) == (len(set(values)) == len(values))
+
+
+STRETCHES = st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@MANY
+@given(stretches=STRETCHES)
+def test_stretches_overlap_where_two_reach_over_a_value(stretches: list[set[int]]) -> None:
+    firsts, lasts = [min(each) for each in stretches], sorted(max(each) for each in stretches)
+    spans = check_keys.overlaps(firsts, lasts)
+    shared = {
+        value
+        for value in range(31)
+        if sum(first <= value <= last for first, last in zip(firsts, map(max, stretches), strict=True)) > 1
+    }
+    if spans is None:
+        assert shared
+    else:
+        assert all(any(low <= value <= high for low, high in spans) for value in shared)
+        assert bool(spans) == bool(shared)
+
+
+def test_keys_of_rows_that_two_threads_wrote_are_told_by_their_order(opened: tuple[Lake, DuckDB]) -> None:
+    """Parts of one file come before and after those of another, and do not end where parts are cut."""
+    _, db = opened
+    rows = "SELECT CASE WHEN range < 50100 THEN range ELSE range + 20000 END AS k FROM range(200000)"
+    db.execute(f"CREATE TABLE lake.s.parts AS SELECT lpad(k::VARCHAR, 9, '0') AS k FROM ({rows})")
+    db.execute("INSERT INTO lake.s.parts SELECT lpad(range::VARCHAR, 9, '0') FROM range(50100, 70100)")
+    asking = Asking(cursor=db, now=check_subject.Subject.now)
+    key = Key(columns=('"k"',), types=("VARCHAR",), rows='"k" IS NOT NULL')
+    assert check_keys._rising(asking, "lake.s.parts", key, check_keys._part(300_000))
+    assert not check_keys._rising(asking, "lake.s.parts", key)
+    db.execute("INSERT INTO lake.s.parts VALUES ('000000007')")
+    assert not check_keys._rising(asking, "lake.s.parts", key, check_keys._part(300_000))
+
+
 VALUES = st.lists(st.none() | st.text(alphabet="ab\u00ff", max_size=4), min_size=1, max_size=4)
 
 
@@ -88,10 +142,32 @@ def test_files_are_apart_only_when_they_share_no_value(
     here = {value for number, values in enumerate(tables) for value in values if f"{number}" in some}
     there = {value for number, values in enumerate(tables) for value in values if f"{number}" not in some}
     assert not ranges.apart("K", some) or not here & there
-    if ranges.disjoint("k"):
-        seen = [value for values in tables for value in {each for each in values if each is not None}]
-        assert len(seen) == len(set(seen))
     assert not ranges.apart("other", some) and not ranges.apart("unknown", some)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "in_order"),
+    [
+        ([(n, n + 1) for n in range(0, 20, 2)], True),
+        # Two threads took turns.
+        ([(n, n + 15) for n in range(0, 100, 10)], True),
+        ([(n, 90 + n) for n in range(10)], False),
+        ([(0, 90), (1, 91)], False),
+        ([(0, 90)], True),
+    ],
+)
+def test_files_are_in_order_when_few_have_values_in_the_same_range(
+    bounds: list[tuple[int, int]], in_order: bool
+) -> None:
+    def written(value: int) -> dict[int, bytes]:
+        return {1: value.to_bytes(8, "little", signed=True)}
+
+    files = [
+        File(path=f"{low}", content=0, rows=9, nulls={1: 0}, low=written(low), high=written(high))
+        for low, high in bounds
+    ]
+    ranges = Ranges(files=files, columns={"k": (1, "long"), "other": (2, "long")})
+    assert ranges.in_order("K") == in_order and not ranges.in_order("other")
 
 
 def test_files_of_numbers_in_order_are_apart(opened: tuple[Lake, DuckDB]) -> None:
@@ -102,7 +178,7 @@ def test_files_of_numbers_in_order_are_apart(opened: tuple[Lake, DuckDB]) -> Non
     ranges = Ranges.of(*described(lake, "s.o"))
     newest = ranges.files[-1:] if ranges.files[-1].rows == 1 else ranges.files[:1]
     assert len(ranges.files) == 3 and newest[0].rows == 1
-    assert not ranges.disjoint("k") and not ranges.apart("k", {newest[0].path})
+    assert not ranges.apart("k", {newest[0].path})
     first = next(each.path for each in ranges.files if each.rows == 10 and each.high[2] == b"a9")
     assert ranges.apart("w", {first}) and not ranges.apart("k", {first})
 

@@ -260,6 +260,7 @@ number = iter(range(10**9))
     then=st.lists(CHANGE, min_size=1, max_size=4),
     values=st.sampled_from([2, 3, 2**63]),
     few=st.booleans(),
+    beside=st.booleans(),
 )
 def test_slices_find_what_the_whole_finds(
     opened: tuple[Lake, DuckDB],
@@ -268,7 +269,10 @@ def test_slices_find_what_the_whole_finds(
     then: list[Any],
     values: int,
     few: bool,
+    beside: bool,
 ) -> None:
+    # Groups are looked at by a thread of their own, or by the one that looks at the rest.
+    monkeypatch.setattr(check_slices, "_WORTH", 0 if beside else 10**9)
     # Every column that has a dictionary counts as one of few values, or none does.
     monkeypatch.setattr(checking, "_FEW_BYTES", 1e9 if few else 0.0)
     # Few values of a hash: keys meet others in it all the time.
@@ -287,6 +291,36 @@ def test_slices_find_what_the_whole_finds(
             whole = {r.check for r in found.results if r.how == "table"}
             assert {"odd {}"} <= whole and (few or whole <= LESS)
             assert change.grows or what not in ("append", "column", "forget", "")
+
+
+def test_files_of_a_slice_are_read_by_their_paths_only_while_columns_are_what_they_were(
+    opened: tuple[Lake, DuckDB],
+) -> None:
+    lake, db = opened
+    table = Table(lake, db, "s.paths")
+    row = (1, 1, 0.5, "0.10", "a", "2020-01-01")
+    table.do("create", [row] * 3)
+
+    def change() -> changes.Change:
+        found = changes.change_since(lake.storage, table.metadata, before)
+        assert found is not None
+        return found
+
+    before = changes.identity(table.metadata)
+    table.do("append", [row, (2, 2, 0.5, "0.10", "b", None)])
+    came = "FROM lake.s.paths WHERE w = 'b'"
+    assert change().plain and "read_parquet" in change().rows_that_came("lake.s.paths")
+    assert db.execute(f"FROM {change().rows_that_came('lake.s.paths')} WHERE k = 2") == db.execute(came)
+    # Rows of a file that came and went again are not in it.
+    db.execute("DELETE FROM lake.s.paths WHERE w = 'b'")
+    assert db.execute(f"SELECT k FROM {change().rows_that_came('lake.s.paths')}") == [(1,)]
+    before = changes.identity(table.metadata)
+    table.do("append", [row])
+    assert change().plain
+    # Another name of a column is one that older files do not have.
+    db.execute("ALTER TABLE lake.s.paths RENAME COLUMN w TO word")
+    assert not change().plain
+    assert db.execute(f"SELECT word FROM {change().rows_that_came('lake.s.paths')}") == [("a",)]
 
 
 def test_an_append_is_told_by_the_slice(opened: tuple[Lake, DuckDB]) -> None:

@@ -18,3 +18,14 @@ def bad_row(check: Check) -> str:
     if given.get("high") is not None:
         limits.append(f"{size} {'<' if given.get('strict_high') else '<='} {int(given['high'])}")
     return f"NOT ({' AND '.join(limits) or 'true'})"
+
+
+def keeps(check: Check, least: int, most: int | None) -> bool:
+    """Whether all lengths from ``least`` to ``most`` (None: without end) keep the bounds."""
+    given = check.arguments
+    if given.get("of", "characters") != "characters" or "operator" in given:
+        return False
+    low, high = given.get("low"), given.get("high")
+    above = low is None or least >= int(low) + bool(given.get("strict_low"))
+    below = high is None or (most is not None and most <= int(high) - bool(given.get("strict_high")))
+    return above and below

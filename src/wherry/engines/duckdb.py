@@ -87,12 +87,13 @@ class DuckDB:
             return self.connection.execute(sql, dict(values) if values else None).fetchall()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Statements of the block do without further threads, until another connection has something to do.
+    def alone(self, *others: DuckDB) -> Iterator[None]:
+        """Statements of the block, and those of ``others``, do without further threads, until yet another connection
+        has something to do.
 
         For what is read in one stream: the threads left over would spin until it ends, at the cost of those that send.
         """
-        self._turns.limit(self.connection)
+        self._turns.limit(self.connection, *(each.connection for each in others))
         try:
             yield
         finally:
@@ -158,7 +159,8 @@ class _Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._busy: Counter[int] = Counter()
-        self._limited: int | None = None
+        #: Those that do with one thread, the one that asked for it first; none: nobody asked.
+        self._limited: tuple[int, ...] = ()
         # Of its own, since that of a statement may be in a transaction that failed.
         self._setting: duckdb.DuckDBPyConnection | None = None
 
@@ -168,7 +170,7 @@ class _Turns:
         key = id(connection)
         with self._lock:
             self._busy[key] += 1
-            if self._limited not in (None, key):
+            if self._limited and key not in self._limited:
                 self._unlimit()
         try:
             yield
@@ -176,21 +178,21 @@ class _Turns:
             with self._lock:
                 self._busy[key] -= 1
 
-    def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Do with one thread, unless others are busy."""
+    def limit(self, connection: duckdb.DuckDBPyConnection, *further: duckdb.DuckDBPyConnection) -> None:
+        """Do with one thread each, unless others are busy."""
         with self._lock:
-            if self._limited is None and not +self._busy:
+            if not self._limited and not +self._busy:
                 self._setting = connection.cursor()
                 self._setting.execute("SET GLOBAL threads = 1")
-                self._limited = id(connection)
+                self._limited = (id(connection), *map(id, further))
 
     def lift(self, connection: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
-            if self._limited == id(connection):
+            if self._limited[:1] == (id(connection),):
                 self._unlimit()
 
     def _unlimit(self) -> None:
-        self._limited = None
+        self._limited = ()
         if self._setting is not None:
             self._setting.execute("RESET GLOBAL threads")
             self._setting.close()

@@ -31,6 +31,8 @@ class Change:
     #: Rows in ``added``, and rows that were taken away.
     rows_added: int = 0
     rows_removed: int = 0
+    #: Whether the files in ``added`` hold rows just as the table has them.
+    plain: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -43,6 +45,9 @@ class Change:
 
     def rows_that_came(self, table: str) -> str:
         """A relation with the rows that ``table`` (an attached Iceberg table) gained."""
+        if self.plain:
+            # Going through the table would list all of its files for each statement.
+            return f"(FROM read_parquet([{', '.join(map(text, self.added))}], hive_partitioning = false))"
         return f"(SELECT * FROM {table} WHERE {_among(self.added)})" if self.added else f"(FROM {table} WHERE false)"
 
     def rows_that_stayed(self, table: str) -> str:
@@ -100,8 +105,10 @@ def change_since(storage: Storage, metadata: Mapping[str, Any], before: tuple[st
     deletes = [each for each in came if each.content == _POSITIONS and each.about not in fresh]
     if any(not each.about or not each.path.endswith(".parquet") for each in deletes):
         return None
+    deleted = any(each.content == _POSITIONS and each.about in fresh for each in came)
     change = Change(
         before=number,
+        plain=bool(fresh) and not deleted and _same_columns(metadata) and all(map(_readable, fresh)),
         added=tuple(sorted(fresh)),
         removed=tuple(sorted(gone)),
         touched=tuple(sorted({each.about for each in deletes})),
@@ -113,6 +120,21 @@ def change_since(storage: Storage, metadata: Mapping[str, Any], before: tuple[st
     # Columns that came since are not in the rows that went.
     other_columns = then.get("schema-id") != current.get("schema-id")
     return None if other_columns and not change.grows else change
+
+
+def _same_columns(metadata: Mapping[str, Any]) -> bool:
+    """Whether every file of a table has the columns that the table has, by the same names."""
+    parted = any(spec["fields"] for spec in metadata.get("partition-specs", ()))
+    return (
+        len(metadata["schemas"]) == 1
+        and not parted
+        and "schema.name-mapping.default" not in (metadata.get("properties") or {})
+    )
+
+
+def _readable(path: str) -> bool:
+    """Whether DuckDB reads a file by its path alone."""
+    return path.startswith("/") and path.endswith(".parquet") and not any(each in path for each in "*?[]{}")
 
 
 def _rows(listed: Iterable[File]) -> int:

@@ -159,6 +159,9 @@ class _Groups:
         if searched is None:
             return None
         groups, (count, nulls) = f"FROM {_MOVED}", searched
+        if not count and self.change.grows:
+            row = self.asking.row_if(f"SELECT {', '.join(self.wanted)} FROM (SELECT *, newer AS copies FROM {_MOVED})")
+            return row and (*row, *(0 for _ in row))
         if count:
             # An equality that takes nulls for equal cannot be used to leave out files.
             same = " AND ".join(

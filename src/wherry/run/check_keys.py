@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wherry.lake.statistics import Facts
+from wherry.run.check_facts import literal
 from wherry.run.check_plan import Item, looked_at
 from wherry.run.check_subject import Asking, Subject
 from wherry.run.key_hashes import Key
@@ -17,12 +19,15 @@ from wherry.run.key_hashes import Key
 WORTH = 2_000_000
 #: Bits of a map of a column's range, a row.
 _SPARSE = 64
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+#: Types of whole numbers that a map of bits can be made of.
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 #: Types whose order is the same here as in DuckDB.
-_ORDERED = (*_WHOLE, "UBIGINT", "HUGEINT", "UUID", "VARCHAR", "DECIMAL")
+_ORDERED = (*WHOLE, "UBIGINT", "HUGEINT", "UUID", "VARCHAR", "DECIMAL")
 _HASHED = (*_ORDERED, "DATE", "TIMESTAMP", "BLOB", "BOOLEAN")
-#: Rows that do not come after the one before them, at most, in what counts as a column of rising stretches.
-_EDGES = 10_000
+#: Stretches beyond two a part, at most, in what counts as a column of rising stretches; the share that may overlap.
+_STRETCHES, _OVERLAPPING = 500, 0.2
+#: Rows of a part, at least, and how many of them a table is looked at in.
+_PART, _PARTS = 2_048, 2_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +61,14 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
     """Whether all keys that count differ."""
     relation = looked_at(item.check, subject.relation)
     if len(key.columns) == 1:
+        ordered = subject.ranges is None or subject.ranges.in_order(plain(key.columns[0]))
+        if key.rows != "true" and ordered:
+            placed = bool(subject.lake) and not item.check.where
+            every = _part(subject.rows or 0)
+            most = _STRETCHES + 2 * (subject.rows or 0) // every
+            if _rising(asking, subject.lake, key, every, most) if placed else _rising(asking, relation, key):
+                return Told(differs=True)
         if not item.check.where and subject.facts is not None and _bits(asking, relation, key, subject.facts):
-            return Told(differs=True)
-        ordered = subject.ranges is None or subject.ranges.disjoint(plain(key.columns[0]))
-        if key.rows != "true" and ordered and _rising(asking, relation, key):
             return Told(differs=True)
     return _hashes(asking, subject, relation, key)
 
@@ -67,7 +76,7 @@ def tell(asking: Asking, subject: Subject, item: Item, key: Key) -> Told:
 def _bits(asking: Asking, relation: str, key: Key, facts: Facts) -> bool:
     """Whole numbers of a known range differ when a bit for each sets as many bits as there are numbers."""
     column = facts.columns.get(plain(key.columns[0]))
-    if column is None or not column.bounded or column.nulls is None or key.types[0] not in _WHOLE:
+    if column is None or not column.bounded or column.nulls is None or key.types[0] not in WHOLE:
         return False
     if column.nulls and key.rows == "true":
         return False
@@ -79,26 +88,66 @@ def _bits(asking: Asking, relation: str, key: Key, facts: Facts) -> bool:
     return asking.row_if(sql) == (filled, filled)
 
 
-def _rising(asking: Asking, relation: str, key: Key) -> bool:
+def _rising(asking: Asking, relation: str, key: Key, every: int = 0, most: int = 1000) -> bool:
     """Keys differ when each is larger than the one before, in whatever order rows come; or when they come in stretches
-    of which that is true, and no two stretches overlap. Where they do not, this ends after a few rows."""
+    of which that is true, and no two stretches overlap, or those few that do share no key. Where they do not, this ends
+    after a few rows.
+
+    ``every``: a stretch ends after so many rows of a file too, a power of two, so that it does not reach over what
+    another thread wrote; the relation has to tell places of rows then. ``most``: stretches, at most.
+    """
     if key.types[0].partition("(")[0] not in _ORDERED:
         return False
-    keys = f"SELECT {key.columns[0]} AS k FROM {relation} WHERE {key.rows}"
-    beside = f"SELECT k, lag(k) OVER () AS p, lead(k) OVER () AS n FROM ({keys})"
-    edges = (
-        "SELECT k, p IS NULL OR k <= p AS opens, n IS NULL OR n <= k AS closes "
-        f"FROM ({beside}) WHERE p IS NULL OR n IS NULL OR k <= p OR n <= k LIMIT {_EDGES + 1}"
+    (column,) = key.columns
+    cut = f"file_row_number & {every - 1} = 0" if every else "false"
+    # The last row is nothing, so that every stretch is told by what follows it: another window costs as much again.
+    keys = f"SELECT {column} AS k, {cut} AS c FROM {relation} WHERE {key.rows} UNION ALL SELECT NULL, true"
+    beside = f"SELECT k, c, lag(k) OVER () AS p FROM ({keys})"
+    with asking.cursor.alone():  # it is one stream
+        found = asking.rows_if(f"SELECT k, p FROM ({beside}) WHERE c OR p IS NULL OR k <= p LIMIT {most + 1}")
+    if found is None or len(found) > most:
+        return False
+    spans = overlaps([k for k, _ in found if k is not None], [p for _, p in found if p is not None])
+    if not spans:
+        return spans is not None
+    parts = " OR ".join(
+        f"{column} BETWEEN {literal(low, key.types[0])} AND {literal(high, key.types[0])}" for low, high in spans
     )
-    found = asking.rows_if(edges)
-    if found is None or len(found) > _EDGES:
-        return False
-    firsts = sorted(k for k, first, _ in found if first)
-    lasts = sorted(k for k, _, last in found if last)
-    if len(firsts) != len(lasts) or not all(a <= b for a, b in zip(firsts, lasts, strict=True)):
-        return False
-    # Then each stretch has to be the one from a first to the next last: one that went on would leave a last too few.
-    return all(last < following for last, following in zip(lasts, firsts[1:], strict=False))
+    rows = f"{relation} WHERE ({key.rows}) AND ({parts})"
+    return asking.row_if(f"SELECT count({column}) = count(DISTINCT {column}) FROM {rows}") == (True,)
+
+
+def overlaps(firsts: Sequence[Any], lasts: Sequence[Any]) -> list[tuple[Any, Any]] | None:
+    """From where to where stretches overlap, by their first and their last values in any order; None where too much
+    of them does.
+
+    So many as began and did not end yet reach over a value.
+    """
+    spans, depth, most, low, many = [], 0, 0, None, 0
+    # What begins at a value comes before what ends there.
+    events = sorted([*((value, 0) for value in firsts), *((value, 1) for value in lasts)])
+    opened = 0
+    for value, ends in events:
+        if not ends:
+            low, opened, most = (low, opened + 1, most) if depth else (value, 1, 0)
+            depth += 1
+            most = max(most, depth)
+            continue
+        depth -= 1
+        if depth < 0:
+            return None
+        if not depth and most > 1:
+            spans.append((low, value))
+            many += opened
+    return spans if not depth and many <= _OVERLAPPING * len(firsts) else None
+
+
+def _part(rows: int) -> int:
+    """Rows of the parts that a table is looked at in: a power of two."""
+    part = _PART
+    while rows > part * _PARTS:
+        part *= 2
+    return part
 
 
 def _hashes(asking: Asking, subject: Subject, relation: str, key: Key) -> Told:

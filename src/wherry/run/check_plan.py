@@ -8,6 +8,8 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any
 
+from wherry.checks import length, matches
+from wherry.checks.matches.shape import lengths
 from wherry.model.asset import Check
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name
@@ -18,6 +20,8 @@ PASS = 400
 _SEED = 20_26
 #: The order in which statements run: what fails early is seen early.
 FACES = ("row", "aggregate", "groups", "rows", "query")
+#: Names in a relation of groups, which a column may have too.
+_GROUPED = ("k1", "copies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +123,39 @@ def plan_checks(
         if relation in passes and len(passes[relation].expressions) >= PASS:
             jobs.append(passes.pop(relation).job(relation))
     shared = [work.job(relation) for relation, work in passes.items()]
-    shared += [
-        work.job(f"(SELECT {name(column)}, count(*) AS __copies FROM {relation} GROUP BY 1)")
-        for (relation, column), work in values.items()
-    ]
     for (relation, keys), members in groups.items():
-        work = _Pass()
+        # Values that are tried one by one and counted too are grouped once.
+        column = keys[0][1:-1].replace('""', '"').lower() if len(keys) == 1 and keys[0].startswith('"') else ""
+        tried = values.get((relation, column)) if column not in _GROUPED else None
+        work = tried or _Pass()
         for item in members:
             work.add(item.index, item.kind.judge_groups(item.check), (further or {}).get(item.index, ()))
-        shared.append(work.job(f"({grouped(relation, keys)})"))
+        if tried is None:
+            shared.append(work.job(f"({grouped(relation, keys)})"))
+    for (relation, column), work in values.items():
+        named = name(column)
+        beside = "" if column in _GROUPED else f", {named} AS k1, count(*) AS copies"
+        counted = f"SELECT {named}, count(*) AS __copies{beside} FROM {relation} GROUP BY {named}"
+        shared.append(work.job(f"({counted})"))
     return [*shared, *jobs]
+
+
+def implied(items: Sequence[Item]) -> dict[int, int]:
+    """Index of a check -> that of another: when no row breaks that one, no row breaks it, and both look at the same."""
+    shaped: dict[tuple[str, str], list[tuple[int, tuple[int, int | None]]]] = {}
+    for item in items:
+        check = item.check
+        if item.kind is matches and not check.sample:
+            each = matches.patterns(check)
+            known = [size for pattern in each if (size := lengths(pattern)) is not None]
+            if known and (len(each) == 1 or check.arguments.get("how") != "any"):
+                shaped.setdefault((check.column.lower(), check.where), []).append((item.index, known[0]))
+    found = {}
+    for item in (item for item in items if item.kind is length and not item.check.sample):
+        for index, size in shaped.get((item.check.column.lower(), item.check.where), []):
+            if length.keeps(item.check, *size):
+                found[item.index] = index
+    return found
 
 
 def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str, ...]]) -> list[Job]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry.lake.changes import Change
@@ -17,6 +18,8 @@ from wherry.run.check_subject import Asking, Subject
 MOST = 0.5
 #: Rows of a slice, and of its table, that one thread looks at.
 _ROWS, _TABLE_ROWS = 250_000, 20_000_000
+#: Rows of a slice from which on its groups are looked at beside the rest.
+_WORTH = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +66,39 @@ class Slices:
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
             passed |= {item.index: parts for item in items if (parts := self._others(item))}
-        yield from self._rows([item for item in items if item.index in passed], passed)
-        yield from self._rows([item for item in items if check_state.by_slices(item, self.subject.name)], {})
+        rows = [item for item in items if item.index in passed]
+        slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
         left = [item for item in groups if item.index not in passed]
-        for found in moved_groups(self.asking, left, self.subject, self.change, self.hashes, self.types):
-            for item in (each for each in left if each.index in found.parts):
+        if not (left and rows and self.brief and self.change.rows_added >= _WORTH):
+            with self.asking.cursor.alone() if self.brief else nullcontext():
+                yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        # Two streams of one thread each: there is too little of either for two threads to share.
+        cursor = self.asking.cursor.cursor()
+        try:
+            with self.asking.cursor.alone(cursor), ThreadPoolExecutor(1) as beside:
+                # Keys that are looked for among hashes are as much work as all else.
+                hashed = [item for item in left if self.hashes.get(item.index)] or left
+                found = beside.submit(self._groups, replace(self.asking, cursor=cursor), hashed)
+                yield from [*self._rows(rows, passed), *self._rows(slices, {})]
+                yield from self._groups(self.asking, [item for item in left if item not in hashed])
+                yield from found.result()
+        finally:
+            cursor.close()
+
+    def _groups(self, asking: Asking, items: Sequence[Item]) -> list[tuple[int, Sliced]]:
+        """What the checks of groups find."""
+        sliced = []
+        for found in moved_groups(asking, items, self.subject, self.change, self.hashes, self.types):
+            for item in (each for each in items if each.index in found.parts):
                 new, old = found.parts[item.index]
                 parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
-                values = self.asking.row_if(check_state.group_values_sql(item, parts))
+                values = asking.row_if(check_state.group_values_sql(item, parts))
                 if values is not None:
-                    yield item.index, Sliced(values=values, parts=parts, hashes=found.hashes)
+                    sliced.append((item.index, Sliced(values=values, parts=parts, hashes=found.hashes)))
+        return sliced
 
     def _others(self, item: Item) -> tuple[str, ...]:
         """What counts rows of a group that was not there; none where it is not known which were."""
@@ -106,7 +132,7 @@ class Slices:
 
     def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if item.face == "aggregate":
-            return self.asking.row_if(check_state.values_sql(item, parts))
+            return check_state.plain_values(item, parts) or self.asking.row_if(check_state.values_sql(item, parts))
         return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
 
     def _measure(

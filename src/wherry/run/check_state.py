@@ -17,7 +17,7 @@ from wherry.run.check_plan import Item, bad_rows_sql, row_counts
 #: Words in a condition whose answer changes by itself, or which reads more than the row.
 _UNSTEADY = re.compile(
     r"\b(now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|gen_random_uuid|"
-    r"nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob)\b|" + re.escape(NOW),
+    r"nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob(?=\s*\())\b|" + re.escape(NOW),
     re.IGNORECASE,
 )
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
@@ -28,7 +28,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "min": ("min({x})",),
     "max": ("max({x})",),
     **dict.fromkeys(("avg", "mean"), ("count({x})", "avg({x})")),
-    **dict.fromkeys(_SPREAD, ("count({x})", "avg({x})", "var_pop({x})")),
+    # The function itself, so that what a check judges and what is kept of it are counted once.
+    **{spread: ("count({x})", "avg({x})", spread + "({x})") for spread in _SPREAD},
 }
 _CALL = re.compile(rf"\b({'|'.join(_PARTS)})\s*\(", re.IGNORECASE)
 _ADDITIVE = re.compile(r"\b(?:count|sum)\s*\((?!\s*distinct\b)", re.IGNORECASE)
@@ -184,6 +185,19 @@ def values_sql(item: Item, parts: Sequence[Any]) -> str:
     return f"SELECT {', '.join(written)}"
 
 
+def plain_values(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The values that a check of aggregates judges, where they are nothing but those that are kept; None: SQL tells."""
+    found, at = [], 0
+    for expression in item.kind.aggregates(item.check):
+        calls = _calls(expression)
+        if len(calls) != 1 or (calls[0].start, calls[0].end) != (0, len(expression)):
+            return None
+        width = len(_PARTS[calls[0].function])
+        found.append(_value(calls[0].function, parts[at : at + width]))
+        at += width
+    return tuple(found)
+
+
 def together(
     item: Item, kept: Sequence[Any], came: Sequence[Any], went: Sequence[Any] | None
 ) -> tuple[Any, ...] | None:
@@ -213,13 +227,7 @@ def _sum(one: Any, other: Any, sign: int = 1) -> Any:
 def _value(function: str, parts: Sequence[Any]) -> Any:
     if function in ("avg", "mean"):
         return parts[1]
-    if function not in _SPREAD:
-        return parts[0]
-    rows, _, spread = parts
-    if rows - _SPREAD[function] <= 0 or spread is None:
-        return None
-    variance = spread * rows / (rows - _SPREAD[function])
-    return math.sqrt(variance) if function.startswith("stddev") else variance
+    return parts[2] if function in _SPREAD else parts[0]
 
 
 def _either(choose: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]:
@@ -232,17 +240,34 @@ def _either(choose: Callable[[Any, Any], Any]) -> Callable[[Sequence[Any], Seque
 
 
 def _join_means(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
-    """Count, mean and (where there) variance of two sets together: Chan, Golub and LeVeque (1979)."""
+    """Count and mean of two sets together."""
     if not old[0] or not new[0]:
         return tuple(new if not old[0] else old)
-    if not all(isinstance(value, float) for value in (*old[1:], *new[1:])):
+    if not isinstance(old[1], float) or not isinstance(new[1], float):
         return None
     rows = old[0] + new[0]
-    apart = new[1] - old[1]
-    mean = old[1] + apart * new[0] / rows
-    if len(old) == 2:
-        return rows, mean
-    return rows, mean, (old[2] * old[0] + new[2] * new[0] + apart * apart * old[0] * new[0] / rows) / rows
+    return rows, old[1] + (new[1] - old[1]) * new[0] / rows
+
+
+def _join_spread(function: str) -> Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | None]:
+    """Count, mean and what ``function`` says of how values are spread: Chan, Golub and LeVeque (1979)."""
+    free, root = _SPREAD[function], function.startswith("stddev")
+
+    def squares(rows: int, spread: float | None) -> float:
+        return 0.0 if spread is None else (spread * spread if root else spread) * (rows - free)
+
+    def join(old: Sequence[Any], new: Sequence[Any]) -> tuple[Any, ...] | None:
+        joined = _join_means(old, new)
+        if joined is None or not old[0] or not new[0]:
+            return joined
+        if not all(each[2] is None or isinstance(each[2], float) for each in (old, new)):
+            return None
+        rows, apart = joined[0], new[1] - old[1]
+        square = squares(old[0], old[2]) + squares(new[0], new[2]) + apart * apart * old[0] * new[0] / rows
+        variance = square / (rows - free)
+        return (*joined, math.sqrt(variance) if root else variance)
+
+    return join
 
 
 #: DuckDB orders text by its bytes in UTF-8, which is Python's order too.
@@ -250,7 +275,8 @@ _JOINS: dict[str, Callable[[Sequence[Any], Sequence[Any]], tuple[Any, ...] | Non
     "sum": _either(lambda a, b: a + b),
     "min": _either(min),
     "max": _either(max),
-    **dict.fromkeys(("avg", "mean", *_SPREAD), _join_means),
+    **dict.fromkeys(("avg", "mean"), _join_means),
+    **{spread: _join_spread(spread) for spread in _SPREAD},
 }
 
 

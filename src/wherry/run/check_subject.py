@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
@@ -37,6 +37,8 @@ class Subject:
     #: The version that is published, after FROM; None: none is.
     before: str | None = None
     rows: int | None = None
+    #: Its columns and their DuckDB types, where they were asked for already.
+    columns: Sequence[tuple[str, str]] = ()
     #: The attached Iceberg table; empty where the rows are in memory only.
     lake: str = ""
     facts: Facts | None = None
@@ -83,5 +85,14 @@ class Asking:
 
         try:
             return self.rows(sql)
+        except duckdb.Error:
+            return None
+
+    def schema_if(self, sql: str) -> list[tuple[str, str]] | None:
+        """Names and types of what a SELECT returns; None when DuckDB refuses it."""
+        import duckdb
+
+        try:
+            return self.cursor.schema(sql)
         except duckdb.Error:
             return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
-from wherry.run import check_facts, check_keys, check_plan, check_state
+from wherry.run import check_facts, check_keys, check_plan, check_refers, check_state
 from wherry.run.check_plan import Item, Job
 from wherry.run.check_slices import Slices
 from wherry.run.check_state import Kept
@@ -24,6 +23,8 @@ from wherry.run.verdict import first_line, verdict
 
 #: A column takes at most so many bytes a row where its values are few: grouping it is then nearly free.
 _FEW_BYTES = 2.5
+#: Numbers that are looked for in another table at once for what one row of a slice takes to be looked up there.
+_ASKED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,8 @@ class _Checking:
         self._schema()
         if self.subject.facts is not None:
             self._metadata(self.subject.facts)
+        if self.subject.facts is not None and self.subject.large:
+            self._references(self.subject.facts)
         self._slices()
         if self.subject.large:
             self._keys()
@@ -118,7 +121,7 @@ class _Checking:
     def types(self) -> dict[str, str]:
         """Types of the table's columns by lower-case name."""
         if self._types is None:
-            self._columns = self.cursor.schema(f"FROM {self.subject.relation}")
+            self._columns = list(self.subject.columns) or self.cursor.schema(f"FROM {self.subject.relation}")
             self._types = {column.lower(): kind for column, kind in self._columns}
         return self._types
 
@@ -143,6 +146,16 @@ class _Checking:
             if index in ranges and found != (0,):
                 continue
             self.values[index], self.how[index] = (0, facts.rows) if index in ranges else found, "metadata"
+
+    def _references(self, facts: Facts) -> None:
+        kept, change = self.subject.kept, self.subject.change
+        for item in self._open("rows"):
+            # Where only a slice has to be looked up, no more numbers are looked for than cost as much.
+            sliced = kept is not None and change is not None and self.identities[item.index] in kept.values
+            most = change.rows_added * _ASKED if sliced and change is not None else facts.rows
+            with self._told(item.index):
+                if check_refers.all_there(self.asking, item, facts, self.types, most):
+                    self.values[item.index], self.how[item.index] = (0, None), "metadata"
 
     def _constants(self, asked: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[Any, ...]]:
         """The values of expressions that read no table, by index of their check; without those that DuckDB refuses."""
@@ -211,8 +224,23 @@ class _Checking:
         if self.subject.identify is not None:
             self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
             further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
-        for job in check_plan.plan_checks(sound, self.subject.relation, few=few, alone=alone, further=further):
+        follow = check_plan.implied([item for item in sound if item.index not in alone])
+        first = [self._typical(item) for item in sound if item.index not in follow]
+        for job in check_plan.plan_checks(first, self.subject.relation, few=few, alone=alone, further=further):
             self._carry_out(job)
+        for index, reason in follow.items():
+            if self.values.get(reason, (None,))[0] == 0:
+                self.values[index] = self.values[reason]
+        left = [item for item in sound if item.index in follow.keys() - self.values.keys()]
+        for job in check_plan.plan_checks(left, self.subject.relation):
+            self._carry_out(job)
+
+    def _typical(self, item: Item) -> Item:
+        """With a value that others of its column are as long as, where its kind makes use of that."""
+        likely = self._stored[1].get(item.check.column.lower()) if item.check.kind == "matches" else None
+        if likely is None:
+            return item
+        return replace(item, check=replace(item.check, arguments={**item.check.arguments, "likely": likely}))
 
     def _carry_out(self, job: Job) -> None:
         try:
@@ -240,17 +268,28 @@ class _Checking:
                     self.present[index] = tuple(present)
 
     @cached_property
-    def _few_columns(self) -> frozenset[str]:
-        """Columns (lower case) of few values, as far as one file shows."""
+    def _stored(self) -> tuple[frozenset[str], dict[str, str]]:
+        """Columns (lower case) of few values, and values that others of their column are as long as, as far as one file
+        shows."""
         if not self.subject.large or not self.subject.file:
-            return frozenset()
+            return frozenset(), {}
         sql = (
-            "SELECT path_in_schema, sum(total_compressed_size) / sum(num_values), "
-            "bool_and(dictionary_page_offset IS NOT NULL) "
+            # Of its largest part: few rows make any value rare.
+            "SELECT path_in_schema, arg_max(total_compressed_size / num_values, num_values), "
+            "arg_max(dictionary_page_offset IS NOT NULL, num_values), min(stats_min_value), max(stats_max_value) "
             f"FROM parquet_metadata({text(self.subject.file)}) GROUP BY ALL"
         )
-        stored = self.cursor.execute(sql)
-        return frozenset(str(column).lower() for column, size, worded in stored if worded and size <= _FEW_BYTES)
+        few, typical = set(), {}
+        for column, size, worded, low, high in self.cursor.execute(sql):
+            if worded and size is not None and size <= _FEW_BYTES:
+                few.add(str(column).lower())
+            elif low and high and len(low) == len(high):
+                typical[str(column).lower()] = str(low)
+        return frozenset(few), typical
+
+    @property
+    def _few_columns(self) -> frozenset[str]:
+        return self._stored[0]
 
     def _few(self, items: Iterable[Item]) -> tuple[frozenset[str], dict[int, str]]:
         """Columns of few values, and the checks that read such a column alone."""
@@ -266,6 +305,9 @@ class _Checking:
         kept, change = self.subject.kept, self.subject.change
         if kept is None or change is None:
             return
+        _ = self.types
+        if change.plain and self.asking.schema_if(f"FROM {change.rows_that_came('')}") != self._columns:
+            change = replace(change, plain=False)
         own = {index: identity for index, identity in self.identities.items() if identity in kept.values}
         slices = Slices(
             asking=self.asking,
@@ -280,12 +322,11 @@ class _Checking:
             return
         items = [item for item in self._open(*check_plan.FACES) if item.index in own]
         groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
-        with self.cursor.alone() if slices.brief else nullcontext():
-            for index, found in slices.look(items, groups):
-                self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
-                self.hashes[index] = found.hashes
-                if index in slices.present:
-                    self.present[index] = slices.present[index]
+        for index, found in slices.look(items, groups):
+            self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
+            self.hashes[index] = found.hashes
+            if index in slices.present:
+                self.present[index] = slices.present[index]
 
     # What comes of it
 

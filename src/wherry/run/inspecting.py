@@ -151,7 +151,8 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
         largest = max(listed, key=lambda each: (not each.content, each.rows))
         ranges = Ranges.of(metadata, listed)
         subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=largest.path)
-    hidden = _PLACES & {column.lower() for column, _ in cursor.schema(f"FROM {table}")}
+    subject = replace(subject, columns=cursor.schema(f"FROM {table}"))
+    hidden = _PLACES & {column.lower() for column, _ in subject.columns}
     if not _gathers(asset) or hidden:
         return subject
     built = work.built[asset.name.lower()]
