@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _PREPARE, _EXECUTE, _CLOSE = 0x16, 0x17, 0x19
 _prepared = Struct("<xIHH").unpack_from
 _UNSIGNED = 32
-#: What a server, or what stands before it, says where it does not prepare this statement, any, or no more of them.
-_REFUSED = (1047, 1064, 1235, 1243, 1295, 1461)
+#: The connection is gone.
+_LOST = (2006, 2013, 2014, 2055)
 #: Type of the protocol -> bytes of a number.
 _NUMBERS = {1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8, 5: 8}
 _YEAR, _DOUBLE = 13, 5
@@ -78,9 +78,9 @@ def prepared(connection: Any, sql: str, wanted: dict[str, Field]) -> list[Any] |
     try:
         number, columns, parameters = _prepared(connection._read_packet().get_all_data())
     except pymysql.err.Error as error:
-        if error.args[0] in _REFUSED:
-            return None
-        raise
+        if error.args[0] in _LOST:
+            raise
+        return None  # not this statement, no statement, no more of them; what else is wrong, the text's answer tells
     for _ in range(parameters + (parameters > 0)):
         connection._read_packet()
     fields = [connection._read_packet(FieldDescriptorPacket) for _ in range(columns)]
