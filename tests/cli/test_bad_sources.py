@@ -124,7 +124,9 @@ def test_a_key_that_is_not_unique_and_a_cursor_without_a_value(project: Path, wh
     (nulls,) = [line for line in ran.err.splitlines() if line.startswith("sources/shop.yml:5: warning")]
     assert "1 row of `nulls` has no `at`" in nulls
     assert wherry("show", "shop.nulls").out.startswith("shop.nulls  source, incremental, sources/shop.yml")
-    assert wherry("show", "shop.nulls", "--json").json["build"] == "incremental"
+    assert "  cursor: `at` = 5\n" in wherry("show", "shop.nulls").out
+    told = wherry("show", "shop.nulls", "--json").json
+    assert (told["build"], told["cursor"]["value"]) == ("incremental", "5")
 
 
 def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> None:

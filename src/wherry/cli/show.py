@@ -140,6 +140,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         "checks": checks.get("", []),
         "rows": pointer.rows if pointer else None,
         "rejected": beside.rows if beside else None,
+        "cursor": pointer.state.get("cursor") if pointer and asset.kind == "source" else None,
         "filled": list(pointer.state.get("filled", ())) if pointer else [],
         "commits": [{"id": c.id, "at": c.at, "author": c.author, "message": c.message} for c in log],
     }
@@ -162,6 +163,9 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
             click.echo(f"  {told[key]}" if key == "about" else f"  {key}: {told[key]}")
     rows = f"{told['rows']:,}" if told["rows"] is not None else "a view" if asset.build.word == "view" else "not built"
     click.echo(f"  rows: {rows}")
+    cursor = told["cursor"] or {}
+    if cursor.get("column") and cursor.get("value") is not None:
+        click.echo(f"  cursor: `{cursor['column']}` = {cursor['value']}")
     if told["rejected"]:
         click.echo(f"  rejected: {counted(told['rejected'], 'row')} in {rejected_name(asset.name)}")
     for key in ("inputs", "readers", "checks"):
