@@ -58,6 +58,8 @@ def problem(path: Path, name: str) -> str:
     if there[0] != "wherry":
         if there[0] == "sqlglot" and part != "sql":
             return "only wherry.sql imports sqlglot"
+        if there[0] == "sqlalchemy" and not path.is_relative_to(SOURCE / "sources"):
+            return "only a source imports sqlalchemy, which is an extra"
         return f"wherry.model imports {name}" if part == "model" and there[0] not in sys.stdlib_module_names else ""
     is_part = len(there) > 1 and ((SOURCE / there[1]).is_dir() or (SOURCE / f"{there[1]}.py").is_file())
     target = there[1] if is_part else "wherry"

@@ -236,4 +236,22 @@ def soda_contract(seed: int) -> dict[str, Any]:
         {"metric": {"query": "SELECT COUNT(*) FROM orders WHERE amount > 10", "threshold": bound()}},
         # No `schema`: Soda 4.28 finds no columns in a DuckDB file, and does not evaluate it.
     ]
-    return {"dataset": "{source}/orders", "columns": columns, "checks": checks}
+    # No `scope`: only an extension of Soda that is not public evaluates those.
+    for column, expression in (("code", "lower(code)"), ("status", "nullif(status, '')"), ("amount", "amount * 2")):
+        of = {"column_expression": expression}
+        by_name[column].append({"missing": {**of}})
+        by_name[column].append({"missing": {**of, "threshold": bound(metric=True)}})
+        by_name[column].append({"duplicate": {**of}})
+        by_name[column].append({"duplicate": {**of, "threshold": bound(metric=True), "filter": "id > 1"}})
+    by_name["code"].append({"invalid": {"column_expression": "lower(code)", "valid_values": ["ab", "cd"]}})
+    by_name["code"].append({"invalid": {"column_expression": "trim(code)", "valid_length": 2, "threshold": bound()}})
+    by_name["code"].append(
+        {"aggregate": {"column_expression": "trim(code)", "function": "max_length", "threshold": bound()}}
+    )
+    of = {"column_expression": "abs(amount)", "function": "sum", "threshold": bound()}
+    by_name["amount"].append({"aggregate": of})
+    for each in columns:
+        if each["name"] == "email":
+            each["column_expression"] = "upper(email)"
+    contract: dict[str, Any] = {"dataset": "{source}/orders", "columns": columns, "checks": checks}
+    return {**contract, "filter": "id < 9"} if seed % 2 else contract

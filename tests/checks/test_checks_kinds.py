@@ -326,6 +326,23 @@ def test_kinds_that_read_another_table(db: DuckDB) -> None:
     assert state("aggregate_equals", sql="count(*)", per=["x"]) == ("failed", 2)
 
 
+def test_a_table_has_the_columns_of_another(db: DuckDB) -> None:
+    def told(here: str, there: str, **arguments: Any) -> str:
+        fill(db, here, [])
+        fill(db, there, [], table="s.o")
+        verdict = judge(db, of("columns_same", "", table="s.o", **arguments))
+        assert not verdict.error and (verdict.state == "passed") == (not verdict.why)
+        return verdict.why
+
+    assert told("x INT, y VARCHAR", "Y VARCHAR, X INT") == ""
+    assert told("x INT, y VARCHAR", "y VARCHAR, x INT", how="ordered") == "the order is x, y, and y, x there"
+    assert told("x INT, y VARCHAR", "x BIGINT, y VARCHAR") == "`x` is INTEGER, and BIGINT there"
+    assert told("x INT, y VARCHAR", "x BIGINT, y VARCHAR", types=False) == ""
+    assert told("x INT, y VARCHAR", "x INT") == "`y` is not there"
+    assert told("x INT, y VARCHAR", "x INT", how="contains") == ""
+    assert told("x INT", "x INT, z INT", how="contains") == "`z` is not here"
+
+
 def test_a_table_equals_another(db: DuckDB) -> None:
     check = of("table_equals", "", table="s.o")
     rows: list[Any] = [(1, None), (1, None), (2, "b")]
@@ -388,7 +405,7 @@ def test_every_kind_has_one_face_and_is_tried_somewhere() -> None:
     faces = ("bad_row", "aggregates", "group_by", "judge_schema", "query")
     tried = {case[0] for cases in (ROWS, TABLES, MEASURES) for case in cases}
     elsewhere = {"not_null", "compare", "refers", "columns_are", "rows_equal", "values_same", "aggregate_equals"}
-    elsewhere |= {"table_equals", "change", "distribution", "association"}
+    elsewhere |= {"table_equals", "columns_same", "change", "distribution", "association"}
     assert set(KINDS) == tried | elsewhere
     for kind in KINDS:
         module = find(kind)

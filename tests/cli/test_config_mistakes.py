@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from fixtures.commands import Wherry
+from wherry.lake.address import parameters
 from wherry.project.config import read_config
 from wherry.run.lock import run_lock
 from wherry.run.project import open_lake
@@ -106,7 +106,7 @@ def test_a_password_from_a_variable_is_encoded_and_never_shown(tmp_path: Path) -
     (tmp_path / "wherry.toml").write_text(f'name = "x"\ndatabase = "{address}"\n')
     (tmp_path / ".env").write_text("WHERRY_CASE_SECRET=hu:sh@/#%?\n")
     config = read_config(tmp_path)
-    assert make_url(config.database_address).password == "hu:sh@/#%?"
+    assert parameters(config.database_address)[0]["password"] == "hu:sh@/#%?"
     assert "hu" not in repr(config)
 
 
@@ -118,10 +118,10 @@ def test_a_project_whose_lake_is_in_postgresql(wherry: Wherry, postgres: str, tm
     assert wherry("run", "--project", tmp_path).code == 0
     assert wherry("sql", "--project", tmp_path, "FROM s.a", "--json").json == [{"x": 42}]
     assert wherry("show", "--project", tmp_path, "--locks").out.strip() == "Nobody is at work."
-    with open_lake(read_config(tmp_path)) as lake, run_lock(lake.engine, "main", "ada"):
+    with open_lake(read_config(tmp_path)) as lake, run_lock(lake.database, "main", "ada"):
         (lock,) = wherry("show", "--project", tmp_path, "--locks", "--json").json["locks"]
         assert (lock["branch"], lock["owner"], lock["task"]) == ("main", "ada", "run")
         assert "ada, process" in wherry("show", "--project", tmp_path, "--locks").out
         refused = wherry("run", "--project", tmp_path)
         assert refused.code == 1 and "under way" in refused.err
-        assert lake.engine.get_execution_options()["wherry_schema"] == "my_shop"
+        assert lake.database.schema == "my_shop"

@@ -87,3 +87,14 @@ def test_check_makes_no_lake(wherry: Wherry, shop: Path) -> None:
     assert wherry("check", "--project", shop).code == 0
     assert not (shop / ".wherry" / "wherry.db").exists()
     assert not (shop / ".wherry" / "lake").exists()
+
+
+def test_of_a_long_line_the_part_around_the_place_is_shown(wherry: Wherry, shop: Path) -> None:
+    first = '{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "day"}}, ' * 20
+    text = f'{{"name": "marts.revenue", "expectations": [{first}{{"type": "expect_nothing", "kwargs": {{}}}}]}}'
+    (shop / "checks").mkdir()
+    (shop / "checks" / "suite.json").write_text(text)
+    shown = wherry("check", "--project", shop).err.splitlines()
+    line, caret = shown[1], shown[2]
+    assert len(line) < 180 and "…" in line
+    assert line[caret.index("^") :].startswith('{"type": "expect_nothing"')

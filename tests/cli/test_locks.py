@@ -13,7 +13,7 @@ def test_who_is_at_work_is_shown(shop: Path, wherry: Wherry) -> None:
     assert wherry("show", "--locks", "--json", "--project", shop).json == {"locks": []}
     assert wherry("run", "--project", shop).code == 0
     with Lake.open(shop / ".wherry" / "wherry.db", shop / ".wherry" / "lake") as lake:
-        with run_lock(lake.engine, "dev", "ada"), upkeep_lock(lake.engine, "main", "bob"):
+        with run_lock(lake.database, "dev", "ada"), upkeep_lock(lake.database, "main", "bob"):
             run, upkeep = wherry("show", "--locks", "--json", "--project", shop).json["locks"]
             assert (run["task"], run["branch"], run["owner"]) == ("run", "dev", "ada")
             assert (run["pid"], run["host"]) == (os.getpid(), socket.gethostname()) and run["seconds"] >= 0

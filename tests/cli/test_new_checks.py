@@ -84,6 +84,18 @@ def test_a_file_of_another_tool_is_converted(wherry: Wherry, shop: Path, tmp_pat
     assert wherry("run", "--project", shop).code == 0
 
 
+def test_of_a_file_with_a_mistake_the_rest_is_converted(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "soda.yml"
+    suite.write_text("checks for orders:\n  - mising_count(id) = 0\n  - row_count > 0\n  - missing_count(idd) = 0\n")
+    answer = wherry("new", "checks", "--from", suite, "--project", shop)
+    assert answer.code == 2
+    assert "soda.yml:2:5: error" in answer.err and "soda.yml:4:1: error" in answer.err
+    assert yaml.safe_load(answer.out) == {
+        "table": "a.orders",
+        "checks": [{"check": "rows > 0", "name": "row_count > 0"}],
+    }
+
+
 def test_a_folder_of_that_name_can_be_made_and_options_may_come_first(wherry: Wherry, tmp_path: Path) -> None:
     assert wherry("new", "--template", "minimal", tmp_path / "one").code == 0
     assert wherry("new", f"{tmp_path}/checks").code == 0

@@ -124,11 +124,11 @@ def test_one_of_several_does_it(lake: Lake) -> None:
     def never(going_on: Callable[..., None]) -> Report:
         raise AssertionError("somebody else is at it")
 
-    with upkeep_lock(lake.engine, "main", "bob") as mine:
+    with upkeep_lock(lake.database, "main", "bob") as mine:
         assert mine
-        assert [(lease.task, lease.owner) for lease, _ in held(lake.engine)] == [("upkeep", "bob")]
+        assert [(lease.task, lease.owner) for lease, _ in held(lake.database)] == [("upkeep", "bob")]
         assert upkeep._once(threading.Event(), lake, AT_ONCE, never, "ada") is None
-    assert held(lake.engine) == []
+    assert held(lake.database) == []
     # Somebody did it since this one found it due.
     assert upkeep._once(threading.Event(), lake, timedelta(days=1), never, "ada") is None
 
@@ -142,4 +142,4 @@ def test_it_stops_in_the_middle_when_the_server_does(lake: Lake) -> None:
         raise AssertionError("it went on")
 
     keep_up_until(stop, lake, AT_ONCE, work, lambda ended: pytest.fail(str(ended)))
-    assert held(lake.engine) == []
+    assert held(lake.database) == []

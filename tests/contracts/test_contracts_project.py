@@ -170,7 +170,13 @@ def test_a_plan_tells_what_breaks_a_contract_and_who_reads_it(wherry: Wherry, tm
     assert (breach["table"], breach["table_column"], breach["change"]) == ("shop.orders", "amount", "retyped")
     assert breach["readers"] == ["shop.totals"]
     assert plan.json["findings"][0]["code"] == "broken-contract"
-    assert wherry("run", "--project", folder).code == 2
+    # The table and its readers stay as they were; the others are made.
+    write(folder, {"tables/shop/apart.sql": "SELECT 1 AS x\n"})
+    run = wherry("run", "--project", folder, "--json")
+    assert run.code == 1
+    states = {asset["name"]: asset["state"] for asset in run.json["assets"]}
+    assert (states["shop.orders"], states["shop.totals"], states["shop.apart"]) == ("failed", "blocked", "built")
+    assert "3.5" in wherry("sql", "SELECT amount FROM shop.orders", "--project", folder).out
     assert "contracts broken" in wherry("plan", "--project", folder).err
 
 

@@ -53,8 +53,11 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         (f"dbt_expectations.{kind}", column, arguments)
         for kind, column, arguments in (
             ("expression_is_true", "", {"expression": "v > w"}),
+            ("expression_is_true", "", {"expression": "v", "test_condition": "between 1 and 30"}),
             ("expect_column_to_exist", "v", {"column_index": 2}),
             ("expect_row_values_to_have_recent_data", "seen", {"datepart": "day", "interval": 2}),
+            ("expect_row_values_to_have_data_for_every_n_datepart", "", {"date_col": "seen", "date_part": "day"}),
+            ("expect_row_values_to_have_data_for_every_n_datepart", "", {"date_col": "seen", "test_start_date": "2026-01-08", "test_end_date": "2026-01-09"}),
             ("expect_grouped_row_values_to_have_recent_data", "", {"group_by": ["g"], "timestamp_column": "seen", "datepart": "day", "interval": 2}),
             ("expect_table_aggregation_to_equal_other_table", "", {"expression": "sum(v)", "compare_model": "ref('other')"}),
             ("expect_table_column_count_to_be_between", "", {"min_value": 1, "max_value": 6}),

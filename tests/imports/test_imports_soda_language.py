@@ -82,15 +82,15 @@ def test_a_bound_written_as_text_is_a_number() -> None:
 @pytest.mark.parametrize(
     ("text", "what", "line"),
     [
-        ("scopes: {eu: {name: EU, filter: id > 1}}\nchecks:\n  - row_count: {scope: eu}\n", "the scope `eu`", 8),
-        ("reconciliation: {source: {dataset: a/b/c/d}, checks: []}\n", "`reconciliation`", 6),
+        ("scopes: {eu: {name: EU, filter: 'id > ${var.x}'}}\nchecks: [row_count: {scope: eu}]\n", "has variables", 7),
+        ("reconciliation: {source: {dataset: a/b/c/d}, checks: [rows_diff]}\n", "not public", 6),
         ("filter: day > ${var.DAY}\nchecks:\n  - row_count:\n", "filter has variables", 8),
         ("checks:\n  - row_count: {filter: 'day > ${soda.NOW}'}\n", "has variables", 7),
         ("checks:\n  - row_count: 5\n", "no mapping", 7),
         ("checks:\n  - group_by: {columns: [id]}\n", "no check `group_by`", 7),
         ("    checks:\n      - invalid: {valid_min: 1, valid_reference_data: {dataset: a, column: b}}\n", "beside", 7),
         ("    encoding: utf8\n", "`encoding`", 6),
-        ("    column_expression: id + 1\n    checks: [missing]\n", "is an expression", 7),
+        ("checks:\n  - freshness: {column: seen, column_expression: 'seen + 1'}\n", "about an expression", 7),
         ("  - {data_type: integer}\n", "a column has a name", 6),
     ],
 )

@@ -24,6 +24,7 @@ BOTH = {
     "leases",
     "readers",
     "history_merge",
+    "transactions",
 }
 
 

@@ -254,7 +254,7 @@ class Torture:
             if bad := [result for result in report.tables if result.state not in ("done", "unchanged")]:
                 return f"upkeep could not keep up {bad}"
             reach = Reach(lake.storage)
-            with db.reading(lake.engine) as connection:
+            with db.reading(lake.database) as connection:
                 reach.mark(connection, Kept(connection, 0))
             leaked = {found.location for found in lake.storage.listing()} ^ reach.files
             return f"these files are leaked or missing: {leaked}" if leaked else ""
@@ -278,9 +278,9 @@ def _pieces(lake: Lake, connection: Any, branch: str, alias: str) -> tuple[set[i
 
 def make_old(ground: Ground) -> None:
     """Take the database back to version 1."""
-    with ground.open() as lake, lake.engine.begin() as connection:
-        db.lease.drop(connection)
-        connection.execute(db.meta.update().where(db.meta.c.name == "version").values(value="1"))
+    with ground.open() as lake, db.writing(lake.database) as connection:
+        connection.change("DROP TABLE lease")
+        connection.change("UPDATE meta SET value = '1' WHERE name = 'version'")
 
 
 def torture(ways: Sequence[str], times: int, lots: random.Random, *, postgres: bool) -> tuple[str, str]:

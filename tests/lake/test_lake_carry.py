@@ -94,12 +94,12 @@ def test_only_what_json_can_hold(lake: Lake) -> None:
 
 DIE = """
 import os, sys
-import duckdb, sqlalchemy
+import duckdb
 from pathlib import Path
 from wherry.lake import commit
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
-from wherry.lake.statement import Statement
+from wherry.lake.sqlite import SqliteConnection
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
 lake = Lake.open(str(folder / "wherry.db"), folder / "lake")
@@ -111,17 +111,17 @@ def die(*_):
     os._exit(42)
 
 if moment == "statement":  # inside the transaction, when half of it is written
-    write = Statement.run_all
-    def written(statement, *arguments):
-        write(statement, *arguments)
-        if statement is commit._insert_change:
+    write = SqliteConnection.change_all
+    def written(connection, statement, *arguments):
+        write(connection, statement, *arguments)
+        if statement is commit._INSERT_CHANGE:
             die()
-    Statement.run_all = written
+    SqliteConnection.change_all = written
 elif moment == "before":
-    sqlalchemy.event.listen(lake.engine, "commit", die)
+    SqliteConnection.commit = die
 else:  # after COMMIT, before anybody hears of it
-    done = lake.engine.dialect.do_commit
-    lake.engine.dialect.do_commit = lambda raw: (done(raw), die())
+    done = SqliteConnection.commit
+    SqliteConnection.commit = lambda connection: (done(connection), die())
 connection.execute("INSERT INTO m.s.t VALUES (2)")
 """
 

@@ -8,6 +8,7 @@ from wherry.lake import connecting
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Put
+from wherry.lake.postgres import _SETTINGS, PostgresConnection
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -42,8 +43,7 @@ def test_connections_are_given_back_and_closed(postgres: str, tmp_path: object) 
         db.execute("CREATE SCHEMA m.s")
         for number in range(30):
             db.execute(f"CREATE TABLE m.s.t{number} (i INTEGER)")
-        held = lake.engine.pool.checkedout()  # type: ignore[attr-defined]
-        assert held <= connecting._KEPT_AT_MOST
+        assert 0 < lake.database.kept <= connecting._KEPT
     assert cut(postgres) == 0
 
 
@@ -62,6 +62,9 @@ def test_a_cut_that_nobody_could_foresee_is_told_once(
 
         write("SELECT 1")
         assert look() == 404
+        with lake.database.connection(), lake.database.connection():
+            pass
+        assert lake.database.kept == 2
         cut(postgres)
         assert (look(), look()) == (503, 404)
         cut(postgres)
@@ -77,7 +80,7 @@ def test_a_cut_that_nobody_could_foresee_is_told_once(
 
 
 def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connecting._SETTINGS, "lock_timeout", "50ms")
+    monkeypatch.setitem(_SETTINGS, "lock_timeout", "50ms")
     with Lake.open(postgres, f"{tmp_path}/lake") as lake:
         view = Put(name="s.v", kind="view", sql="SELECT 1")
         with psycopg.connect(postgres) as other:
@@ -85,3 +88,42 @@ def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monke
             with pytest.raises(LakeError, match="lock timeout"):
                 lake.put("main", [view], author="ada", message="m")
         assert lake.put("main", [view], author="ada", message="m").seq == lake.log()[0].seq
+
+
+@pytest.mark.parametrize("took", [True, False])
+def test_a_commit_whose_answer_is_lost(
+    postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch, took: bool
+) -> None:
+    # As if each connection had been used a moment ago.
+    monkeypatch.setattr(connecting, "_FRESH", 1e9)
+    commit = PostgresConnection.commit
+
+    def lose(connection: PostgresConnection) -> None:
+        if took:
+            commit(connection)
+        assert cut(postgres) == 2
+        connection.rows("SELECT 1")
+
+    made = Put(name="s.v", kind="view", sql="SELECT 1")
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake:
+        with lake.database.connection(), lake.database.connection():
+            pass
+        monkeypatch.setattr(PostgresConnection, "commit", lose)
+        if took:
+            assert lake.put("main", [made], author="ada", message="m").seq == 1
+        else:
+            with pytest.raises(LakeError, match="cannot be used now"):
+                lake.put("main", [made], author="ada", message="m")
+        assert [c.message for c in lake.log()] == ["m"] * took
+
+
+def test_a_commit_of_which_nothing_is_known(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lake.open(postgres, f"{tmp_path}/lake") as lake:
+
+        def away(*_: object) -> None:
+            monkeypatch.setattr(lake.database, "open", away)
+            raise psycopg.OperationalError("the server is away")
+
+        monkeypatch.setattr(PostgresConnection, "commit", away)
+        with pytest.raises(ConnectionError, match="not known"):
+            lake.put("main", [Put(name="s.v", kind="view", sql="SELECT 1")], author="ada", message="m")

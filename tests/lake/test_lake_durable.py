@@ -12,11 +12,11 @@ from typing import Any
 
 import duckdb
 import pytest
-import sqlalchemy as sa
 
 from wherry.errors import LakeError
 from wherry.lake import folder
 from wherry.lake.attach import connect
+from wherry.lake.connecting import Connection
 from wherry.lake.lake import Lake
 from wherry.lake.pointer import Pointer
 
@@ -53,20 +53,31 @@ def disk(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
             disk.sizes[str(path)] = path.stat().st_size
         return True
 
-    def committed(connection: sa.Connection) -> None:
-        sqlite = connection.dialect.name == "sqlite"
-        asked = "PRAGMA synchronous" if sqlite else "SHOW synchronous_commit"
-        if connection.get_execution_options().get("wherry_reads") is False:
-            disk.sure.append(str(connection.exec_driver_sql(asked).scalar()))
+    opened = lake.database.open
+
+    def watched() -> Connection:
+        connection = opened()
+        commit = connection.commit
+
+        def committed() -> None:
+            asked = "PRAGMA synchronous" if connection.is_sqlite else "SHOW synchronous_commit"
+            disk.sure.append(str(connection.value(asked)))
             disk.at_commit.append(set(disk.synced))
+            commit()
+
+        monkeypatch.setattr(connection, "commit", committed)
+        return connection
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(folder, "_sync_file_system", sync_file_system)
-    sa.event.listen(lake.engine, "commit", committed)
+    monkeypatch.setattr(lake.database, "open", watched)
+    lake.database.close_idle()
     yield disk
 
 
-SURE = {"sqlite": "2", "postgresql": "on"}
+def sure(lake: Lake) -> str:
+    """What the database calls a transaction that survives."""
+    return "2" if lake.database.is_sqlite else "on"
 
 
 def reachable(pointer: Pointer, connection: duckdb.DuckDBPyConnection, lake: Lake) -> set[str]:
@@ -93,7 +104,7 @@ def expect_safe(lake: Lake, disk: Disk, connection: duckdb.DuckDBPyConnection, n
     files = reachable(pointer, connection, lake)
     assert len(files) >= 8
     assert files - disk.at_commit[-1] == set()
-    assert disk.sure[-1] == SURE[lake.engine.dialect.name]
+    assert disk.sure[-1] == sure(lake)
     assert {f: disk.sizes[f] for f in files if Path(f).is_file()} == {
         f: Path(f).stat().st_size for f in files if Path(f).is_file()
     }
@@ -116,7 +127,7 @@ def test_what_a_run_publishes(lake: Lake, db: duckdb.DuckDBPyConnection, disk: D
             connection.execute(f"CREATE TABLE r.s.t{number} AS SELECT range AS i FROM range(10)")
             connection.execute(f"INSERT INTO r.s.t{number} VALUES (10)")
     # A run's own branch need not survive.
-    assert all(sure != SURE[lake.engine.dialect.name] for sure in disk.sure)
+    assert all(each != sure(lake) for each in disk.sure)
     assert disk.synced == set()
     lake.merge("run/1", author="ada", message="publish")
     for number in range(tables):

@@ -64,7 +64,10 @@ def test_other_errors_are_not_tried_again(lake: Lake, db: duckdb.DuckDBPyConnect
 
 
 def test_who_waits_too_long_for_a_turn_goes_on_without(lake: Lake) -> None:
-    with turn(lake.engine, "main s.t") as first, turn(lake.engine, "main s.t", patience=0.001) as second:
+    with turn(lake.database, "main s.t") as first, turn(lake.database, "main s.t", patience=0.001) as second:
         assert (first, second) == (True, False)
-    with turn(lake.engine, "main s.t", patience=0.001) as third, turn(lake.engine, "main s.u", patience=0.001) as other:
+    with (
+        turn(lake.database, "main s.t", patience=0.001) as third,
+        turn(lake.database, "main s.u", patience=0.001) as other,
+    ):
         assert third and other

@@ -1,14 +1,15 @@
 """The Iceberg REST protocol: every endpoint, and what it refuses."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from fixtures.rest import FIELDS, SCHEMA, S, T, ask, good, made, refused
 from wherry.errors import LakeError
+from wherry.lake import database as db
 from wherry.lake.lake import Lake
 
 
@@ -60,6 +61,20 @@ def test_a_branch_at_a_commit_is_a_warehouse_and_a_prefix(lake: Lake) -> None:
     assert good(lake, "POST", f"/v1/main@{newest.seq}/namespaces/s/tables/t/metrics", {}) is None
 
 
+def test_digits_that_begin_an_id(lake: Lake) -> None:
+    made(lake)
+    with db.writing(lake.database) as connection:
+        connection.change('UPDATE "commit" SET id = :id', {"id": "831107499999"})
+    (first,) = lake.log()
+    made(lake, "later")
+    for at in ("8311074", "831107499999", "1"):
+        found = good(lake, "GET", "/v1/config", warehouse=f"main@{at}")["overrides"]["prefix"]
+        assert found == f"main.{first.seq}"
+    # A number that is yet to come.
+    found = good(lake, "GET", "/v1/config", warehouse="main@83110750")["overrides"]["prefix"]
+    assert found == "main.83110750"
+
+
 def test_tokens_are_not_made_here(lake: Lake) -> None:
     status, answer = ask(lake, "POST", "/v1/oauth/tokens")
     assert (status, answer["error"]) == (400, "unsupported_grant_type")
@@ -85,7 +100,7 @@ def test_a_database_that_is_busy_is_503_for_readers_and_unsure_for_writers(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: Any, **__: Any) -> Any:
-        raise LakeError("busy") from sa.exc.OperationalError("", {}, Exception("locked"))
+        raise LakeError("busy") from sqlite3.OperationalError("locked")
 
     made(lake)
     monkeypatch.setattr("wherry.lake.read.find", busy)

@@ -56,7 +56,7 @@ def wear(con: duckdb.DuckDBPyConnection, table: str = "t") -> list[tuple[Any, ..
 
 def needed(lake: Lake) -> set[str]:
     reach = Reach(lake.storage)
-    with database.reading(lake.engine) as connection:
+    with database.reading(lake.database) as connection:
         reach.mark(connection, Kept(connection, 0))
     return reach.files
 
@@ -217,7 +217,7 @@ def test_what_the_storage_refuses_is_told(lake: Lake, con: duckdb.DuckDBPyConnec
     # The same store, as if its machine were gone.
     away = {name: re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:9", text) for name, text in objects.variables.items()}
     with (
-        Lake.open(str(lake.engine.url.database), lake.storage.location, away) as cut_off,
+        Lake.open(str(lake.database.path), lake.storage.location, away) as cut_off,
         pytest.raises(LakeError) as told,
     ):
         at_once(cut_off)

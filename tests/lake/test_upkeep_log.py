@@ -12,6 +12,8 @@ from wherry.lake import database
 from wherry.lake.clock import stamp
 from wherry.lake.lake import Lake
 from wherry.lake.upkeep.upkeep import Options, Report, keep_up
+from wherry.model.run import Run
+from wherry.state.runs import start_run
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -24,9 +26,9 @@ def days_ago(days: float) -> str:
 
 def date(lake: Lake, days: dict[int, float]) -> None:
     """Have commits (by number) made so many days ago."""
-    with database.writing(lake.engine) as connection:
+    with database.writing(lake.database) as connection:
         for seq, ago in days.items():
-            connection.execute(database.commit.update().where(database.commit.c.seq == seq).values(at=days_ago(ago)))
+            connection.change('UPDATE "commit" SET at = :at WHERE seq = :seq', {"seq": seq, "at": days_ago(ago)})
 
 
 def upkeep(lake: Lake, **options: Any) -> Report:
@@ -129,22 +131,21 @@ def test_a_dry_run_counts_what_would_go(lake: Lake, history: list[str]) -> None:
 
 
 def date_of_branch(lake: Lake, name: str, days: float) -> None:
-    with database.writing(lake.engine) as connection:
-        where = database.branch.c.name == name
-        connection.execute(database.branch.update().where(where).values(created_at=days_ago(days)))
+    with database.writing(lake.database) as connection:
+        made = {"name": name, "at": days_ago(days)}
+        connection.change("UPDATE branch SET created_at = :at WHERE name = :name", made)
 
 
 def test_unfinished_runs_that_nobody_went_on_with_are_dropped(lake: Lake, db: Any, rows: Rows, history: Any) -> None:
-    for name, days in {"run/old": 31, "run/late": 31, "run/new": 29, "run/busy": 31, "kept": 31}.items():
+    for name, days in {"run/old": 31, "run/late": 31, "run/new": 29, "run/busy": 31, "kept": 31, "Run/it": 31}.items():
         lake.create_branch(name)
         date_of_branch(lake, name, days)
     lake.attach(db, "run/late", "late")
     rows("INSERT INTO late.s.a VALUES (1)")
     date(lake, {7: 1})
-    run = {"id": "1", "branch": "main", "work_branch": "run/busy", "state": "running", "started_at": days_ago(31)}
-    with database.writing(lake.engine) as connection:
-        connection.execute(database.run.insert().values(**run))
+    busy = Run(id="1", branch="main", work_branch="run/busy", state="running", started_at=days_ago(31))
+    start_run(lake.database, busy, 1)
     assert upkeep(lake, dry_run=True).branches == ("run/old",)
     assert upkeep(lake).branches == ("run/old",)
-    assert {info.name for info in lake.branches()} == {"main", "kept", "run/late", "run/new", "run/busy"}
+    assert {info.name for info in lake.branches()} == {"main", "kept", "Run/it", "run/late", "run/new", "run/busy"}
     assert upkeep(lake, idle=["main"]).branches == ("run/busy",)

@@ -10,10 +10,9 @@ from typing import Any
 
 import duckdb
 import pytest
-import sqlalchemy as sa
 
 from wherry.errors import LakeError
-from wherry.lake import database as database
+from wherry.lake import database
 from wherry.lake.attach import connect
 from wherry.lake.folder import Folder
 from wherry.lake.lake import Lake
@@ -22,6 +21,8 @@ from wherry.lake.storage import NOTES, Storage, StoredFile
 from wherry.lake.upkeep import forget
 from wherry.lake.upkeep.reach import Reach
 from wherry.lake.upkeep.upkeep import Options, Report, keep_up
+from wherry.model.run import Run
+from wherry.state.runs import start_run
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -40,7 +41,7 @@ def on_disk(lake: Lake) -> set[str]:
 def needed(lake: Lake) -> set[str]:
     """What branches and all commits of the log lead to."""
     reach = Reach(lake.storage)
-    with database.reading(lake.engine) as connection:
+    with database.reading(lake.database) as connection:
         reach.mark(connection, forget.Kept(connection, 0))
     return reach.files
 
@@ -90,9 +91,8 @@ def test_what_a_run_under_way_writes_is_left_alone(lake: Lake, rows: Rows) -> No
     rows("CREATE TABLE m.s.t AS SELECT 1 AS i")
     stray = lake.storage.root / "s" / "stray.parquet"
     stray.write_bytes(b"x")
-    run = {"id": "1", "branch": "main", "work_branch": "run/1", "state": "running"}
-    with database.writing(lake.engine) as connection:
-        connection.execute(database.run.insert().values(**run, started_at="2020-01-01T00:00:00Z"))
+    began = "2020-01-01T00:00:00Z"
+    start_run(lake.database, Run(id="1", branch="main", work_branch="run/1", state="running", started_at=began), 1)
     assert keep_up(lake, at_once()).swept.waiting == 1 and stray.exists()
     idle = Options(keep=NOTHING, grace=NOTHING, idle={"main"})
     assert keep_up(lake, idle).swept.files == 1 and not stray.exists()
@@ -349,11 +349,8 @@ def test_the_database_is_small_again(lake: Lake, rows: Rows) -> None:
         rows(f"INSERT INTO m.s.t VALUES ({number})")
     keep_up(lake, at_once())
     keep_up(lake, at_once())
-    with database.reading(lake.engine) as connection:
-        counted = [
-            connection.execute(sa.select(sa.func.count()).select_from(t)).scalar()
-            for t in (database.commit, database.change)
-        ]
+    with database.reading(lake.database) as connection:
+        counted = [connection.value(f"SELECT count(*) FROM {table}") for table in ('"commit"', "change")]
     assert counted == [1, 1]
 
 

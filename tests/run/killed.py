@@ -17,7 +17,6 @@ from typing import Any
 import duckdb
 import pandas
 import pyarrow.dataset
-import sqlalchemy as sa
 import yaml
 
 import wherry.lake.lake
@@ -25,6 +24,7 @@ import wherry.run.python_table
 import wherry.run.runner
 import wherry.sources.files.formats.csv
 from wherry.engines.duckdb import DuckDB
+from wherry.lake.sqlite import SqliteConnection
 from wherry.model.plan import Request
 from wherry.project.config import read_config
 from wherry.run.project import open_lake, open_project
@@ -55,8 +55,13 @@ def run_once(folder: Path, now: datetime, what: str, number: int) -> int:
     """Run; how many moments there were."""
     countdown = Countdown(number)
     if what == "commit":
-        # Said right before the database's COMMIT.
-        sa.event.listen(sa.Engine, "commit", countdown.tick)
+        commit = SqliteConnection.commit
+
+        def counted_commit(self: SqliteConnection) -> None:
+            countdown.tick()
+            commit(self)
+
+        SqliteConnection.commit = counted_commit  # type: ignore
     elif what == "statement":
         execute = DuckDB.execute
 

@@ -197,7 +197,7 @@ def test_columns_that_come_go_and_widen_are_told_once(script: Script) -> None:
     assert script.load({"id": 3, "a": 1, "c": False}).drifts == ()
     again = script.load({"id": 4, "a": 1, "b": "back", "c": False})
     assert again.drifts == (Drift(kind="added", column="b", after="VARCHAR"),)
-    events = last_runs(script.folder.lake.engine)[0].assets[0].drifts
+    events = last_runs(script.folder.lake.database)[0].assets[0].drifts
     assert events == again.drifts
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from run_folder import Folder
 
 from fixtures.commands import Wherry
@@ -22,10 +21,9 @@ BAD = "-- checks: [x > 0, {check: x > 5, severity: warn}]\nSELECT "
 
 def kept(folder: Folder, table: str = "s.t") -> dict[str, int]:
     """For each run that rows are kept of, of how many checks."""
-    event = db.event.c
-    query = sa.select(event.run, sa.func.count()).where(event.kind == bad_rows.BAD_ROWS, event.asset == table)
-    with db.reading(folder.lake.engine) as connection:
-        return {str(row[0]): int(row[1]) for row in connection.execute(query.group_by(event.run))}
+    query = "SELECT run, count(*) FROM event WHERE kind = :kind AND asset = :asset GROUP BY run"
+    with db.reading(folder.lake.database) as connection:
+        return dict(connection.rows(query, {"kind": bad_rows.BAD_ROWS, "asset": table}))
 
 
 def failing(folder: Folder, limit: int = 100) -> dict[str, list[dict[str, Any]]]:
@@ -37,8 +35,8 @@ def failing(folder: Folder, limit: int = 100) -> dict[str, list[dict[str, Any]]]
 def age(folder: Folder, run: str, days: float) -> None:
     """Have what a run kept found so many days ago."""
     at = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    with db.writing(folder.lake.engine) as connection:
-        connection.execute(db.event.update().where(db.event.c.run == run).values(at=at))
+    with db.writing(folder.lake.database) as connection:
+        connection.change("UPDATE event SET at = :at WHERE run = :run", {"at": at, "run": run})
 
 
 def upkeep(folder: Folder, **how: Any) -> bad_rows.Forgotten:
@@ -66,7 +64,7 @@ def test_they_go_with_the_commits_of_their_time(old_and_new: tuple[Folder, str, 
     assert kept(folder) == {new: 2}
     assert upkeep(folder) == bad_rows.Forgotten()
     # Verdicts stay, and so does all else that is known of the run.
-    assert [c.failing for run in last_runs(folder.lake.engine) for c in run.assets[0].checks] == [1, 1, 1, 1]
+    assert [c.failing for run in last_runs(folder.lake.database) for c in run.assets[0].checks] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_of_a_table_those_of_the_newest_runs_are_kept(folder: Folder, monkeypatc
     folder.lake.create_branch("dev", parent="main", author="ada")
     folder.run(branch="dev")
     runs = [folder.run("s.t").id for _ in range(3)]
-    dev = last_runs(folder.lake.engine, "dev")[0].id
+    dev = last_runs(folder.lake.database, "dev")[0].id
     assert set(kept(folder)) == {*runs[1:], dev}
     # Another table was not asked as often, and another branch has runs of its own.
     assert len(kept(folder, "s.other")) == 2
@@ -123,7 +121,7 @@ def test_large_rows_are_cut_and_the_others_looked_up(folder: Folder) -> None:
     wide = ", ".join(f"repeat('{n}', 900) AS c{n}" for n in range(100, 200))
     folder.tables(t=f"-- checks: [x < 0]\nSELECT range AS x, {wide} FROM range(90)")
     made = folder.run()
-    (there,) = bad_rows.kept_bad_rows(folder.lake.engine, made.id, "s.t").values()
+    (there,) = bad_rows.kept_bad_rows(folder.lake.database, made.id, "s.t").values()
     assert there.cut and 0 < len(there.rows) < 10
     assert len(json.dumps(there.rows)) <= bad_rows.BYTES
     assert len(failing(folder)["x < 0"]) == 90

@@ -19,7 +19,7 @@ HEAD = "-- checks: [x > -100, {check: x > 5, when: after}]\n"
 
 def asked(folder: Folder, name: str = "s.t") -> list[tuple[str, int]]:
     """Of each run that asked a table what is asked after publishing, the newest first: state and number of bad rows."""
-    results = [each for run in last_runs(folder.lake.engine) for each in run.assets if each.name == name]
+    results = [each for run in last_runs(folder.lake.database) for each in run.assets if each.name == name]
     return [(c.state, c.failing) for each in results for c in each.checks if c.after]
 
 
@@ -62,7 +62,7 @@ def test_a_run_killed_after_publishing_leaves_the_question_to_the_next(scene: Fo
 
 def test_what_the_killed_run_found_before_publishing_is_known(scene: Folder) -> None:
     assert kill(scene, "checked", 1) == "killed"
-    newest = last_runs(scene.lake.engine)[0]
+    newest = last_runs(scene.lake.database)[0]
     assert [each.check for each in result(newest, "s.t").checks] == ["x > -100"]
 
 

@@ -101,8 +101,8 @@ def test_who_was_taken_over_publishes_nothing(folder: Path) -> None:
 
         def tell(kind: str, **what: Any) -> None:
             if kind == "started":
-                with db.writing(lake.engine) as connection:
-                    connection.execute(db.lease.update().values(holder="somebody else"))
+                with db.writing(lake.database) as connection:
+                    connection.change("UPDATE lease SET holder = 'somebody else'")
 
         with pytest.raises(LakeError, match="took over"):
             go(folder, lake, tell)

@@ -68,6 +68,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "association": {"check": "cramers_phi [k, x] > 0.5"},
     "type": {"check": "type text"},
     "columns_are": {"check": "columns [a]"},
+    "columns_same": {"check": "same columns as s.there"},
     "rows_equal": {"check": "rows = rows of s.there"},
     "table_equals": {"check": "equals s.there"},
     "aggregate_equals": {"check": "aggregate_equals", "sql": "sum(x)", "table": "s.there"},
@@ -76,8 +77,8 @@ REFUSED: dict[str, dict[str, Any]] = {
 #: Beside the table, not beside a column.
 OF_TABLE = {
     "condition", "complete", "columns_compare", "columns_sum", "pairs_in", "distinct_in_row", "duplicates",
-    "no_overlap", "rows", "change", "association", "columns_are", "rows_equal", "table_equals", "aggregate_equals",
-    "sql",
+    "no_overlap", "rows", "change", "association", "columns_are", "columns_same", "rows_equal", "table_equals",
+    "aggregate_equals", "sql",
 }  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def test_every_kind_is_asked() -> None:
 
 
 def test_kinds_that_tell_bad_rows_split_them_off_and_lose_none(folder: Folder) -> None:
-    folder.tables(there="SELECT 1 AS k, 1 AS x")
+    folder.tables(there="SELECT 1 AS k, 1 AS x, 1 AS more")
     for number, (kind, (check, rows, _)) in enumerate(SPLIT.items()):
         # Said of the check, and said of the table.
         head = header(kind, {**check, "quarantine": True}) if number % 2 else header(kind, check, quarantine=True)
@@ -105,7 +106,7 @@ def test_kinds_that_tell_bad_rows_split_them_off_and_lose_none(folder: Folder) -
 
 
 def test_kinds_that_cannot_say_so(folder: Folder) -> None:
-    folder.tables(there="SELECT 1 AS k, 1 AS x")
+    folder.tables(there="SELECT 1 AS k, 1 AS x, 1 AS more")
     for kind, check in REFUSED.items():
         folder.tables(**{kind: f"{header(kind, {**check, 'quarantine': True})}SELECT 1 AS k, 2 AS x"})
     found = {each.file: (each.code, each.line, each.message) for each in folder.project().errors}
@@ -117,7 +118,7 @@ def test_kinds_that_cannot_say_so(folder: Folder) -> None:
 
 
 def test_they_still_stop_a_table_whose_other_checks_split(folder: Folder) -> None:
-    folder.tables(there="SELECT 1 AS k, 1 AS x")
+    folder.tables(there="SELECT 1 AS k, 1 AS x, 1 AS more")
     # A first run has no version to compare with; what is measured of it passes.
     stopping = {kind: check for kind, check in REFUSED.items() if kind not in ("change", "fresh", "fresh_each")}
     for kind, check in stopping.items():

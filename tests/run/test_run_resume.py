@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from run_folder import NOON, Folder, result, states
 
 from wherry.errors import Conflict, LakeError
@@ -89,8 +88,8 @@ def test_files_of_an_unfinished_run_do_not_outlive_the_machine(folder: Folder) -
     folder.tables(a="SELECT 1 AS x", b="-- checks: [x > 1]\nSELECT x FROM s.a")
     folder.write({"checks/a.sql": "SELECT * FROM s.a WHERE x < 2"})
     assert folder.run().state == "failed"
-    with db.writing(folder.lake.engine) as connection:
-        connection.execute(sa.update(db.branch).where(db.branch.c.name != "main").values(boot="another"))
+    with db.writing(folder.lake.database) as connection:
+        connection.change("UPDATE branch SET boot = 'another' WHERE name <> 'main'")
     (folder.path / "checks/a.sql").unlink()
     folder.tables(b="SELECT x FROM s.a")
     assert states(folder.done()) == {"a": "built", "b": "built"}
@@ -116,7 +115,7 @@ def test_states_of_runs_are_told(folder: Folder) -> None:
         folder.run(tell=meddle)
     folder.tables(a="SELECT error('no')::INTEGER AS x")
     folder.run()
-    assert [made.state for made in last_runs(folder.lake.engine)] == ["failed", "failed", "done"]
+    assert [made.state for made in last_runs(folder.lake.database)] == ["failed", "failed", "done"]
 
 
 SLOW = {
@@ -155,7 +154,7 @@ def test_ctrl_c_stops_the_longest_query(folder: Folder, where: str) -> None:
         finally:
             process.kill()  # else it is waited for, and its query has no end
         assert "KeyboardInterrupt" in errors
-    assert last_runs(folder.lake.engine)[0].state == "killed"
+    assert last_runs(folder.lake.database)[0].state == "killed"
     assert folder.contents("s.a", "s.slow") == {"s.a": [(1,)], "s.slow": None}
     for name in SLOW[where]:
         (folder.path / f"tables/s/{name}.{'py' if '@table' in SLOW[where][name] else 'sql'}").unlink()
@@ -174,5 +173,5 @@ def test_the_lock_of_a_killed_run_is_free(folder: Folder) -> None:
         process.kill()
     folder.tables(slow="SELECT 1 AS n")
     folder.done()
-    assert [made.state for made in last_runs(folder.lake.engine)] == ["done", "killed"]
+    assert [made.state for made in last_runs(folder.lake.database)] == ["done", "killed"]
     assert NOON and folder.rows("s.slow") == [(1,)]

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner
 from run_folder import Folder, states
 
@@ -175,8 +174,8 @@ def test_a_run_of_a_branch_leaves_the_unfinished_run_of_another_alone(folder: Fo
 
 
 def test_a_lake_of_a_newer_version_is_refused(folder: Folder) -> None:
-    with db.writing(folder.lake.engine) as connection:
-        connection.execute(sa.update(db.meta).where(db.meta.c.name == "version").values(value="999"))
+    with db.writing(folder.lake.database) as connection:
+        connection.change("UPDATE meta SET value = '999' WHERE name = 'version'")
     with pytest.raises(NewerLake) as caught:
         open_lake(folder.config)
     assert (caught.value.findings[0].code, caught.value.exit_code) == ("newer-lake", 2)

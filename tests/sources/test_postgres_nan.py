@@ -53,7 +53,8 @@ def made(server: Server, key: dict[str, tuple[str, str]], *, unique: bool = True
     columns = ", ".join(f"{column} {kind} NOT NULL" for column, (kind, _) in quoted.items())
     values = ", ".join(value for _, value in quoted.values())
     server.run(
-        f"""CREATE TABLE t ({columns}, "amount %" numeric(8,2), other numeric(8,2), filler text)""",
+        f"""CREATE TABLE t ({columns}, "amount %" numeric(8,2), other numeric(8,2), filler text)
+        WITH (autovacuum_enabled = off)""",
         f"INSERT INTO t SELECT {values}, CASE WHEN {zeros} THEN 0 ELSE i / 4.0 END, i, repeat('x', 1000) "
         "FROM generate_series(1, 2000) AS i",
         *([f"ALTER TABLE t ADD PRIMARY KEY ({', '.join(quoted)})"] if unique else []),
@@ -120,7 +121,7 @@ def test_a_key_that_is_not_read(server: Server, searched: list[list[str]]) -> No
 
 def test_more_zeros_than_the_statistics_say(server: Server, searched: list[list[str]]) -> None:
     made(server, KEYS["number"])
-    server.run("ALTER TABLE t SET (autovacuum_enabled = off)", """UPDATE t SET "amount %" = 0 WHERE id % 2 = 0""")
+    server.run("""UPDATE t SET "amount %" = 0 WHERE id % 2 = 0""")
     server.run("""INSERT INTO t SELECT i, 0, 1, '' FROM generate_series(2001, 3000) AS i""")
     assert load(server) == 3000
     server.run("""UPDATE t SET "amount %" = 'NaN' WHERE id = 999""")

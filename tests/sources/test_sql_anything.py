@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -101,6 +102,15 @@ def test_a_missing_driver_is_named(url: str, code: str, hint: str) -> None:
     (finding,) = raised.value.findings
     assert finding.code == code and finding.hint.startswith(hint)
     assert "pässwort" not in finding.message + finding.hint
+
+
+def test_without_sqlalchemy_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    source = AnySQLite("x").source
+    with pytest.raises(SourceError) as raised:
+        list(source.tables(source.Options(url="sqlite:////nowhere/x.db")))
+    (finding,) = raised.value.findings
+    assert (finding.code, finding.hint) == ("missing-extra", "pip install 'wherry[sql]'")
 
 
 def test_the_page_names_the_drivers_that_errors_name() -> None:

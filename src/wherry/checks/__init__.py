@@ -91,6 +91,7 @@ KINDS = {
     # The table as a whole.
     "type": "type",
     "columns_are": "columns_are",
+    "columns_same": "columns_same",
     "rows_equal": "rows_equal",
     "table_equals": "table_equals",
     "aggregate_equals": "aggregate_equals",

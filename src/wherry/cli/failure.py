@@ -39,6 +39,20 @@ def as_document(finding: Finding) -> dict[str, Any]:
     return document
 
 
+#: Of a longer line, such as a whole file of JSON, this much is shown.
+_WIDTH = 160
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """The part of a line that is shown, and where the caret stands in it (0: nowhere)."""
+    if len(line) <= _WIDTH:
+        return line, column
+    start = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+    shown = line[start : start + _WIDTH]
+    before, after = "…" if start else "", "…" if start + _WIDTH < len(line) else ""
+    return f"{before}{shown}{after}", column - start + len(before) if column else 0
+
+
 def show_findings(findings: Iterable[Finding]) -> None:
     """Every finding on standard error: where, the line with a caret, what, what next."""
     for finding in findings:
@@ -48,8 +62,9 @@ def show_findings(findings: Iterable[Finding]) -> None:
         click.echo(lead + click.style(finding.severity, fg=colour, bold=True) + f": {finding.message}", err=True)
         if finding.source_line.strip():
             number = f"{finding.line:>5} │ "
-            click.echo(click.style(number, dim=True) + finding.source_line.expandtabs(1), err=True)
-            if finding.column:
-                click.echo(" " * (len(number) + finding.column - 1) + click.style("^", fg=colour), err=True)
+            shown, column = _window(finding.source_line.expandtabs(1), finding.column)
+            click.echo(click.style(number, dim=True) + shown, err=True)
+            if column:
+                click.echo(" " * (len(number) + column - 1) + click.style("^", fg=colour), err=True)
         if finding.hint:
             click.echo(click.style("      → ", dim=True) + finding.hint.replace("\n", "\n        "), err=True)

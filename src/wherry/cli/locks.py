@@ -17,7 +17,7 @@ def show_locks(place: Place, config: Config) -> int:
     from wherry.state.leases import held
 
     with place.existing_lake(config) as lake:
-        leases = held(lake.engine) if lake is not None else []
+        leases = held(lake.database) if lake is not None else []
     rows = [
         {
             "task": lease.task,

@@ -61,6 +61,8 @@ class _Made:
             keys[table], left = as_keys(checks)
             self.findings.extend(_no_form(each) for each in left)
         total = sum(len(checks) for checks in self.checks.values())
+        # What was to be promised and cannot be read is no part of what is written.
+        wrong = 2 if any(finding.severity == "error" for finding in self.findings) else 0
         done: list[str] = []
         if write:
             done = [self._write(self.project.graph[table], found) for table, found in keys.items() if found]
@@ -76,7 +78,7 @@ class _Made:
                     "findings": [as_document(finding) for finding in self.findings],
                 }
             )
-            return 0
+            return wrong
         show_findings(self.findings)
         if not total:
             click.echo(self.nothing, err=True)
@@ -85,7 +87,7 @@ class _Made:
         else:
             click.echo(self._yaml(keys, comments=True), nl=False)
             click.echo("Nothing was written. --write puts them into the table's file, --to into another.", err=True)
-        return 0
+        return wrong
 
     def _write(self, asset: Asset, keys: Mapping[str, Any]) -> str:
         from wherry.errors import UsageError
@@ -155,6 +157,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
     from wherry.contracts.odcs import is_contract, read_contract
     from wherry.imports.binding import attach
     from wherry.imports.folder import read_checks
+    from wherry.project.check_form import is_refused
     from wherry.project.reader import with_source_lines
 
     assert file is not None
@@ -175,8 +178,9 @@ def _converted(place: Place, file: Path | None) -> _Made:
         graph = attach(graph, read_checks(text, shown), shown)
     made.findings.extend(with_source_lines(graph.findings, {shown: text}))
     for asset in graph.assets.values():
-        if asset.checks:
-            made.checks[asset.name] = list(_distinct(asset.checks))
+        # What cannot be read is told; nothing is written in its place.
+        if sound := [check for check in asset.checks if not is_refused(check)]:
+            made.checks[asset.name] = list(_distinct(sound))
     return made
 
 

@@ -47,14 +47,15 @@ def command(
 ) -> int:
     from wherry.cli.failure import show_findings
     from wherry.cli.progress import progress
-    from wherry.run.project import PROMISES
     from wherry.run.runner import RunOptions, exit_code, run
 
     config = place.config()
     with place.lake(config) as lake:
         project = place.project(config, lake, online=True)
-        project.expect_sound(but=PROMISES)
+        project.expect_buildable()
         show_findings(project.errors)
+        if warnings := len(project.graph.findings) - len(project.errors):
+            click.echo(f"{counted(warnings, 'warning')} of the project's files: see `wherry check`.", err=True)
         options = RunOptions(branch=place.branch, words=select, jobs=jobs or 0, publish_each=publish == "each")
         with progress() as tell:
             done = run(project, lake, request(full, start, until, prune), options, tell)
@@ -123,6 +124,7 @@ def summarise(run: Run) -> None:
         for told in _warnings(result):
             click.echo(f"{click.style('warning', fg='yellow', bold=True)}: {result.name}: {told}", err=True)
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
+    rows = [r.name for r in run.assets if any(c.state == "failed" and not c.error for c in r.checks)]
     asked = sum(bool(result.checks) for result in run.assets)
     if set(counts) <= {"skipped"}:
         only = f"; the checks of {asked} were asked" if asked else ""
@@ -132,7 +134,8 @@ def summarise(run: Run) -> None:
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         click.echo(f"{told}. " + (f"Published as commit {run.commit}." if run.commit else "Nothing was published."))
     if failing:
-        click.echo(f"See the bad rows: wherry show {failing[0]} --failing")
+        see, name = ("the bad rows", rows[0]) if rows else ("what cannot be asked", failing[0])
+        click.echo(f"See {see}: wherry show {name} --failing")
 
 
 def _warnings(result: AssetResult) -> Iterator[str]:

@@ -151,7 +151,7 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
     from wherry.state.runs import last_result
 
     told = document(project, lake, place.branch, asset)
-    last = last_result(lake.engine, asset.name, place.branch)
+    last = last_result(lake.database, asset.name, place.branch)
     if last is not None:
         told["last_run"] = _last(*last)
     if place.as_json:

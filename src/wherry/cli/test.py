@@ -23,7 +23,7 @@ def command(place: Place, select: tuple[str, ...]) -> int:
     config = place.config()
     with place.existing_lake(config) as lake:
         project = place.project(config, lake)
-    project.expect_sound()
+    project.expect_buildable(tested=True)
     tables = chosen(project.graph, select)
     results = [run_unit_test(project, test) for test in project.graph.tests if test.table.lower() in tables]
     failed = [result for result in results if not result.passed]

@@ -18,6 +18,7 @@ from wherry.model.asset import Asset, Check, Column
 from wherry.model.contract import Breach, Contract, ContractTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
+from wherry.project.check_form import refused
 from wherry.project.nearest import did_you_mean
 
 #: Column -> the columns of other tables (``schema.table.column``) that are made from it.
@@ -196,6 +197,9 @@ class _Table:
                 readers=self.work.readers(self.work.graph, self.asset.name, column),
             )
         )
+        broken = refused(f"contract {self.contract.name}", message, file=self.contract.file, line=line)
+        key = self.table.asset.lower()
+        self.work.assets[key] = replace(self.asset, checks=(*self.asset.checks, replace(broken, column=column)))
 
     def _fill(self, keys: Mapping[str, Any], properties: Sequence[Mapping[str, Any]], columns: list[str]) -> None:
         """What the table's own file leaves out."""

@@ -82,7 +82,10 @@ def _column(table: str, name: str, before: Mapping[str, Any], after: Mapping[str
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         yield from _column(table, f"{name}[]", one, two)
     if before.get("classification") != after.get("classification"):
-        said = f"`{name}` is classified {after.get('classification')}, and was {before.get('classification')}"
+        said = (
+            f"`{name}` is classified {after.get('classification') or 'as nothing'}, "
+            f"and was {before.get('classification') or 'as nothing'}"
+        )
         yield Change(
             table=table, column=name, change="changed", effect="compatible", about="classification", message=said
         )
@@ -123,7 +126,7 @@ def _options(table: str, name: str, before: Mapping[str, Any], after: Mapping[st
             word = "tightened" if grows == (key in rising) else "loosened"
         else:
             word = "changed"
-        yield _change(table, name, word, "values", f"`{key}` of `{name}` is {two}, and was {one}")
+        yield _change(table, name, word, "values", f"`{key}` of `{name}` is {_or_none(two)}, and was {_or_none(one)}")
 
 
 def _rules(table: str, column: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
@@ -225,3 +228,8 @@ def _key(table: Mapping[str, Any]) -> tuple[str, ...]:
 def with_readers(changes: Sequence[Change], readers: Mapping[tuple[str, str], tuple[str, ...]]) -> list[Change]:
     """The changes, each with who reads what it is about."""
     return [replace(change, readers=readers.get((change.table, change.column), ())) for change in changes]
+
+
+def _or_none(value: Any) -> Any:
+    """A value as a person reads it."""
+    return "not there" if value is None else value

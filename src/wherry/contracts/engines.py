@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_test import checks_of, read_test
 from wherry.imports.making import Making
 from wherry.imports.soda_contract import contract_check
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Check
+from wherry.model.finding import Finding
 from wherry.project.check_form import CheckFormError, read_options
 from wherry.project.located import read_yaml
 
@@ -77,7 +78,7 @@ def _sodacl(document: Mapping[str, Any], making: Making) -> list[Check]:
     made: list[Check] = []
     for each in read_sodacl(Located(value=dict(document)), making.file):
         if each.findings:
-            raise NotUnderstood(each.findings[0].message.rstrip("."))
+            raise _like(each.findings[0])
         made.extend(replace(check, line=making.line, severity=making.severity) for check in each.checks)
     return made
 
@@ -103,6 +104,12 @@ def _expectations(item: Any, column: str, table: str, making: Making) -> list[Ch
     made: list[Check] = []
     for each in gx.read(json.dumps(suite), making.file):
         if each.findings:
-            raise NotUnderstood(each.findings[0].message.rstrip("."))
+            raise _like(each.findings[0])
         made.extend(replace(c, line=making.line, severity=making.severity) for c in each.checks)
     return [replace(check, text=making.text or check.text) for check in made]
+
+
+def _like(finding: Finding) -> NotUnderstood:
+    """What was told of a rule, as a problem of it."""
+    why = finding.message.rstrip(".")
+    return Mistaken(why, finding.hint) if finding.severity == "error" else NotUnderstood(why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -14,6 +15,7 @@ from wherry.contracts.types import agrees, described
 from wherry.model.asset import Asset, Check, Column
 from wherry.model.contract import Contract
 from wherry.model.graph import Graph
+from wherry.project.check_form import is_refused
 
 #: A check and its table -> a SELECT of its bad rows; empty for a check that has none.
 BadRows = Callable[[Check, str], str]
@@ -30,7 +32,8 @@ def export_asset(graph: Graph, asset: Asset, project: str, bad_rows: BadRows) ->
     for contract in graph.contracts:
         if any(table.asset.lower() == asset.name.lower() for table in contract.tables):
             return export_contract(graph, contract, bad_rows)
-    return _new(asset, project, bad_rows)
+    sound = tuple(check for check in asset.checks if not is_refused(check))
+    return _new(replace(asset, checks=sound), project, bad_rows)
 
 
 def export_contract(graph: Graph, contract: Contract, bad_rows: BadRows) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def export_contract(graph: Graph, contract: Contract, bad_rows: BadRows) -> dict
             continue
         asset = graph[table.asset]
         keys: dict[str, Any] = part(document, table.path)  # type: ignore[assignment]
-        own = [check for check in asset.checks if check.file != contract.file]
+        own = [check for check in asset.checks if check.file != contract.file and not is_refused(check)]
         properties: list[dict[str, Any]] = keys.get("properties") or []
         known = {column.lower(): properties[n] for n, column in enumerate(table.columns) if column and properties}
         # A contract that names no properties promises none.

@@ -10,9 +10,10 @@ from typing import Any
 from wherry.contracts.columns import At
 from wherry.contracts.engines import engine_checks, own_check
 from wherry.contracts.odcs import custom, parts
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import repeated
-from wherry.imports.soda_validity import NotUnderstood, Validity
+from wherry.imports.soda_validity import Validity
 from wherry.imports.threshold import Threshold, of_keys
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
@@ -47,7 +48,7 @@ def quality(
         try:
             yield from _checks(rule, column, table, making)
         except NotUnderstood as problem:
-            if rule.get("type") != "custom":
+            if rule.get("type") != "custom" or isinstance(problem, Mistaken):
                 # A promise that nobody can read is not kept.
                 yield refused(_shown(rule), str(problem), file=making.file, line=making.line)
             findings.append(

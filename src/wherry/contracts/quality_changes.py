@@ -114,7 +114,8 @@ def _arguments(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def _shown(rule: Mapping[str, Any]) -> str:
     said = rule.get("name") or rule.get("metric") or rule.get("rule") or rule.get("description") or rule.get("query")
-    return f"`{' '.join(str(said or rule.get('engine') or rule.get('type')).split())[:60]}`"
+    shown = " ".join(str(said or rule.get("engine") or rule.get("type")).split())
+    return f"`{shown if len(shown) <= 60 else shown[:59] + '…'}`"
 
 
 def _bound(rule: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ from wherry.quoting import full_name
 from wherry.sql.renaming import rename_tables
 from wherry.sql.statement import SqlError
 
+#: Stands in SQL for the first of the other tables that a check reads, under whatever name its tool has for it.
+OTHER = "{other}"
 #: Stands for the rows of a check's own table while its SQL is read.
 _OWN = "__wherry_rows"
 
@@ -27,19 +29,35 @@ def attach(graph: Graph, imported: Iterable[Imported], file: str) -> Graph:
     assets = dict(graph.assets)
     findings: list[Finding] = []
     for each in imported:
-        findings.extend(each.findings)
-        if not each.checks:
+        mistakes = [finding for finding in each.findings if _is_mistake(finding)] if each.table else []
+        others = [finding for finding in each.findings if finding not in mistakes]
+        findings.extend(others)
+        if not each.checks and not mistakes:
             continue
         tables = names.find(each.table) if each.table else ()
         if not tables or (len(tables) > 1 and not any(mark in each.table for mark in "%*")):
+            findings += [*(replace(mistake, severity="warning") for mistake in mistakes)]
             findings.append(_no_table(each, tables, names, file))
             continue
+        # What was to be promised is not: in its place stands a check that fails.
+        findings += [*(replace(mistake, code="bad-check") for mistake in mistakes)]
+        stand = [refused(_shown(each), each.message, file=each.file, line=each.line) for each in mistakes]
         for table in tables:
             asset = assets[table.lower()]
             checks, wrong = bind_checks(asset, each.checks, names)
-            assets[table.lower()] = replace(asset, checks=(*asset.checks, *checks))
+            assets[table.lower()] = replace(asset, checks=(*asset.checks, *checks, *stand))
             findings.extend(wrong)
     return replace(graph, assets=assets, findings=(*graph.findings, *findings))
+
+
+def _is_mistake(finding: Finding) -> bool:
+    """Whether a part of a file is none that its own tool knows."""
+    return finding.code == "not-imported" and finding.severity == "error"
+
+
+def _shown(finding: Finding) -> str:
+    """What people read of a check that a finding is about: what it quotes first."""
+    return finding.message.split("`")[1] if finding.message.count("`") > 1 else finding.file
 
 
 def bind_checks(
@@ -93,6 +111,9 @@ def bind_check(check: Check, names: Names, others: Mapping[str, str] | None, own
         arguments["table"] = known(arguments["table"])
     if check.kind == "sql" and isinstance(arguments.get("sql"), str):
         read: dict[str, None] = {}
+        if OTHER in arguments["sql"] and arguments.get("tables"):
+            other = full_name(known(str(arguments["tables"][0])))
+            arguments["sql"] = arguments["sql"].replace(OTHER, f"{other} AS there")
 
         def renamed(written: str) -> str:
             if written == _OWN:
@@ -115,7 +136,7 @@ def bind_check(check: Check, names: Names, others: Mapping[str, str] | None, own
 
 
 def _no_table(imported: Imported, tables: tuple[str, ...], names: Names, file: str) -> Finding:
-    count = len(imported.checks)
+    count = len(imported.checks) or len(imported.findings)
     what = f"{count} check{'s' if count > 1 else ''}"
     if not imported.table:
         message, hint = f"{what} of this file name no table.", "Name the table in the file."
@@ -125,10 +146,13 @@ def _no_table(imported: Imported, tables: tuple[str, ...], names: Names, file: s
     else:
         message = f"There is no table `{imported.table}`: {what} left out."
         hint = names.near(imported.table)
-    return _finding(imported.checks[0], "not-imported", message, hint, warning=True)
+    first = imported.checks[0] if imported.checks else imported.findings[0]
+    if imported.own:
+        return _finding(first, "unknown-table", message, hint)
+    return _finding(first, "not-imported", message, hint, warning=True)
 
 
-def _finding(check: Check, code: str, message: str, hint: str, *, warning: bool = False) -> Finding:
+def _finding(check: Check | Finding, code: str, message: str, hint: str, *, warning: bool = False) -> Finding:
     severity: Severity = "warning" if warning else "error"
     place = {"file": check.file, "line": check.line, "column": 1}
     return Finding(code=code, message=message, hint=hint, severity=severity, **place)  # type: ignore[arg-type]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wherry.imports import Imported, not_imported
+from wherry.imports import Imported, NotUnderstood, not_imported
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_jinja import has_jinja, rendered
 from wherry.imports.dbt_test import CONFIG_KEYS, Failing, Test, checks_of, listed, read_test
 from wherry.imports.making import Making
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
@@ -108,7 +107,7 @@ class _Reading:
                     self.checks.setdefault(table, []).extend(self._made(item, at, column))
                 except NotUnderstood as problem:
                     shown = item if isinstance(item, str) else next(iter(item), "") if item else ""
-                    self.refuse(table, at, f"`{shown}` was not taken over: {problem}.")
+                    self.refuse(table, at, f"`{shown}` was not taken over: {problem}.", problem)
 
     def _made(self, item: Any, path: str, column: str) -> list[Check]:
         test = read_test(item)
@@ -122,8 +121,8 @@ class _Reading:
         making = Making(file=self.file, line=self.located.at(path)[0], text=shown, where=where)
         return checks_of(test, failing, making)
 
-    def refuse(self, table: str, path: str, message: str) -> None:
-        told = not_imported(message, self.file, *self.located.at(path))
+    def refuse(self, table: str, path: str, message: str, problem: NotUnderstood | None = None) -> None:
+        told = not_imported(message, self.file, *self.located.at(path), problem)
         self.findings.setdefault(table, []).append(told)
 
 

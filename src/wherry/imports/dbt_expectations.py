@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.dbt_generic import Meaning, columns_of, needed, not_null, quoted, unique, values_sql
 from wherry.imports.dbt_jinja import table_of
 from wherry.imports.dbt_test import Failing, listed
 from wherry.imports.dbt_utils import NOW, rows_where
 from wherry.imports.making import Making
 from wherry.imports.soda_schema import duckdb_type
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.quoting import name, names, text
@@ -30,7 +30,7 @@ def _looked_at(arguments: Arguments) -> str:
 def _within(expression: str, arguments: Arguments) -> str:
     low, high, equal = arguments.get("min_value"), arguments.get("max_value"), "" if arguments.get("strictly") else "="
     if low is None and high is None:
-        raise NotUnderstood("it has neither `min_value` nor `max_value`")
+        raise Mistaken("it has neither `min_value` nor `max_value`")
     parts = [f"{expression} >{equal} {low}"] if low is not None else []
     return "(" + " AND ".join([*parts, *([f"{expression} <{equal} {high}"] if high is not None else [])]) + ")"
 
@@ -76,7 +76,7 @@ def _null(arguments: Arguments, column: str) -> Failing:
 def _unique(arguments: Arguments, column: str) -> Failing:
     if not arguments.get("row_condition"):
         return unique(arguments, column)
-    return _compound({**arguments, "column_list": [column]}, column)
+    return _compound({"row_condition": arguments.get("row_condition"), "column_list": [column]}, column)
 
 
 def _compound(arguments: Arguments, column: str) -> Failing:
@@ -202,11 +202,10 @@ def _column_sum(arguments: Arguments, column: str) -> Failing:
 
 
 def _expression(arguments: Arguments, column: str) -> Failing:
-    return (
-        _of_groups(f"({arguments['expression']})", {**arguments, "group_by": arguments.get("group_by_columns")})
-        if (arguments.get("group_by_columns"))
-        else _each_row(str(arguments["expression"]), arguments)
-    )
+    holds = f"({arguments['expression']}) {arguments.get('test_condition', '= true')}"
+    if groups := arguments.get("group_by_columns"):
+        return _of_groups(holds, {"row_condition": arguments.get("row_condition"), "group_by": groups})
+    return _each_row(holds, arguments)
 
 
 def _rows(arguments: Arguments, column: str) -> Failing:
@@ -261,6 +260,19 @@ def _recent(arguments: Arguments, column: str) -> Failing:
     limit = f"{NOW} - INTERVAL '{int(arguments['interval'])} {arguments['datepart']}'"
     rows = f"SELECT {shown}max({field}) FILTER (WHERE {field} <= {NOW}) AS newest FROM {_looked_at(arguments)}{by}"
     return Failing(sql=f"SELECT * FROM ({rows}) WHERE coalesce(newest, TIMESTAMP '1970-01-01') < {limit}")
+
+
+def _every_day(arguments: Arguments, column: str) -> Failing:
+    if arguments.get("date_part", "day") != "day" or arguments.get("interval"):
+        raise NotUnderstood("it looks for gaps of another width than a day")
+    day, rows = f"CAST({arguments['date_col']} AS DATE)", _looked_at(arguments)
+    first, last = (f"DATE {text(str(arguments[key]))}" if arguments.get(key) else f"(SELECT {end}({day}) FROM {rows})"
+                   for key, end in (("test_start_date", "min"), ("test_end_date", "max")))  # fmt: skip
+    # The last day is not asked for.
+    spine = f"SELECT unnest(range(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), INTERVAL 1 DAY)) AS date_day"
+    missing = f"SELECT date_day FROM ({spine}) WHERE date_day NOT IN (SELECT {day} FROM {rows} WHERE {day} IS NOT NULL)"
+    excluded = f" WHERE {arguments['exclusion_condition']}" if arguments.get("exclusion_condition") else ""
+    return Failing(sql=f"SELECT * FROM ({missing}){excluded}")
 
 
 def _deviations(arguments: Arguments, column: str) -> Failing:
@@ -335,6 +347,7 @@ EXPECTATIONS: Mapping[str, Meaning] = {
     "expect_column_values_to_be_in_set": _in_set,
     "expect_column_values_to_not_be_in_set": _not_in_set,
     "expect_column_values_to_be_between": partial(_between, "{x}"),
+    "expect_row_values_to_have_data_for_every_n_datepart": _every_day,
     "expect_column_values_to_be_increasing": partial(_moving, ">"),
     "expect_column_values_to_be_decreasing": partial(_moving, "<"),
     "expect_column_value_lengths_to_be_between": partial(_between, "length({x})"),

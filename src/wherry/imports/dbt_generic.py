@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports.arguments import Arguments
 from wherry.imports.dbt_jinja import has_jinja, table_of
 from wherry.imports.dbt_test import Failing, Test, listed
-from wherry.imports.soda_validity import NotUnderstood
+from wherry.project.nearest import did_you_mean
 from wherry.quoting import name, text
 
 #: Arguments and the column (empty for a model's test) -> what the test looks for.
 Meaning = Callable[[Mapping[str, Any], str], Failing]
+
+
+#: Arguments of the packages' tests about how names and patterns are spelt in SQL, which is the same here either way.
+_SPELLING = ("quote_columns", "is_raw", "transform", "display_inconsistent_columns", "data_type", "quote_values")
+#: Tests of those packages, in some version, that are not taken over.
+_ELSEWHERE = {
+    *("expect_column_values_to_be_within_n_moving_stdevs", "expect_table_column_count_to_equal_other_table"),
+    *("expect_column_values_to_be_of_numeric_precision_and_scale", "expect_column_null_percentage_to_be_less_than"),
+    *("expect_array_column_to_not_be_empty", "expect_struct_column_to_not_be_empty"),
+    *("expect_column_values_to_not_be_empty_string", "expect_table_column_names_and_dtypes"),
+}
 
 
 def meaning(test: Test, column: str) -> Failing:
@@ -23,9 +36,14 @@ def meaning(test: Test, column: str) -> Failing:
         raise NotUnderstood("its arguments have Jinja in them")
     package, _, kind = test.kind.rpartition(".")
     known = {"": CORE, "dbt": CORE, "dbt_utils": UTILS, "dbt_expectations": EXPECTATIONS}.get(package, {})
+    if kind in _ELSEWHERE:
+        raise NotUnderstood("wherry has nothing of the kind")
+    if package and not known:
+        raise NotUnderstood(f"wherry does not know the package `{package}`")
     if kind not in known:
-        raise NotUnderstood(f"there is no test `{test.kind}` that wherry knows")
-    arguments = _Arguments(test.arguments)
+        otherwise = "One of your own is a kind in plugins/, or SQL in checks/."
+        raise Mistaken(f"there is no test `{test.kind}`", did_you_mean(kind, known, otherwise))
+    arguments = Arguments(test.arguments)
     column = str(arguments.get("column_name") or column)
     try:
         found = known[kind](arguments, column)
@@ -33,31 +51,12 @@ def meaning(test: Test, column: str) -> Failing:
         if isinstance(problem, NotUnderstood):
             raise
         missing = f"it needs `{problem.args[0]}`" if isinstance(problem, KeyError) else "its arguments do not fit"
-        raise NotUnderstood(missing) from None
-    if unread := [key for key in test.arguments if key not in arguments.read]:
+        raise Mistaken(missing) from None
+    silent = _SPELLING if package in ("dbt_utils", "dbt_expectations") else ()
+    if unread := [key for key in test.arguments if key not in arguments.read and key not in silent]:
         # dbt refuses what a test does not take.
-        raise NotUnderstood(f"it has no `{unread[0]}`")
+        raise Mistaken(f"it has no `{unread[0]}`")
     return found
-
-
-class _Arguments(dict[str, Any]):
-    """Arguments that know which of them were asked for."""
-
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        super().__init__(given)
-        self.read: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self.read.add(str(key))
-        return super().__contains__(key)
 
 
 #: Arguments that hold ``ref(...)`` or ``source(...)``.
@@ -67,7 +66,7 @@ _TABLES = ("to", "compare_model")
 def needed(column: str) -> str:
     """The column as SQL. Raises ``NotUnderstood`` when there is none."""
     if not column:
-        raise NotUnderstood("it names no column")
+        raise Mistaken("it names no column")
     return name(column)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wherry.imports.soda_validity import NotUnderstood
+from wherry.imports import NotUnderstood
 
 _BLOCK = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}|\{#.*?#\}|\{%.*?%\}", re.DOTALL)
 _CALL = re.compile(r"(\w+)\s*\((.*)\)\Z", re.DOTALL)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.making import Making
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.imports.threshold import Threshold, parse
 from wherry.model.asset import Check
 
@@ -54,7 +54,7 @@ def read_test(item: Any) -> Test:
     if isinstance(item, str):
         return Test(kind=item)
     if not isinstance(item, Mapping) or not item:
-        raise NotUnderstood("it is neither a name nor a mapping")
+        raise Mistaken("it is neither a name nor a mapping")
     if "test_name" in item:
         kind, keys = str(item["test_name"]), item
     elif len(item) == 1:
@@ -65,7 +65,7 @@ def read_test(item: Any) -> Test:
         inside = item.get(kind)
         keys = {**{key: item[key] for key in item if key != kind}, **(inside if isinstance(inside, Mapping) else {})}
     if not isinstance(keys, Mapping | None) or not kind:
-        raise NotUnderstood("its arguments are no mapping")
+        raise Mistaken("its arguments are no mapping")
     keys = dict(keys or {})
     nested = keys.get("arguments")
     given = {key: value for key, value in keys.items() if key not in (*CONFIG_KEYS, *_ABOUT)}
@@ -98,7 +98,7 @@ def _condition(config: Mapping[str, Any], key: str) -> Threshold:
         return _ANY
     parsed = parse(str(written))
     if parsed is None or parsed[1]:
-        raise NotUnderstood(f"`{key}: {written}` is no comparison with a number")
+        raise Mistaken(f"`{key}: {written}` is no comparison with a number")
     return parsed[0]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.dbt_generic import Meaning, columns_of, needed, quoted, values_sql
 from wherry.imports.dbt_jinja import table_of
 from wherry.imports.dbt_test import Failing
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.quoting import name, names
 
 Arguments = Mapping[str, Any]
@@ -38,7 +38,7 @@ def accepted_range(arguments: Arguments, column: str) -> Failing:
     parts = [f"NOT {this} >{equal} ({low})"] if low is not None else []
     parts += [f"NOT {this} <{equal} ({high})"] if high is not None else []
     if not parts:
-        raise NotUnderstood("it has neither `min_value` nor `max_value`")
+        raise Mistaken("it has neither `min_value` nor `max_value`")
     return rows_where(" OR ".join(parts), column)
 
 
@@ -93,7 +93,7 @@ def mutually_exclusive_ranges(arguments: Arguments, column: str) -> Failing:
     low, high = str(arguments["lower_bound_column"]), str(arguments["upper_bound_column"])
     touching = {"not_allowed": "=", "allowed": "<=", "required": "<"}.get(str(arguments.get("gaps", "allowed")))
     if touching is None:
-        raise NotUnderstood(f"`gaps: {arguments['gaps']}` is none of not_allowed, allowed, required")
+        raise Mistaken(f"`gaps: {arguments['gaps']}` is none of not_allowed, allowed, required")
     ends = "<=" if arguments.get("zero_length_range_allowed") else "<"
     per = f"PARTITION BY {arguments['partition_by']} " if arguments.get("partition_by") else ""
     sql = (

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from wherry.imports import Imported
+from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
+from wherry.imports.arguments import Arguments
 from wherry.imports.gx_conditions import NotImported, condition_sql
 from wherry.imports.gx_drafts import Draft
 from wherry.imports.gx_expectations import EXPECTATIONS
 from wherry.imports.gx_parameters import resolve
 from wherry.model.asset import Check
-from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
 from wherry.project.nearest import did_you_mean
 
@@ -25,6 +25,10 @@ _SILENT = {"result_format", "catch_exceptions", "include_config", "batch_id", "m
 _SILENT |= {"rendered_content", "id", "windows", "description", "row_condition", "condition_parser", "mostly"}
 _SILENT |= {
     "profiler_config",
+    "bucketize_data",
+    "allow_relative_error",
+    "bootstrap_samples",
+    "bootstrap_sample_size",
     "ignore_row_if",
     "parse_strings_as_datetimes",
     "allow_cross_type_comparisons",
@@ -54,8 +58,9 @@ def read(text: str, file: str, tables: Mapping[str, str] | None = None) -> list[
             made = list(_checks(item, parameters, file, line))
             # The table may be another by the time it runs: each expectation is judged by itself.
             checks.extend(made)
-        except NotImported as error:
-            findings.append(_not_imported(_type(item), str(error), file, line, column))
+        except NotUnderstood as error:
+            message = f"The expectation `{_type(item) or 'without a type'}` is not imported: {str(error).rstrip('.')}."
+            findings.append(not_imported(message, file, line, column, error))
     table = (tables or {}).get(suite) or _table(document, suite, file)
     return [Imported(table=table, checks=tuple(checks), findings=tuple(findings))]
 
@@ -113,25 +118,30 @@ def _table(document: Mapping[str, Any], suite: str, file: str) -> str:
 def _checks(item: Any, parameters: Mapping[str, Any], file: str, line: int) -> Iterator[Check]:
     kind, kwargs = _type(item), item.get("kwargs") if isinstance(item, Mapping) else None
     if not isinstance(kwargs, Mapping):
-        raise NotImported("it has no `kwargs`")
+        raise Mistaken("it has no `kwargs`")
     make = EXPECTATIONS.get(kind)
+    if kind == "expect_query_results_to_match_comparison":
+        raise NotImported("it compares the answers of two queries, of two systems perhaps")
     if make is None:
-        hint = did_you_mean(kind, EXPECTATIONS, "")
-        raise NotImported(f"there is no such expectation here. {hint}".strip())
+        otherwise = "One of your own is a kind in plugins/, or SQL in checks/."
+        raise Mistaken("there is no such expectation", did_you_mean(kind, EXPECTATIONS, otherwise))
     given = {key: resolve(value, parameters, kwargs) for key, value in kwargs.items() if not key.startswith("$")}
     mostly = given.get("mostly")
     mostly = 1.0 if mostly is None else mostly
     if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 <= mostly <= 1:
-        raise NotImported(f"`mostly` is {mostly!r}, and must be from 0 to 1")
+        raise Mistaken(f"`mostly` is {mostly!r}, and must be from 0 to 1")
     arguments = {key: value for key, value in given.items() if key not in _SILENT}
     try:
-        draft = make({**arguments, "ignore_row_if": given.get("ignore_row_if")})
+        read = Arguments({**arguments, "ignore_row_if": given.get("ignore_row_if")})
+        draft = make(read)
     except KeyError as missing:
-        raise NotImported(f"it has no `{missing.args[0]}`") from missing
+        raise Mistaken(f"it has no `{missing.args[0]}`") from missing
     except (TypeError, ValueError, AttributeError) as error:
         raise (
-            error if isinstance(error, NotImported) else NotImported(f"its arguments are not understood: {error}")
+            error if isinstance(error, NotUnderstood) else Mistaken(f"its arguments are not understood: {error}")
         ) from error
+    if unread := [key for key, value in arguments.items() if value is not None and key not in read.read]:
+        raise Mistaken(f"it has no `{unread[0]}`", did_you_mean(unread[0], sorted(read.read)))
     shown = ", ".join(
         f"{key}={_shown(value)}" for key, value in arguments.items() if key != "column" and value is not None
     )
@@ -185,8 +195,3 @@ def _name(item: Any) -> str:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _not_imported(kind: str, why: str, file: str, line: int, column: int) -> Finding:
-    message = f"The expectation `{kind or 'without a type'}` is not imported: {why.rstrip('.')}."
-    return Finding(code="not-imported", message=message, severity="warning", file=file, line=line, column=column)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wherry.imports import NotUnderstood
 from wherry.quoting import literal, name, text
 
 
-class NotImported(ValueError):
+class NotImported(NotUnderstood):
     """What cannot be taken over, and why."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wherry.imports import Mistaken
 from wherry.imports.gx_conditions import NotImported
 from wherry.imports.gx_parameters import Moment
 from wherry.imports.gx_types import type_of
@@ -57,6 +58,8 @@ def sql_bounds(given: Given) -> dict[str, Any]:
 
     bounds = {"low": given.get("min_value"), "high": given.get("max_value")}
     strict = {f"strict_{end}": True for end, key in (("low", "min"), ("high", "max")) if given.get(f"strict_{key}")}
+    if all(value is None for value in bounds.values()):
+        raise Mistaken("it has neither `min_value` nor `max_value`")
     return {key: sql(value) for key, value in bounds.items() if value is not None} | strict
 
 
@@ -87,7 +90,7 @@ def quantiles(given: Given) -> Draft:
 def values_of(given: Given, key: str = "value_set") -> list[Any]:
     values = given.get(key)
     if not isinstance(values, list):
-        raise NotImported(f"it has no list `{key}`")
+        raise Mistaken(f"it has no list `{key}`")
     return values
 
 
@@ -108,7 +111,7 @@ _BEYOND = re.compile(r"\(\?(=|!|<=|<!|>|\()|\(\?P=|(?<!\\)(?:\\\\)*\\[1-9]|[*+?}
 
 def pattern_of(value: Any) -> str:
     if not isinstance(value, str):
-        raise NotImported(f"the pattern {value!r} is no text")
+        raise Mistaken(f"the pattern {value!r} is no text")
     if _BEYOND.search(value):
         raise NotImported(f"the regular expression `{value}` looks around or back, which RE2 does not")
     return value
@@ -136,7 +139,7 @@ def lengths(given: Given) -> dict[str, Any]:
     bounds = _bounds(given)
     for key in ("low", "high"):
         if key in bounds and (isinstance(bounds[key], bool) or bounds[key] != int(bounds[key])):
-            raise NotImported(f"a length is a whole number, not {bounds[key]!r}")
+            raise Mistaken(f"a length is a whole number, not {bounds[key]!r}")
     return bounds
 
 
@@ -163,7 +166,7 @@ def json_text(given: Given) -> Draft:
 def json_schema(given: Given) -> dict[str, Any]:
     schema = given["json_schema"]
     if not isinstance(schema, Mapping | bool):
-        raise NotImported("`json_schema` is no schema")
+        raise Mistaken("`json_schema` is no schema")
     return {"schema": schema}
 
 
@@ -178,7 +181,7 @@ def _types(names: Any) -> list[str]:
 def of_type(key: str) -> Callable[[Given], Draft]:
     def make(given: Given) -> Draft:
         if given.get(key) is None:
-            raise NotImported(f"it has no `{key}`")
+            raise Mistaken(f"it has no `{key}`")
         return Draft(kind="type", column=column_of(given), arguments={"types": _types(given[key])}, counts=False)
 
     return make
@@ -192,7 +195,7 @@ def z_scores(given: Given) -> dict[str, Any]:
 def outliers(given: Given) -> dict[str, Any]:
     method, distance = given.get("method") or "iqr", given.get("multiplier", 1.5)
     if method not in ("iqr", "std"):
-        raise NotImported(f"there is no method `{method}`")
+        raise Mistaken(f"there is no method `{method}`")
     way = {"method": "iqr"} if method == "iqr" else {"method": "z", "edge": "far"}
     return {"distance": float(distance), **way}
 
@@ -205,7 +208,7 @@ def _pair(given: Given) -> tuple[tuple[str, str], str, str]:
     columns = (str(given["column_A"]), str(given["column_B"]))
     ignored = given.get("ignore_row_if") or "both_values_are_missing"
     if ignored not in _PAIR_NULLS:
-        raise NotImported(f"`ignore_row_if: {ignored}` is not known")
+        raise Mistaken(f"`ignore_row_if: {ignored}` is not known")
     nulls = _PAIR_NULLS[ignored]
     link = {"both": " OR ", "pass": " AND "}.get(nulls)
     return columns, nulls, link.join(f"{name(each)} IS NOT NULL" for each in columns) if link else ""
@@ -233,7 +236,7 @@ def _several(given: Given) -> tuple[tuple[str, ...], str, str]:
     ignored = given.get("ignore_row_if") or "all_values_are_missing"
     link = {"all_values_are_missing": " OR ", "any_value_is_missing": " AND ", "never": ""}.get(ignored)
     if link is None:
-        raise NotImported(f"`ignore_row_if: {ignored}` is not known")
+        raise Mistaken(f"`ignore_row_if: {ignored}` is not known")
     return columns, ignored, link.join(f"{name(each)} IS NOT NULL" for each in columns) if link else ""
 
 
@@ -278,7 +281,7 @@ def ordered(kind: str) -> Callable[[Given], Draft]:
 def _partition(given: Given) -> dict[str, Any]:
     partition = given["partition_object"]
     if not isinstance(partition, Mapping) or "weights" not in partition or not {"values", "bins"} & set(partition):
-        raise NotImported("`partition_object` needs `weights` with `values` or `bins`")
+        raise Mistaken("`partition_object` needs `weights` with `values` or `bins`")
     weights, tails = list(partition["weights"]), list(partition.get("tail_weights") or ())
     if any(tails):
         bins = list(partition["bins"])
@@ -305,7 +308,7 @@ def distribution(method: str, of: str, operator: str, bound: str, otherwise: flo
 
 def chi_square(given: Given) -> Draft:
     if "values" not in (given.get("partition_object") or {}):
-        raise NotImported("a chi-square test needs a `partition_object` with `values`")
+        raise Mistaken("a chi-square test needs a `partition_object` with `values`")
     return distribution("chi_square", "p", ">", "p", 0.05)(given)
 
 
@@ -357,7 +360,7 @@ def exists(given: Given) -> Draft:
 def query(given: Given) -> Draft:
     query = given["unexpected_rows_query"]
     if not isinstance(query, str):
-        raise NotImported("`unexpected_rows_query` is no text")
+        raise Mistaken("`unexpected_rows_query` is no text")
     return Draft(kind="sql", arguments={"sql": query.strip().rstrip(";").replace("{batch}", "{table}")}, counts=False)
 
 

@@ -50,7 +50,8 @@ class Names:
             return (found,)
         if ".".join(parts) in self._full:
             return (self._full[".".join(parts)],)
-        return tuple(self._last.get(parts[-1], ())) if len(parts) == 1 else ()
+        # A path names its schema as another system does; the table is still that of the name, where there is one.
+        return tuple(self._last.get(parts[-1], ())) if len(parts) == 1 or "/" in written else ()
 
     def one(self, written: str, others: Mapping[str, str] | None = None) -> str:
         """The table that is meant, or the empty string. ``others`` are names that count before the project's own."""

@@ -26,4 +26,4 @@ def read_located(located: Located, file: str) -> list[Imported]:
     reader.unknown(located.value, KEYS)
     fields = reader.read({key: located.value[key] for key in ("columns", "checks") if key in located.value})
     findings = (*located.findings, *reader.findings)
-    return [Imported(table=located.value["table"], checks=fields["checks"], findings=findings)]
+    return [Imported(table=located.value["table"], checks=fields["checks"], findings=findings, own=True)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from wherry.imports import Imported, not_imported
+from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.making import Making
-from wherry.imports.soda_language import expect_check, expect_old_check, unknown_keys, with_variables
+from wherry.imports.soda_language import expect_check, expect_old_check, rows_of, unknown_keys, with_variables
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
+from wherry.imports.soda_reconciliation import contract_reconciliation
 from wherry.imports.soda_schema import contract_columns
 from wherry.imports.soda_thresholds import levels, of_check
-from wherry.imports.soda_validity import NotUnderstood, Validity
+from wherry.imports.soda_validity import Validity
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
@@ -25,6 +26,8 @@ _SOME = Threshold(operator=">", value=0)
 _FILTERS = ("filter", "filter_sql", "sql_filter")
 #: Soda 4's spelling of functions that have two.
 _FUNCTIONS = {"minlength": "min_length", "maxlength": "max_length", "avglength": "avg_length"}
+#: Stands for a column that is an expression, until its check is made.
+_EXPRESSION = "__wherry_expression"
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 #: Words of Soda 3 -> what is counted, and its bound when it says none.
 _OLD = {
@@ -44,10 +47,11 @@ def read_soda_contract(located: Located, file: str) -> list[Imported]:
     document = with_variables(located.value, located.value.get("variables"))
     reading = _Reading(located, file)
     # Soda 4 names a table by its whole path, data source first.
-    table = str(document["dataset"]).rpartition("/")[2]
+    table = str(document["dataset"])
     columns = [each for each in _list(document.get("columns")) if isinstance(each, Mapping)]
     old = any(isinstance(item, Mapping) and "type" in item for item in _items(document))
     reading.where = next((str(document[key]).strip() for key in _FILTERS if document.get(key)), "")
+    reading.scopes = document.get("scopes")
     for path, key in unknown_keys(document):
         reading.refuse(key, path, "a contract has nothing of the name")
     for index, column in enumerate(_list(document.get("columns"))):
@@ -63,6 +67,8 @@ def read_soda_contract(located: Located, file: str) -> list[Imported]:
             reading.check(item, f"checks/{number}", "", {})
     if columns and (old or (not list(_items(document)) and "/" not in str(document["dataset"]))):
         reading.schema(columns, {}, "columns", old=True)  # what Soda 3 checks without being told
+    for item, path, make in contract_reconciliation(document.get("reconciliation")):
+        reading.reconciled(item, path, make)
     return [Imported(table=table, checks=tuple(reading.checks), findings=tuple(reading.findings))]
 
 
@@ -77,7 +83,7 @@ def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str
     if isinstance(item, str):
         item = {item: {}}
     if not isinstance(item, Mapping):
-        raise NotUnderstood("it is no mapping")
+        raise Mistaken("it is no mapping")
     if "${" in repr(item):
         raise NotUnderstood("it has variables, which are given when Soda runs")
     if isinstance(kind := item.get("type"), str):
@@ -86,7 +92,7 @@ def contract_check(item: Any, making: Making, column: str, defaults: Mapping[str
         raise NotUnderstood("it has several keys, and must have the kind of check alone")
     ((kind, keys),) = item.items()
     if keys is not None and not isinstance(keys, Mapping):
-        raise NotUnderstood("what is under it is no mapping")
+        raise Mistaken("what is under it is no mapping")
     return list(_new(str(kind), keys or {}, making, column, defaults))
 
 
@@ -97,13 +103,25 @@ def _new(
     if isinstance(keys.get("name"), str):
         making = replace(making, text=keys["name"])
     making = narrowed(making, keys.get("filter"))
-    if defaults.get("column_expression"):
-        raise NotUnderstood("its column is an expression")
+    expression = keys.get("column_expression") or (column and defaults.get("column_expression"))
+    if expression and kind == "freshness":
+        raise NotUnderstood("it is about an expression, not a column")
+    about = _EXPRESSION if expression and column else column
     written = keys.get("threshold") or {}
     default = {"row_count": _SOME, "aggregate": None, "metric": None, "freshness": None}.get(kind, _NONE)
     for severity, threshold in levels(keys.get("threshold"), default):
         here = replace(making, severity=severity)
-        yield _one(kind, keys, column, Validity.among(keys, defaults), threshold, written, here)
+        found = _one(kind, keys, about, Validity.among(keys, defaults), threshold, written, here)
+        yield found if about == column else _expressed(found, str(expression).strip(), column)
+
+
+def _expressed(check: Check, expression: str, column: str) -> Check:
+    """A check of the column ``_EXPRESSION``, of an expression in its place."""
+    arguments = {
+        key: value.replace(name(_EXPRESSION), f"({expression})") if isinstance(value, str) else value
+        for key, value in check.arguments.items()
+    }
+    return replace(check, column=column, arguments=arguments)
 
 
 def _one(
@@ -134,21 +152,24 @@ def _one(
             count = f"coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
         return making.number(f"SELECT {count}", threshold, text)
     if not column:
-        raise NotUnderstood(
+        raise Mistaken(
             f"`{kind}` names no column"
             if kind in ("missing", "invalid", "duplicate", "aggregate")
             else f"there is no check `{kind}`"
         )
     missing = validity.missing(column)
     if kind == "missing":
-        tolerant = None if validity or percent else making.tolerating(threshold, percent=False)
+        whole = validity or percent or column == _EXPRESSION
+        tolerant = None if whole else making.tolerating(threshold, percent=False)
         return tolerant.not_null(column) if tolerant else _counted(missing, threshold, making, column, percent)
     if kind == "invalid":
         if isinstance(reference := keys.get("valid_reference_data"), Mapping):
+            if column == _EXPRESSION:
+                raise NotUnderstood("it looks an expression up in another table")
             return _reference(reference, validity, threshold, column, making, percent=percent)
         return _counted(validity.invalid(column), threshold, making, column, percent)
     if kind == "duplicate":
-        if not validity and not percent and threshold.rows_at_most() == 0:
+        if not validity and not percent and column != _EXPRESSION and threshold.rows_at_most() == 0:
             return making.unique([column])
         usable = f"CASE WHEN {validity.usable(column)} THEN {name(column)} END" if validity else name(column)
         found = f"count(CASE WHEN NOT {missing} THEN 1 END)"
@@ -158,12 +179,12 @@ def _one(
     if kind == "aggregate":
         function = str(keys.get("function")).lower()
         return _aggregate(_FUNCTIONS.get(function, function), column, validity, threshold, making)
-    raise NotUnderstood(f"there is no check `{kind}`")
+    raise Mistaken(f"there is no check `{kind}`")
 
 
 def _aggregate(function: str, column: str, validity: Validity, threshold: Threshold, making: Making) -> Check:
     if function not in AGGREGATES:
-        raise NotUnderstood(f"there is no function `{function}`")
+        raise Mistaken(f"there is no function `{function}`")
     value = name(column)
     if validity:
         # Soda 4 leaves out what is missing and invalid at once, and nothing else.
@@ -189,11 +210,11 @@ def _reference(
     if validity.says_valid:
         raise NotUnderstood("it names a reference and says beside that what is valid")
     missing = validity.missing(column)
-    table, other = str(reference.get("dataset")).rpartition("/")[2], str(reference.get("column"))
+    table, other = str(reference.get("dataset")), str(reference.get("column"))
     tolerant = None if percent else making.tolerating(threshold, percent=False)
     if tolerant and missing == f"({name(column)} IS NULL)":
         return tolerant.refers([column], table, [other])
-    unknown = f"NOT EXISTS (SELECT 1 FROM {table} AS there WHERE there.{name(other)} = here.{name(column)})"
+    unknown = f"NOT EXISTS (SELECT 1 FROM {{other}} WHERE there.{name(other)} = here.{name(column)})"
     count = f"SELECT count(*) FROM {{table}} AS here WHERE NOT {missing} AND {unknown}"
     if percent:
         count = f"SELECT coalesce(100.0 * ({count}) / nullif((SELECT count(*) FROM {{table}}), 0), 0)"
@@ -217,7 +238,7 @@ def _failed_rows(keys: Mapping[str, Any], threshold: Threshold, making: Making, 
         if tolerant is not None:
             return tolerant.query(statement, making.text)
         return free.number(f"SELECT count(*) FROM ({statement})", threshold, making.text)
-    raise NotUnderstood("it has none of `expression`, `query` and `keys_query`")
+    raise Mistaken("it has none of `expression`, `query` and `keys_query`")
 
 
 def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[str, Any], making: Making) -> Check:
@@ -225,7 +246,7 @@ def _freshness(keys: Mapping[str, Any], threshold: Threshold, written: Mapping[s
         raise NotUnderstood("its moment is a variable of Soda's")
     column, unit = keys.get("column"), str(written.get("unit") or "hour")
     if not isinstance(column, str) or unit not in _UNITS:
-        raise NotUnderstood("it names no column" if not column else f"there is no unit `{unit}`")
+        raise Mistaken("it names no column" if not column else f"there is no unit `{unit}`")
     if threshold.operator in ("<", "<="):
         return making.check("fresh", {"seconds": threshold.value * _UNITS[unit]}, making.text, column=column)
     raise NotUnderstood("an age has an upper bound only")
@@ -270,6 +291,7 @@ def narrowed(making: Making, condition: Any) -> Making:
 class _Reading:
     def __init__(self, located: Located, file: str) -> None:
         self.located, self.file, self.where = located, file, ""
+        self.scopes: Any = None
         self.checks: list[Check] = []
         self.findings: list[Finding] = []
 
@@ -277,29 +299,40 @@ class _Reading:
         line, _ = self.located.at(path)
         shown = item.get("type") or ", ".join(map(str, item)) if isinstance(item, Mapping) else str(item)
         text = str(shown).replace("_", " ")
-        making = Making(file=self.file, line=line, text=text, where=self.where)
         try:
-            if "${" in self.where:
+            where = rows_of(item, self.where, self.scopes)
+            making = Making(file=self.file, line=line, text=text, where=where)
+            if "${" in where:
                 raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
             self.checks.extend(contract_check(item, making, column, defaults))
         except NotUnderstood as problem:
-            self.refuse(str(shown), path, str(problem))
+            self.refuse(str(shown), path, problem)
 
-    def refuse(self, what: str, path: str, why: str) -> None:
-        message = f"`{what}` was not taken over: {why}."
-        self.findings.append(not_imported(message, self.file, *self.located.at(path)))
+    def reconciled(self, shown: str, path: str, make: Callable[[Making], Iterator[Check]]) -> None:
+        """A check that holds the table against another."""
+        making = Making(file=self.file, line=self.located.at(path)[0], text=shown.replace("_", " "), where=self.where)
+        try:
+            if "${" in self.where:
+                raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
+            self.checks.extend(make(making))
+        except NotUnderstood as problem:
+            self.refuse(shown, path, problem)
+
+    def refuse(self, what: str, path: str, why: str | NotUnderstood) -> None:
+        message, problem = f"`{what}` was not taken over: {why}.", why if isinstance(why, NotUnderstood) else None
+        self.findings.append(not_imported(message, self.file, *self.located.at(path), problem))
 
     def schema(self, columns: list[Mapping[str, Any]], item: Mapping[str, Any], path: str, *, old: bool) -> None:
         """The table has these columns, with their types where they are said."""
         keys = item.get("schema") or {}
         try:
             if len(item) > 1 or not isinstance(keys, Mapping):
-                raise NotUnderstood("it must have the kind of check alone, with a mapping under it")
+                raise Mistaken("it must have the kind of check alone, with a mapping under it")
             expect_check("schema", keys)
             # It counts nothing: a bound has nothing to say, its level has.
             severities = {severity for severity, _ in levels(keys.get("threshold"), _NONE)}
         except NotUnderstood as problem:
-            self.refuse("schema", path, str(problem))
+            self.refuse("schema", path, problem)
             return
         severity: Literal["error", "warn"] = "warn" if severities == {"warn"} else "error"
         text = str(keys.get("name") or "schema")

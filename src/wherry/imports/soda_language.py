@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, NotUnderstood
+from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS
 from wherry.imports.threshold import MUST_BE
 
 #: A reference to a variable: its namespace and its name.
@@ -44,18 +45,15 @@ _COLUMN = (
 _DOCUMENT = (
     "dataset", "description", "filter", "filter_sql", "sql_filter", "columns", "checks", "variables", "scopes",
     "soda_runner", "soda_agent", "check_attributes", "attributes", "owner", "name", "data_source", "database", "schema",
+    "reconciliation",
 )  # fmt: skip
 
 
 def expect_check(kind: str, keys: Mapping[str, Any]) -> None:
     """Raises ``NotUnderstood`` for what may not stand in a check of Soda 4, or is not understood there."""
     if kind not in _KINDS:
-        raise NotUnderstood(f"there is no check `{kind}`")
+        raise Mistaken(f"there is no check `{kind}`")
     _expect(keys, (*_CHECK, *_KINDS[kind]), f"`{kind}`")
-    if keys.get("scope") not in (None, "base"):
-        raise NotUnderstood(f"it is asked of the scope `{keys['scope']}` alone, on that scope's schedule")
-    if keys.get("column_expression"):
-        raise NotUnderstood("it is about an expression, not a column")
 
 
 def expect_old_check(keys: Mapping[str, Any]) -> None:
@@ -78,6 +76,19 @@ def unknown_keys(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in column if isinstance(column, Mapping) else ():
             if str(key).replace(" ", "_") not in _COLUMN:
                 yield f"columns/{index}/{key}", str(key)
+
+
+def rows_of(item: Any, where: str, scopes: Any) -> str:
+    """The rows that a check is asked of: those of its scope, whose filter takes the place of the contract's. Raises
+    ``Mistaken`` when it names a scope that there is not."""
+    keys = next(iter(item.values()), None) if isinstance(item, Mapping) and len(item) == 1 else None
+    scope = keys.get("scope") if isinstance(keys, Mapping) else None
+    if scope in (None, "base"):
+        return where
+    found = scopes.get(scope) if isinstance(scopes, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise Mistaken(f"there is no scope `{scope}`")
+    return str(found.get("filter") or "").strip()
 
 
 def with_variables(value: Any, variables: Any) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.making import Making
-from wherry.imports.soda_validity import NotUnderstood
 from wherry.model.asset import Check
 
 
@@ -15,7 +15,7 @@ def schema_checks(keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
     """A check of the columns for each of ``fail`` and ``warn``."""
     given = [(key, keys[key]) for key in ("fail", "warn") if isinstance(keys.get(key), Mapping)]
     if not given:
-        raise NotUnderstood("it says neither `fail` nor `warn`")
+        raise Mistaken("it says neither `fail` nor `warn`")
     for key, rules in given:
         here = replace(making, severity="warn" if key == "warn" else "error", where="")
         yield from _rules(rules, here)

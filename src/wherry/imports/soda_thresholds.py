@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from wherry.imports.soda_validity import NotUnderstood
+from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.threshold import MUST_BE, Threshold, of_keys, parse
 
 Severity = Literal["error", "warn"]
@@ -21,16 +21,16 @@ def thresholds(bound: str, keys: Mapping[str, Any]) -> Iterator[tuple[Severity, 
     if bound.strip():
         parsed = parse(bound)
         if parsed is None:
-            raise NotUnderstood(f"`{bound.strip()}` is no bound")
+            raise Mistaken(f"`{bound.strip()}` is no bound")
         yield "error", *parsed
         return
     given = list(_alerts(keys))
     if not given:
-        raise NotUnderstood("it has no bound")
+        raise Mistaken("it has no bound")
     for severity, key, written in given:
         parsed = parse(written)
         if parsed is None:
-            raise NotUnderstood(f"`{key}: {keys[key]}` is no bound")
+            raise Mistaken(f"`{key}: {keys[key]}` is no bound")
         yield severity, parsed[0].inverse(), parsed[1]
 
 
@@ -40,11 +40,11 @@ def ages(bound: str, keys: Mapping[str, Any]) -> Iterator[tuple[Severity, int]]:
     # What alerts is an age above, what must hold one below.
     given += [(severity, re.sub(r"^>=?", "<", written.strip())) for severity, _, written in _alerts(keys)]
     if not given:
-        raise NotUnderstood("it has no bound")
+        raise Mistaken("it has no bound")
     for severity, written in given:
         found = _DURATION.match(written)
         if found is None:
-            raise NotUnderstood(f"`{written}` is no age")
+            raise Mistaken(f"`{written}` is no age")
         yield severity, _seconds(found[1])
 
 
@@ -70,10 +70,10 @@ def levels(written: Any, default: Threshold | None) -> Iterator[tuple[Severity, 
     if written is None:
         written = {}
     if not isinstance(written, Mapping):
-        raise NotUnderstood("its threshold is no mapping")
+        raise Mistaken("its threshold is no mapping")
     more = written.get("additional")
     if more is not None and not isinstance(more, Mapping):
-        raise NotUnderstood("its additional threshold is no mapping")
+        raise Mistaken("its additional threshold is no mapping")
     for each in (written, *([more] if more is not None else [])):
         known = (*MUST_BE, *_RANGES, "level", "metric", "unit", "additional")
         if unknown := [key for key in each if key not in known]:
@@ -82,7 +82,7 @@ def levels(written: Any, default: Threshold | None) -> Iterator[tuple[Severity, 
             raise NotUnderstood("its threshold has several bounds, which Soda does not evaluate")
         threshold = _numeric(of_keys(dict(each))) or default
         if threshold is None:
-            raise NotUnderstood("it has no threshold")
+            raise Mistaken("it has no threshold")
         yield "warn" if str(each.get("level")).lower() == "warn" else "error", threshold
 
 
@@ -94,7 +94,7 @@ def of_check(keys: Mapping[str, Any], default: Threshold | None) -> Threshold:
             raise NotUnderstood("it has several bounds")
         threshold = _numeric(of_keys(dict(keys))) or default
         if threshold is None:
-            raise NotUnderstood("it has no bound")
+            raise Mistaken("it has no bound")
         return threshold
     (least, least_open), (most, most_open) = low, high
     if least > most:
@@ -137,4 +137,4 @@ def _number(value: Any) -> float | int:
     try:
         return int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdecimal() else float(value)
     except (TypeError, ValueError):
-        raise NotUnderstood(f"the bound `{value}` is no number") from None
+        raise Mistaken(f"the bound `{value}` is no number") from None

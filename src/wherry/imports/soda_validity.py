@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.imports import Mistaken
 from wherry.imports.soda_formats import FORMATS
 from wherry.quoting import name, text
 
@@ -15,10 +16,6 @@ VALID_KEYS = (
     "valid length", "valid min length", "valid max length",
     "invalid values", "invalid regex", "invalid format",
 )  # fmt: skip
-
-
-class NotUnderstood(ValueError):
-    """This cannot be taken over, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ class Validity:
         """A condition that is true for a value that is not missing and not valid."""
         bad = [*self.breaks_valid(column), *self.is_listed_invalid(column)]
         if not bad:
-            raise NotUnderstood("it says nothing of what is valid")
+            raise Mistaken("it says nothing of what is valid")
         return f"(NOT {self.missing(column)} AND {_joined(bad, 'OR')})"
 
     def usable(self, column: str) -> str:
@@ -117,8 +114,8 @@ class Validity:
                 return written
             if written in FORMATS:
                 return FORMATS[written]
-            raise NotUnderstood(f"there is no format `{written}`")
-        raise NotUnderstood(f"`{key}` holds no pattern")
+            raise Mistaken(f"there is no format `{written}`")
+        raise Mistaken(f"`{key}` holds no pattern")
 
 
 def is_text_number(form: Any) -> bool:
@@ -158,7 +155,7 @@ def _number(value: Any, key: str) -> str:
         return str(value)
     if isinstance(value, str):
         return text(value)
-    raise NotUnderstood(f"`{key}: {value}` is no number")
+    raise Mistaken(f"`{key}: {value}` is no number")
 
 
 def _joined(parts: Sequence[str], word: str) -> str:

@@ -10,18 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wherry.imports import Imported, not_imported
+from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
+from wherry.imports.soda_reconciliation import RECONCILIATION, sodacl_reconciliation
 from wherry.imports.soda_schema import schema_checks
 from wherry.imports.soda_thresholds import ages, thresholds
-from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, NotUnderstood, Validity
+from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, Validity
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located
 from wherry.quoting import name
 
+_SECTION = re.compile(
+    r"(checks for|for each (dataset|table)|configurations for|filter|reconciliation)\s", re.IGNORECASE
+)
 _HEADER = re.compile(r"checks for\s+(\"[^\"]+\"|[^\s\[]+)\s*(?:\[(.+)\])?\Z", re.IGNORECASE)
 _FILTER = re.compile(r"filter\s+(\"[^\"]+\"|[^\s\[]+)\s*\[(.+)\]\Z", re.IGNORECASE)
 _DEFAULTS = re.compile(r"configurations for\s+(\S+)\Z", re.IGNORECASE)
@@ -63,10 +67,14 @@ def read_sodacl(located: Located, file: str) -> list[Imported]:
 
 def is_sodacl(document: Any) -> bool:
     return isinstance(document, Mapping) and any(
-        re.match(r"(checks for|for each (dataset|table)|configurations for|filter)\s", str(key), re.IGNORECASE)
+        _SECTION.match(str(key))
         or (str(key).lower() == "checks" and isinstance(document[key], list) and "dataset" not in document)
         for key in document
     )
+
+
+#: Checks of SodaCL that wherry has nothing for.
+_ELSEWHERE = re.compile(r"group (by|evolution)\b|discover |profile |automated ")
 
 
 class _Reading:
@@ -101,6 +109,8 @@ class _Reading:
             self._checks(table, header, content, where)
         elif _EACH.match(header) and isinstance(content, Mapping):
             self._each(header, content)
+        elif RECONCILIATION.match(header) and isinstance(content, Mapping):
+            self._reconciled(header, content)
         else:
             self._refuse("", header, "it holds no checks of one table")
 
@@ -112,6 +122,21 @@ class _Reading:
                 self._refuse("", f"{header}/datasets", f"`{written}` leaves tables out; name those that are meant")
             elif words:
                 self._checks(_bare(words[-1]), f"{header}/checks", content.get("checks"), "")
+
+    def _reconciled(self, header: str, content: Mapping[str, Any]) -> None:
+        try:
+            target, checks = sodacl_reconciliation(content)
+        except NotUnderstood as problem:
+            self._refuse("", header, problem)
+            return
+        found = self.tables.setdefault(target, _Table())
+        for written, path, make in checks:
+            at = f"{header}/{path}"
+            making = Making(file=self.file, line=self.located.at(at)[0], text=written)
+            try:
+                found.checks.extend(make(making))
+            except NotUnderstood as problem:
+                self._refuse(target, at, problem, written)
 
     def _checks(self, table: str, path: str, content: Any, where: str) -> None:
         if not isinstance(content, list):
@@ -126,17 +151,18 @@ class _Reading:
             try:
                 self._add(table, str(item), keys or {}, at, where)
             except NotUnderstood as problem:
-                self._refuse(table, at, str(problem), str(item))
+                self._refuse(table, at, problem, str(item))
 
-    def _refuse(self, table: str, path: str, why: str, what: str = "") -> None:
+    def _refuse(self, table: str, path: str, why: str | NotUnderstood, what: str = "") -> None:
         message = f"`{what or path.rpartition('/')[2] or path}` was not taken over: {why}."
-        told = not_imported(message, self.file, *self.located.at(path))
+        problem = why if isinstance(why, NotUnderstood) else None
+        told = not_imported(message, self.file, *self.located.at(path), problem)
         self.tables.setdefault(table, _Table()).findings.append(told)
 
     def _add(self, table: str, written: str, keys: Any, path: str, where: str) -> None:
         found = self.tables.setdefault(table, _Table())
         if not isinstance(keys, Mapping):
-            raise NotUnderstood("what is under it is no mapping")
+            raise Mistaken("what is under it is no mapping")
         if "${" in written + repr(keys):
             raise NotUnderstood("it has variables, which are given when Soda runs")
         making = Making(
@@ -165,12 +191,16 @@ class _Reading:
 
     def _metric(self, table: str, written: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
         match = _METRIC.match(written)
-        if match is None or written in ("group by", "group evolution"):
+        if _ELSEWHERE.match(written):
             raise NotUnderstood("wherry has nothing of the kind")
+        if "anomaly" in written or written.startswith("distribution"):
+            raise NotUnderstood("it needs a history that Soda keeps elsewhere")
+        if match is None:
+            raise Mistaken("it is no check of SodaCL")
         change, metric, listed, bound = match.groups()
         arguments = [_bare(each) for each in (listed or "").split(",") if each.strip()]
-        if "anomaly" in written or metric.startswith(("distribution", "$")):
-            raise NotUnderstood("it needs a history that Soda keeps elsewhere")
+        if metric.startswith("$"):
+            raise NotUnderstood("its metric is a variable of Soda's")
         if metric == "freshness":
             _expect(keys)
             yield from _freshness(arguments, bound, keys, making)
@@ -208,7 +238,7 @@ def _measured(
     if metric == "row_count":
         return making.rows(threshold, text)
     if not arguments:
-        raise NotUnderstood(
+        raise Mistaken(
             f"there is no metric `{metric}` of a whole table" if metric not in _COUNTS else "it names no column"
         )
     column = arguments[0]
@@ -220,7 +250,7 @@ def _measured(
             f"quantile_cont({value}, {float(arguments[1])})", threshold, text, column=column, empty=True
         )
     if metric not in AGGREGATES:
-        raise NotUnderstood(f"there is no metric `{metric}`")
+        raise Mistaken(f"there is no metric `{metric}`")
     return making.aggregate(AGGREGATES[metric].format(x=value), threshold, text, column=column, empty=True)
 
 
@@ -240,7 +270,7 @@ def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshol
 
 def _freshness(arguments: Sequence[str], bound: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
     if not arguments or len(arguments) > 1:
-        raise NotUnderstood("it names no column" if not arguments else "its moment is a variable of Soda's")
+        raise Mistaken("it names no column") if not arguments else NotUnderstood("its moment is a variable of Soda's")
     for severity, seconds in ages(bound, keys):
         yield replace(making, severity=severity).check("fresh", {"seconds": seconds}, making.text, column=arguments[0])
 
@@ -266,7 +296,7 @@ def _change(
 def _reference(match: re.Match[str], making: Making) -> Check:
     columns, others = ([_bare(each) for each in part.strip("() ").split(",")] for part in (match[1], match[4]))
     if len(columns) != len(others):
-        raise NotUnderstood("it names more columns on one side than on the other")
+        raise Mistaken("it names more columns on one side than on the other")
     table = _bare(match[3])
     if not match[2] and len(columns) == 1:
         return making.refers(columns, table, others)
@@ -291,7 +321,7 @@ def _failed_rows(keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
             else:
                 yield replace(here, where="").number(f"SELECT count(*) FROM ({statement})", threshold, making.text)
         else:
-            raise NotUnderstood("it has neither `fail condition` nor `fail query`")
+            raise Mistaken("it has neither `fail condition` nor `fail query`")
 
 
 def _one_statement(query: str) -> str:

@@ -3,17 +3,30 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError, NoSuchBranch
 from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.clock import boot, stamp
 from wherry.lake.commit import record
+from wherry.lake.connecting import Connection, Database, insert
 from wherry.lake.names import MAIN, check_branch, is_work
 from wherry.lake.pointer import Pointer, same
 from wherry.lake.storage import Storage
 from wherry.lake.upkeep.unmoved import unmoved
+
+_KNOWN = "SELECT name FROM branch WHERE name = :name"
+_LISTING = """
+    SELECT name, parent, base, created_at, author,
+        (SELECT max(seq) FROM "commit" WHERE "commit".branch = branch.name),
+        (SELECT count(*) FROM pointer WHERE pointer.branch = branch.name AND own)
+    FROM branch ORDER BY parent IS NOT NULL, created_at, name
+"""
+_FORK = insert("fork", ("branch", "seq", "parent", "base"))
+_COPY_NAMESPACES = """
+    INSERT INTO namespace (branch, key, name, properties)
+    SELECT :target, key, name, properties FROM namespace WHERE branch = :source
+    ON CONFLICT (branch, key) DO UPDATE SET name = excluded.name, properties = excluded.properties
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +57,19 @@ class Standing:
     behind: tuple[str, ...]
 
 
-def create(engine: sa.Engine, name: str, *, parent: str, at: int | None, author: str) -> None:
+def create(database: Database, name: str, *, parent: str, at: int | None, author: str) -> None:
     """Make a branch that sees what ``parent`` saw at commit number ``at`` (None: sees now)."""
     check_branch(name)
-    with db.writing(engine, durable=not is_work(name)) as connection:
+    with db.writing(database, durable=not is_work(name)) as connection:
         _insert(connection, name, parent=parent, at=at, author=author)
 
 
-def drop(engine: sa.Engine, name: str, *, force: bool = True) -> tuple[str, ...]:
+def drop(database: Database, name: str, *, force: bool = True) -> tuple[str, ...]:
     """Forget a branch. Its commits stay in the log; its files go with the next upkeep.
 
     Returns the names of the tables it had not published. Raises ``LakeError`` when there are such, without ``force``.
     """
-    with db.writing(engine, durable=not is_work(name)) as connection:
+    with db.writing(database, durable=not is_work(name)) as connection:
         lost = _standing(connection, name).ahead if name != MAIN else ()
         if lost and not force:
             count = f"{len(lost)} table{'s' if len(lost) > 1 else ''}"
@@ -68,41 +81,40 @@ def drop(engine: sa.Engine, name: str, *, force: bool = True) -> tuple[str, ...]
     return lost
 
 
-def rename(engine: sa.Engine, old: str, new: str) -> None:
+def rename(database: Database, old: str, new: str) -> None:
     """Give a branch another name; its commits, and the branches made from it, follow."""
     check_branch(new)
     if old == MAIN or is_work(old) or is_work(new):
         raise LakeError(
             f"the branch `{old}` cannot be renamed to `{new}`", hint="`main` and branches of runs keep theirs"
         )
-    with db.writing(engine) as connection:
-        first = connection.execute(sa.select(sa.func.min(db.fork.c.seq)).where(db.fork.c.branch == old)).scalar()
+    with db.writing(database) as connection:
+        first = connection.value("SELECT min(seq) FROM fork WHERE branch = :branch", {"branch": old})
         if first is None:
             raise NoSuchBranch(f"there is no branch `{old}`", hint="`wherry branch` lists the branches")
-        if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == new)).first():
+        if connection.row(_KNOWN, {"name": new}):
             raise LakeError(f"the branch `{new}` exists already")
-        used = sa.select(db.commit.c.seq).where(db.commit.c.branch == new, db.commit.c.seq > first).limit(1)
-        if connection.execute(used).first():
+        names = {"old": old, "new": new, "first": first}
+        if connection.row('SELECT seq FROM "commit" WHERE branch = :new AND seq > :first LIMIT 1', names):
             # Its commits would mix with those of the branch that is renamed.
             raise LakeError(f"another branch was called `{new}` meanwhile", hint="choose another name")
-        for table in (db.fork, db.pointer, db.namespace, db.run):
-            connection.execute(table.update().where(table.c.branch == old).values(branch=new))
-        for table in (db.commit, db.change):
-            mine = (table.c.branch == old) & (table.c.seq > first)
-            connection.execute(table.update().where(mine).values(branch=new))
-        connection.execute(db.branch.update().where(db.branch.c.name == old).values(name=new))
-        for table in (db.branch, db.fork):
-            connection.execute(table.update().where(table.c.parent == old).values(parent=new))
+        for table in ("fork", "pointer", "namespace", "run"):
+            connection.change(f"UPDATE {table} SET branch = :new WHERE branch = :old", names)
+        for table in ('"commit"', "change"):
+            connection.change(f"UPDATE {table} SET branch = :new WHERE branch = :old AND seq > :first", names)
+        connection.change("UPDATE branch SET name = :new WHERE name = :old", names)
+        for table in ("branch", "fork"):
+            connection.change(f"UPDATE {table} SET parent = :new WHERE parent = :old", names)
 
 
-def standing(engine: sa.Engine, storage: Storage, name: str) -> Standing:
+def standing(database: Database, storage: Storage, name: str) -> Standing:
     """What the branch and its parent changed since they parted."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         return _standing(connection, name, lambda one, other: unmoved(one, other, storage))
 
 
 def _standing(
-    connection: sa.Connection, name: str, alike: Callable[[Pointer | None, Pointer | None], bool] = same
+    connection: Connection, name: str, alike: Callable[[Pointer | None, Pointer | None], bool] = same
 ) -> Standing:
     parent = read.fork_of(connection, name).parent
     if parent is None:
@@ -119,13 +131,13 @@ def _names(pointers: Iterable[Pointer]) -> tuple[str, ...]:
     return tuple(sorted((p.full_name for p in pointers), key=str.lower))
 
 
-def proceed(engine: sa.Engine, storage: Storage, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
+def proceed(database: Database, storage: Storage, old: str, new: str, *, onto: str, author: str = "") -> list[str]:
     """Make ``new`` from the head of ``onto`` and take over from ``old`` what nobody changed on ``onto`` meanwhile.
 
     Returns the names taken; ``old`` is dropped. Nothing is taken when the machine was started again since.
     """
     check_branch(new)
-    with db.writing(engine, durable=not is_work(new)) as connection:
+    with db.writing(database, durable=not is_work(new)) as connection:
         own, base = read.own(connection, old), read.base(connection, old, within=old)
         now = read.see(connection, onto, within=old)
         taken = [p for k, p in own.items() if unmoved(base.get(k), now.get(k), storage)]
@@ -139,58 +151,47 @@ def proceed(engine: sa.Engine, storage: Storage, old: str, new: str, *, onto: st
     return [p.full_name for p in taken]
 
 
-def listing(engine: sa.Engine) -> list[BranchInfo]:
+def listing(database: Database) -> list[BranchInfo]:
     """All branches; ``main`` first, then by age."""
-    head = sa.select(sa.func.max(db.commit.c.seq)).where(db.commit.c.branch == db.branch.c.name).scalar_subquery()
-    changed = (
-        sa.select(sa.func.count()).where(db.pointer.c.branch == db.branch.c.name, db.pointer.c.own).scalar_subquery()
-    )
-    query = sa.select(db.branch, head.label("head"), changed.label("changed")).order_by(
-        db.branch.c.parent.is_not(None), db.branch.c.created_at, db.branch.c.name
-    )
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         return [
             BranchInfo(
-                name=row.name,
-                parent=row.parent,
-                base=row.base,
-                head_seq=max(row.head or 0, row.base or 0),
-                created_at=row.created_at,
-                changed=row.changed if row.parent is not None else 0,
-                author=row.author,
+                name=name,
+                parent=parent,
+                base=base,
+                head_seq=max(head or 0, base or 0),
+                created_at=created_at,
+                changed=changed if parent is not None else 0,
+                author=author,
             )
-            for row in connection.execute(query)
+            for name, parent, base, created_at, author, head, changed in connection.rows(_LISTING)
         ]
 
 
-def move_base(connection: sa.Connection, name: str, parent: str, seq: int) -> None:
+def move_base(connection: Connection, name: str, parent: str, seq: int) -> None:
     """From commit number ``seq`` on the branch has nothing of its own and sees what its parent saw then."""
-    connection.execute(db.pointer.delete().where(db.pointer.c.branch == name))
-    connection.execute(db.fork.insert().values(branch=name, seq=seq, parent=parent, base=seq))
-    connection.execute(db.branch.update().where(db.branch.c.name == name).values(base=seq))
+    values = {"branch": name, "seq": seq, "parent": parent, "base": seq}
+    connection.change("DELETE FROM pointer WHERE branch = :branch", values)
+    connection.change(_FORK, values)
+    connection.change("UPDATE branch SET base = :base WHERE name = :branch", values)
 
 
-def survived(connection: sa.Connection, name: str) -> bool:
+def survived(connection: Connection, name: str) -> bool:
     """Whether all that was written on the branch is certainly there.
 
     Files of a work branch are not flushed one by one: the system may have lost some when it stopped.
     """
-    made = connection.execute(sa.select(db.branch.c.boot).where(db.branch.c.name == name)).scalar()
+    made = connection.value("SELECT boot FROM branch WHERE name = :name", {"name": name})
     return made is None or made == boot()
 
 
-def copy_namespaces(connection: sa.Connection, source: str, target: str) -> None:
+def copy_namespaces(connection: Connection, source: str, target: str) -> None:
     """Schemas made or dropped on one branch become so on another."""
-    rows = connection.execute(sa.select(db.namespace).where(db.namespace.c.branch == source)).all()
-    for row in rows:
-        connection.execute(db.namespace.delete().where(db.namespace.c.branch == target, db.namespace.c.key == row.key))
-        connection.execute(
-            db.namespace.insert().values(branch=target, key=row.key, name=row.name, properties=row.properties)
-        )
+    connection.change(_COPY_NAMESPACES, {"source": source, "target": target})
 
 
-def _insert(connection: sa.Connection, name: str, *, parent: str, at: int | None, author: str) -> None:
-    if connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == name)).first():
+def _insert(connection: Connection, name: str, *, parent: str, at: int | None, author: str) -> None:
+    if connection.row(_KNOWN, {"name": name}):
         raise LakeError(f"the branch `{name}` exists already")
     read.fork_of(connection, parent)
     if is_work(parent) and not is_work(name):
@@ -198,23 +199,24 @@ def _insert(connection: sa.Connection, name: str, *, parent: str, at: int | None
             f"`{parent}` is the branch of a run, whose files may not survive a power cut: `{name}` cannot read from it",
             hint="merge it first, or make the branch from the one that the run is for",
         )
-    newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
+    newest = read.newest(connection)
     base = newest if at is None else min(at, newest)
-    values = {"name": name, "parent": parent, "base": base, "created_at": stamp(), "author": author}
-    connection.execute(db.branch.insert().values(**values, boot=boot() if is_work(name) else None))
-    connection.execute(db.fork.insert().values(branch=name, seq=newest, parent=parent, base=base))
+    made = {"name": name, "parent": parent, "base": base, "created_at": stamp(), "author": author}
+    made["boot"] = boot() if is_work(name) else None
+    connection.change(insert("branch", made), made)
+    connection.change(_FORK, {"branch": name, "seq": newest, "parent": parent, "base": base})
 
 
-def _delete(connection: sa.Connection, name: str) -> None:
+def _delete(connection: Connection, name: str) -> None:
     if name == MAIN:
         raise LakeError("the branch `main` cannot be dropped")
-    children = connection.execute(sa.select(db.branch.c.name).where(db.branch.c.parent == name)).scalars().all()
+    children = connection.column("SELECT name FROM branch WHERE parent = :name", {"name": name})
     if children:
         raise LakeError(
             f"the branch `{name}` cannot be dropped: {', '.join(f'`{c}`' for c in children)} read from it",
             hint="drop or merge those first",
         )
-    if connection.execute(db.branch.delete().where(db.branch.c.name == name)).rowcount == 0:
+    if connection.change("DELETE FROM branch WHERE name = :name", {"name": name}) == 0:
         raise NoSuchBranch(f"there is no branch `{name}`", hint="`wherry branch` lists the branches")
-    for table in (db.fork, db.pointer, db.namespace):
-        connection.execute(table.delete().where(table.c.branch == name))
+    for table in ("fork", "pointer", "namespace"):
+        connection.change(f"DELETE FROM {table} WHERE branch = :name", {"name": name})

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import sqlalchemy as sa
-
 from wherry.errors import Conflict, NoSuchBranch, NoSuchCommit, WherryError
 from wherry.lake import database as db
 from wherry.lake import log, read
+from wherry.lake.connecting import Database
 from wherry.lake.horizon import expect_readable
 from wherry.lake.names import MAIN, from_prefix, prefix
 from wherry.lake.refusal import Refused, Unsupported, bad, unsupported
@@ -36,9 +35,9 @@ _NAMING = {(e.method, e.path.count("/"), tuple(e.path.split("/")[::2])): e for e
 class Catalog:
     """Answers requests of the Iceberg REST protocol."""
 
-    def __init__(self, engine: sa.Engine, tables: Tables, views: Views) -> None:
-        self._engine = engine
-        self._contents = Contents(engine=engine, tables=tables, views=views)
+    def __init__(self, database: Database, tables: Tables, views: Views) -> None:
+        self._database = database
+        self._contents = Contents(database=database, tables=tables, views=views)
         self.views = views
         #: For clients that name no warehouse.
         self.branch = MAIN
@@ -66,7 +65,7 @@ class Catalog:
         except (NoSuchBranch, NoSuchCommit) as problem:
             return _refusal(404, "NoSuchWarehouseException", problem)
         except WherryError as problem:
-            if isinstance(problem.__cause__, sa.exc.OperationalError):
+            if isinstance(problem.__cause__, self._database.driver.OperationalError):
                 # The client may ask again for what it reads. What it writes may have been written: see below.
                 again = method in ("GET", "HEAD")
                 return _refusal(503 if again else 500, "ServiceUnavailableException", problem)
@@ -98,7 +97,7 @@ class Catalog:
 
     def _config(self, warehouse: str) -> Answer:
         branch, at = self._place_in_time(self._moment(warehouse), warehouse)
-        with db.reading(self._engine) as connection:
+        with db.reading(self._database) as connection:
             read.fork_of(connection, branch)
         offered = [f"{e.method} /v1/{{prefix}}/{e.path}" for e in ENDPOINTS]
         # Java clients would ask for a new token every hour, and tell their log that there is none.
@@ -113,7 +112,7 @@ class Catalog:
         """The same place. Raises ``NoSuchCommit`` for a moment that upkeep has forgotten."""
         _, at = place
         if at is not None:
-            with db.reading(self._engine) as connection:
+            with db.reading(self._database) as connection:
                 expect_readable(connection, at, text)
         return place
 
@@ -122,9 +121,19 @@ class Catalog:
         branch, sign, at = text.partition("@")
         if not sign:
             return branch or self.branch, None
-        # An id has twelve digits of which hardly ever all are decimal; a number never grows that long.
-        number = int(at) if at.isdecimal() and len(at) < 12 else log.resolve(self._engine, at)
+        number = int(at) if at.isdecimal() and len(at) < 12 else None
+        if number is None or number > self._newest():
+            # Digits may also begin an id, or be a date.
+            try:
+                number = log.resolve(self._database, at)
+            except NoSuchCommit:
+                if number is None:
+                    raise
         return branch or self.branch, number
+
+    def _newest(self) -> int:
+        with db.glancing(self._database) as connection:
+            return read.newest(connection)
 
 
 def _find(method: str, path: tuple[str, ...]) -> tuple[Endpoint, tuple[str, ...]]:

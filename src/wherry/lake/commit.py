@@ -1,21 +1,21 @@
 """One commit: pointers of one branch moved together, and the row of the log that tells it."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import sqlalchemy as sa
 
 from wherry.errors import Conflict, LakeError
 from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.clock import stamp
+from wherry.lake.connecting import Connection, Database, insert
 from wherry.lake.names import is_work, key, split
 from wherry.lake.pointer import Kind, Pointer, Put
-from wherry.lake.statement import Statement
 from wherry.lake.storage import Storage
 
 
@@ -56,32 +56,17 @@ class Commit:
 
 
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
-
-
-def _set_pointer() -> Any:
-    """Make a branch's pointer, or move it; for SQLite."""
-    from sqlalchemy.dialects import sqlite  # only the dialect in use is imported
-
-    statement = sqlite.insert(db.pointer)
-    # The basis stays: what the branch changes again still derives from what it published last.
-    moved = {f: statement.excluded[f] for f in (*_FIELDS, "own")}
-    values: dict[str, Any] = {f: sa.bindparam(f) for f in (*_FIELDS, "branch", "key")} | {"own": sa.true()}
-    return statement.values(values).on_conflict_do_update(index_elements=["branch", "key"], set_=moved)
-
-
-def _insert(table: sa.Table, *fields: str) -> Statement:
-    return Statement(table.insert().values({f: sa.bindparam(f) for f in fields}))
-
-
-_insert_commit = _insert(db.commit, "id", "branch", "author", "message", "run", "at")
-_insert_change = _insert(db.change, "key", "branch", "old_seq", *_FIELDS)
-_move_pointer = Statement(_set_pointer)
-#: All three at once, where each would be a message to a server and back.
-_record = Statement(text=Path(__file__).with_name("record.sql"))
+_INSERT_COMMIT = insert('"commit"', ("id", "branch", "author", "message", "run", "at"))
+_INSERT_CHANGE = insert("change", ("key", "branch", "old_seq", *_FIELDS))
+# The basis stays: what the branch changes again still derives from what it published last.
+_MOVE_POINTER = f"""
+    {insert("pointer", ("branch", "key", "own", *_FIELDS))}
+    ON CONFLICT (branch, key) DO UPDATE SET own = excluded.own, {", ".join(f"{f} = excluded.{f}" for f in _FIELDS)}
+"""
 
 
 def record(
-    connection: sa.Connection,
+    connection: Connection,
     branch: str,
     after: Sequence[Pointer],
     before: Mapping[str, Pointer],
@@ -107,14 +92,21 @@ def record(
         }
         for new, change in zip(after, made.changes, strict=True)
     ]
-    if connection.dialect.name == "postgresql":
-        ((seq,),) = _record.rows(connection, values | {"moved": json.dumps(moved, ensure_ascii=False)})
-        return _numbered(made, seq)
-    seq = _insert_commit.run(connection, values).lastrowid
-    placed = [{**row, "branch": branch, "seq": seq} for row in moved]
-    _insert_change.run_all(connection, placed)
-    _move_pointer.run_all(connection, placed)
-    return _numbered(made, seq)
+    if not connection.is_sqlite:
+        seq = connection.value(_record(), values | {"moved": json.dumps(moved, ensure_ascii=False)})
+        return replace(made, seq=seq)
+    connection.change(_INSERT_COMMIT, values)
+    seq = connection.value("SELECT last_insert_rowid()")
+    placed = [{**row, "branch": branch, "seq": seq, "own": True} for row in moved]
+    connection.change_all(_INSERT_CHANGE, placed)
+    connection.change_all(_MOVE_POINTER, placed)
+    return replace(made, seq=seq)
+
+
+@cache
+def _record() -> str:
+    """All three at once, where each would be a message to a server and back."""
+    return re.sub(r"^ *--.*\n", "", Path(__file__).with_name("record.sql").read_text("utf-8"), flags=re.MULTILINE)
 
 
 def draft(
@@ -152,21 +144,8 @@ def draft(
     )
 
 
-def _numbered(made: Commit, seq: int) -> Commit:
-    return Commit(
-        seq=seq,
-        id=made.id,
-        branch=made.branch,
-        author=made.author,
-        message=made.message,
-        run=made.run,
-        at=made.at,
-        changes=made.changes,
-    )
-
-
 def put(
-    engine: sa.Engine,
+    database: Database,
     storage: Storage,
     branch: str,
     puts: Sequence[Put],
@@ -181,7 +160,7 @@ def put(
     ``expected`` holds, by name, the number of the commit that the caller saw (None: nothing there). Raises
     ``Conflict`` when another is there by now.
     """
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         before = present(connection, branch, [p.name for p in puts] + list(expected or ()))
         moved = [
             name
@@ -197,7 +176,7 @@ def put(
         return record(connection, branch, after, before, author=author, message=message, run=run)
 
 
-def present(connection: sa.Connection, branch: str, names: Sequence[str]) -> dict[str, Pointer]:
+def present(connection: Connection, branch: str, names: Sequence[str]) -> dict[str, Pointer]:
     """What the branch sees of ``names``, by key."""
     read.fork_of(connection, branch)
     if len(names) > 20:

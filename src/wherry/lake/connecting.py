@@ -1,224 +1,222 @@
-"""Connections to the lake's database: a SQLite file, or a schema of a PostgreSQL database.
+"""Connections to the lake's database: opened as they are needed, and kept for whoever comes next.
 
-``postgresql://user:password@host:5432/database?schema=shop``: ``schema`` keeps the projects in one database apart; the
-other parameters are libpq's. What is told to people never holds the password.
+What a statement is given stands in it as ``:name`` and never becomes part of its text.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-import sqlite3
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
+from threading import BoundedSemaphore, Lock
 from typing import Any
-from weakref import WeakKeyDictionary
-
-import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from wherry.errors import LakeError
 
-#: Where the tables are when neither the address nor a project names a schema.
-SCHEMA = "wherry"
-_SERVER = ("postgresql", "postgres", "postgresql+psycopg")
-#: Seconds that a writer to a SQLite file waits for the others.
+Row = tuple[Any, ...]
+Values = Mapping[str, Any]
+
+#: For a statement that is given nothing.
+_NOTHING: Values = {}
+#: Connections that stay open while nobody uses them.
+_KEPT = 8
+#: Seconds to wait for a connection when as many are in use as there may be.
 _PATIENCE = 30
 #: Seconds for which a connection that worked is believed to work: each question costs a round trip.
 _FRESH = 1.0
-#: A writer that was cut off from the server, or stopped, holds its turn no longer than this.
-_SETTINGS = {
-    "lock_timeout": "30s",
-    "idle_in_transaction_session_timeout": "120s",
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-}
 
 
-def engine_for(database: str, project: str = "") -> sa.Engine:
-    """An engine for the path of a SQLite file, or for an address; nothing is opened yet.
+def insert(table: str, columns: Iterable[str]) -> str:
+    """The statement that adds a row: each column is given what is called like it."""
+    names = tuple(columns)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
 
-    An address without a schema means the one called like the project.
 
-    Raises ``LakeError`` for an address that is not understood and for a driver that is not installed.
+class Connection(ABC):
+    """A connection, for one thread at a time; raises what its driver raises.
+
+    Outside a transaction each statement is one of its own. Who leaves a transaction without ``commit`` undoes it.
     """
-    if "://" not in database:
-        # Absolute: new connections are made later, perhaps after the process went to another folder.
-        return _sqlite(URL.create("sqlite", database=str(Path(database).absolute())))
-    try:
-        url = make_url(database)
-    except (ValueError, sa.exc.ArgumentError):
-        # Its own words would repeat the address.
-        raise LakeError(
-            "the address of the database cannot be read",
-            hint="write postgresql://user:${PASSWORD}@host:5432/database",
-        ) from None
-    if url.drivername == "sqlite":
-        return _sqlite(url)
-    if url.drivername not in _SERVER:
-        raise LakeError(f"a lake's database cannot be in `{url.drivername}`", hint="use SQLite or postgresql://")
-    return _postgres(url, schema_of(url, project))
+
+    is_sqlite: bool
+    #: A query of the numbers in a JSON list that is given as ``numbers``: there may be more of them than values.
+    numbers: str
+
+    def __init__(self, raw: Any) -> None:
+        #: The driver's.
+        self.raw = raw
+        #: When it was used last, by ``time.monotonic``.
+        self.used = time.monotonic()
+        self._streams: list[Any] = []
+
+    # Statements
+
+    def rows(self, sql: str, values: Values = _NOTHING) -> list[Row]:
+        """What a query answers."""
+        rows: list[Row] = self._execute(sql, values).fetchall()
+        return rows
+
+    def row(self, sql: str, values: Values = _NOTHING) -> Row | None:
+        """The first row of the answer."""
+        rows = self.rows(sql, values)  # all: SQLite goes on reading until it has come to the end
+        return rows[0] if rows else None
+
+    def value(self, sql: str, values: Values = _NOTHING) -> Any:
+        """The first column of the first row; None when there is no row."""
+        row = self.row(sql, values)
+        return row[0] if row is not None else None
+
+    def column(self, sql: str, values: Values = _NOTHING) -> list[Any]:
+        """The first column of the answer."""
+        return [row[0] for row in self.rows(sql, values)]
+
+    def stream(self, sql: str, values: Values = _NOTHING) -> Iterator[Row]:
+        """The rows of a long answer, as they come; until the transaction ends."""
+        cursor = self._cursor()
+        self._streams.append(cursor)
+        cursor.execute(self._spelled(sql), values)
+        yield from cursor
+
+    def change(self, sql: str, values: Values = _NOTHING) -> int:
+        """How many rows a statement changed."""
+        return int(self._execute(sql, values).rowcount)
+
+    def change_all(self, sql: str, values: Iterable[Values]) -> None:
+        """A statement once with each of ``values``."""
+        if each := list(values):
+            self.raw.cursor().executemany(self._spelled(sql), each)
+
+    def _execute(self, sql: str, values: Values) -> Any:
+        return self.raw.execute(self._spelled(sql), values)
+
+    def _close_streams(self) -> None:
+        while self._streams:
+            self._streams.pop().close()
+
+    @abstractmethod
+    def _cursor(self) -> Any:
+        """A cursor of the driver's that does not fetch everything at once."""
+
+    @abstractmethod
+    def _spelled(self, sql: str) -> str:
+        """A statement as the driver wants it."""
+
+    # Transactions
+
+    @abstractmethod
+    def begin_reading(self) -> None:
+        """Begin one whose queries all see the same moment."""
+
+    @abstractmethod
+    def end_reading(self) -> None:
+        """End it. Nothing can go wrong: what was read was read."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin one that changes something and survives a power cut."""
+
+    @abstractmethod
+    def begin_writing(self, durable: bool) -> tuple[str | None, str | None]:
+        """The same, as the only writer: the version of the tables, and the transaction's number where it has one.
+
+        Not ``durable``: a power cut may undo it.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """End it for good."""
+
+    # For whoever keeps it
+
+    @abstractmethod
+    def reset(self) -> bool:
+        """Undo what was left unfinished; False when the connection is of no more use."""
+
+    @abstractmethod
+    def lives(self) -> bool:
+        """Whether the database still answers."""
+
+    def close(self) -> None:
+        self.raw.close()
 
 
-def shown(url: URL) -> str:
-    """The address without secrets."""
-    return url.set(query={}).render_as_string() if url.get_backend_name() != "sqlite" else str(url.database)
+class Database(ABC):
+    """The database of a lake, for any number of threads."""
 
+    is_sqlite: bool
+    #: The driver's module, for its errors.
+    driver: Any
+    #: The path or address, without secrets.
+    shown: str
+    #: The file of a SQLite database.
+    path = Path()
+    #: The schema of a PostgreSQL database.
+    schema = ""
 
-def schema_of(url: URL, project: str = "") -> str:
-    """The PostgreSQL schema that holds the lake's tables."""
-    named = url.query.get("schema") or (schema_name(project) if project else SCHEMA)
-    schema = named if isinstance(named, str) else named[-1]
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema) or schema.startswith("pg_"):
-        raise LakeError(
-            f"`{schema}` cannot be the schema of a lake", hint="use small letters, digits and `_`; begin with a letter"
-        )
-    return schema
+    def __init__(self, most: int) -> None:
+        """``most``: so many connections are open at once."""
+        self._room = BoundedSemaphore(most)
+        self._lock = Lock()
+        self._free: list[Connection] = []  # the one used last is the last
+        self._disposed = False
 
+    @abstractmethod
+    def open(self) -> Connection:
+        """A new connection."""
 
-def schema_name(project: str) -> str:
-    """The schema that a project's name stands for: ``My shop`` is ``my_shop``."""
-    name = re.sub(r"[^a-z0-9_]+", "_", project.lower()).strip("_")[:60]
-    return name if name and not name[0].isdigit() and not name.startswith("pg_") else f"p_{name}"
-
-
-def schema_key(engine: sa.Engine) -> int:
-    """The number by which those who make or change the tables take turns."""
-    digest = hashlib.sha256(f"wherry {engine.get_execution_options()['wherry_schema']}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _sqlite(url: URL) -> sa.Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=8, max_overflow=64)
-    sa.event.listen(engine, "connect", _connected)
-    sa.event.listen(engine, "begin", _begun)
-    return engine
-
-
-def _connected(raw: Any, entry: ConnectionPoolEntry) -> None:
-    # The driver's own transactions begin too late to be the only writer: BEGIN is said below.
-    raw.isolation_level = None
-    entry.info["synchronous"] = "FULL"
-    raw.execute(f"PRAGMA busy_timeout={_PATIENCE * 1000}").close()
-    _keep_ahead_log(raw)
-    for pragma in ("foreign_keys=ON", "synchronous=FULL"):
-        raw.execute(f"PRAGMA {pragma}").close()
-
-
-def _keep_ahead_log(raw: Any) -> None:
-    """Switch a file to write-ahead logging, where it is not yet.
-
-    Here SQLite does not wait for a writer: two that are about to switch would wait for one another.
-    """
-    end = time.monotonic() + _PATIENCE
-    while True:
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection without a transaction; waits while too many are in use."""
+        if not self._room.acquire(timeout=_PATIENCE):
+            raise LakeError(f"all connections to the database `{self.shown}` are in use", hint="try again")
         try:
-            raw.execute("PRAGMA journal_mode=WAL").close()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-                raise
-            time.sleep(0.01)
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._room.release()
 
+    def dispose(self) -> None:
+        """Close what nobody uses; from now on connections are closed when they are given back."""
+        self._disposed = True
+        self.close_idle()
 
-def _begun(connection: sa.Connection) -> None:
-    options = connection.get_execution_options()
-    if reads := options.get("wherry_reads"):
-        if reads != "each":
-            connection.exec_driver_sql("BEGIN")
-        return
-    wanted = "FULL" if options.get("wherry_durable", True) else "NORMAL"
-    if connection.info.get("synchronous") != wanted:
-        # It cannot be changed inside a transaction.
-        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
-        connection.info["synchronous"] = wanted
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def close_idle(self) -> None:
+        """Close what nobody uses: what cut one connection off may have cut off the others."""
+        with self._lock:
+            free, self._free = self._free, []
+        for connection in free:
+            connection.close()
 
+    @property
+    def kept(self) -> int:
+        """How many connections are open without being used."""
+        return len(self._free)
 
-#: The others go back to the pool, for whoever writes.
-_KEPT_AT_MOST = 4
-#: Connections that are kept open for single statements, by engine, and when each was used last.
-_KEPT: WeakKeyDictionary[sa.Engine, list[tuple[sa.Connection, float]]] = WeakKeyDictionary()
+    def _take(self) -> Connection:
+        with self._lock:
+            connection = self._free.pop() if self._free else None
+        if connection is not None:
+            if time.monotonic() - connection.used < _FRESH or connection.lives():
+                return connection
+            connection.close()
+            self.close_idle()
+        return self.open()
 
-
-@contextmanager
-def kept(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection without transactions, open already where one was used within the last second."""
-    free = _KEPT.get(engine)
-    if free is None:
-        free = _KEPT.setdefault(engine, [])
-        sa.event.listen(engine, "engine_disposed", _close_kept)
-    try:
-        connection, used = free.pop()
-    except IndexError:
-        connection, used = _without_transactions(engine), time.monotonic()
-    if time.monotonic() - used > _FRESH:
-        connection.close()
-        connection = _without_transactions(engine)
-    try:
-        yield connection
-    except BaseException:
-        connection.close()
-        raise
-    if len(free) < _KEPT_AT_MOST:
-        free.append((connection, time.monotonic()))
-    else:
-        connection.close()
-
-
-def _without_transactions(engine: sa.Engine) -> sa.Connection:
-    connection = engine.connect()
-    if connection.dialect.name == "sqlite":
-        return connection.execution_options(wherry_reads="each")
-    return connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
-def _close_kept(engine: sa.Engine) -> None:
-    for connection, _ in _KEPT.pop(engine, ()):
-        connection.invalidate()
-        connection.close()
-
-
-def _postgres(url: URL, schema: str) -> sa.Engine:
-    if find_spec("psycopg") is None:
-        raise LakeError("a lake in PostgreSQL needs the package psycopg", hint="pip install 'wherry[postgres]'")
-    engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
-        pool_size=8,
-        max_overflow=16,
-        execution_options={"wherry_schema": schema},
-    )
-
-    def connected(raw: Any, entry: ConnectionPoolEntry) -> None:
-        wanted = [f"SET {name} = '{value}'" for name, value in _SETTINGS.items()]
-        raw.autocommit = True
-        raw.execute("; ".join([f'SET search_path = "{schema}"', *wanted]))
-        raw.autocommit = False
-
-    sa.event.listen(engine, "connect", connected)
-    sa.event.listen(engine, "checkin", _left)
-    sa.event.listen(engine, "checkout", _taken)
-    return engine
-
-
-def _left(raw: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info["left"] = time.monotonic()
-
-
-def _taken(raw: Any, entry: ConnectionPoolEntry, proxy: Any) -> None:
-    """Ask the server whether a connection that nobody used for a while is still there; if not, another is made."""
-    if time.monotonic() - entry.info.get("left", 0.0) < _FRESH:
-        return
-    try:
-        raw.autocommit = True
-        raw.execute("")
-        raw.autocommit = False
-    except Exception as problem:
-        raise sa.exc.DisconnectionError() from problem
+    def _give_back(self, connection: Connection) -> None:
+        sound = keep = False
+        try:
+            sound = connection.reset()
+            connection.used = time.monotonic()
+            with self._lock:
+                if keep := sound and not self._disposed and len(self._free) < _KEPT:
+                    self._free.append(connection)
+        finally:
+            if not keep:
+                connection.close()
+            if not sound:
+                self.close_idle()

@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import sqlalchemy as sa
-
 from wherry.errors import NoSuchCommit
 from wherry.lake import database as db
 from wherry.lake import iceberg, log, read
+from wherry.lake.connecting import Database
 from wherry.lake.names import key
 from wherry.lake.pointer import Kind, Pointer
 from wherry.lake.storage import Storage
@@ -59,23 +58,23 @@ class TableDiff:
     new: Pointer | None = None
 
 
-def find_moment(engine: sa.Engine, text: str, branch: str) -> Moment:
+def find_moment(database: Database, text: str, branch: str) -> Moment:
     """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time means; a time is one of ``branch``.
 
     A branch means its newest state. A commit means what its branch was right after it.
     """
     name, sign, when = text.strip().partition("@")
-    with db.reading(engine) as connection:
-        known = connection.execute(sa.select(db.branch.c.name).where(db.branch.c.name == name)).first()
-        newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
+    with db.reading(database) as connection:
+        known = connection.row("SELECT name FROM branch WHERE name = :name", {"name": name})
+        newest = read.newest(connection)
     if known and not sign:
         return Moment(branch=name, at=newest, name=name)
     if sign:
-        return Moment(branch=name, at=log.moment(engine, name, when), name=text.strip())
+        return Moment(branch=name, at=log.moment(database, name, when), name=text.strip())
     if log.is_time(name):
-        return Moment(branch=branch, at=log.moment(engine, branch, name), name=name)
+        return Moment(branch=branch, at=log.moment(database, branch, name), name=name)
     try:
-        made = log.by_id(engine, name)
+        made = log.by_id(database, name)
     except NoSuchCommit:
         raise NoSuchCommit(
             f"`{text}` is no branch, no commit and no time",
@@ -85,10 +84,10 @@ def find_moment(engine: sa.Engine, text: str, branch: str) -> Moment:
 
 
 def compare(
-    engine: sa.Engine, storage: Storage, one: Moment, other: Moment, only: Collection[str] | None = None
+    database: Database, storage: Storage, one: Moment, other: Moment, only: Collection[str] | None = None
 ) -> list[TableDiff]:
     """Tables and views that differ from ``one`` to ``other``, by name; another state alone is no difference."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         before = read.see(connection, one.branch, one.at)
         after = read.see(connection, other.branch, other.at)
     keys = before.keys() | after.keys()

@@ -13,29 +13,25 @@ from wherry.errors import LakeError
 from wherry.lake import branch as branching
 from wherry.lake import commit as committing
 from wherry.lake import database as db
-from wherry.lake import diff as comparing
 from wherry.lake import log as logging
-from wherry.lake import merge as merging
 from wherry.lake import read, retry, types
-from wherry.lake import restore as restoring
-from wherry.lake.attach import attach
 from wherry.lake.branch import BranchInfo, Standing
-from wherry.lake.catalog import Catalog
+from wherry.lake.carried import Carried
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Commit
-from wherry.lake.diff import Moment, TableDiff
-from wherry.lake.merge import Preview
 from wherry.lake.names import MAIN
 from wherry.lake.pointer import Pointer, Put
-from wherry.lake.server import Server
 from wherry.lake.storage import Storage, open_storage
-from wherry.lake.tables import Carried, Tables
-from wherry.lake.threeway import Take
-from wherry.lake.views import Views
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from duckdb import DuckDBPyConnection
+
+    from wherry.lake.catalog import Catalog
+    from wherry.lake.connecting import Database
+    from wherry.lake.diff import Moment, TableDiff
+    from wherry.lake.merge import Preview
+    from wherry.lake.server import Server
+    from wherry.lake.threeway import Take
 
 
 T = TypeVar("T")
@@ -44,13 +40,12 @@ T = TypeVar("T")
 class Lake:
     """Tables and views on branches; every change is a commit that can be read and restored."""
 
-    def __init__(self, engine: sa.Engine, storage: Storage) -> None:
-        #: The SQLAlchemy engine of the lake's database, for what is kept beside the pointers.
-        self.engine = engine
+    def __init__(self, database: Database, storage: Storage) -> None:
+        #: The lake's database, for what is kept beside the pointers.
+        self.database = database
         self.storage = storage
         self._carried = Carried()
-        #: The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``.
-        self.catalog = Catalog(engine, Tables(engine, storage, self._carried), Views(engine, storage))
+        self._catalog: Catalog | None = None
         self._server: Server | None = None
         self._lock = Lock()
 
@@ -77,7 +72,7 @@ class Lake:
             if self._server is not None:
                 self._server.close()
                 self._server = None
-        self.engine.dispose()
+        self.database.dispose()
 
     def __enter__(self) -> Lake:
         return self
@@ -89,23 +84,23 @@ class Lake:
 
     def pointers(self, branch: str, at: int | None = None) -> dict[str, Pointer]:
         """Everything the branch sees now, or saw at commit number ``at``, by full name in lower case."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.see(connection, branch, at)
 
     def pointer(self, branch: str, name: str, at: int | None = None) -> Pointer | None:
         """The table or view of this name (upper and lower case are the same), or None."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             found = read.find(connection, branch, name, at)
         return None if found is None or found.kind == "dropped" else found
 
     def own_pointers(self, branch: str) -> dict[str, Pointer]:
         """Only what the branch itself changed and has not published, dropped ones included."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.own(connection, branch)
 
     def base_pointers(self, branch: str) -> dict[str, Pointer]:
         """What the branch's changes start from: its parent at the fork, and what it published since."""
-        with db.reading(self.engine) as connection:
+        with db.reading(self.database) as connection:
             return read.base(connection, branch)
 
     def columns(self, pointer: Pointer) -> list[tuple[str, str]]:
@@ -131,7 +126,7 @@ class Lake:
         ``expected`` holds, by name, the ``seq`` that the caller saw (None: nothing). Raises ``Conflict``.
         """
         return committing.put(
-            self.engine, self.storage, branch, puts, author=author, message=message, run=run, expected=expected
+            self.database, self.storage, branch, puts, author=author, message=message, run=run, expected=expected
         )
 
     def carry(self, branch: str, name: str, state: Mapping[str, Any]) -> None:
@@ -163,8 +158,10 @@ class Lake:
         ``only`` names the tables to bring; ``puts`` are further changes of the same commit. Raises ``Conflict`` naming
         every table that both changed and ``take`` does not decide. ``dry_run`` tells what would be done.
         """
-        return merging.merge(
-            self.engine,
+        from wherry.lake.merge import merge
+
+        return merge(
+            self.database,
             self.storage,
             source,
             onto=onto,
@@ -181,7 +178,9 @@ class Lake:
         self, source: str, *, onto: str | None = None, only: Collection[str] | None = None, take: Take = None
     ) -> Preview:
         """What ``merge`` would do now, conflicts included."""
-        return merging.preview(self.engine, self.storage, source, onto=onto, only=only, take=take)
+        from wherry.lake.merge import preview
+
+        return preview(self.database, self.storage, source, onto=onto, only=only, take=take)
 
     def restore(
         self,
@@ -193,9 +192,9 @@ class Lake:
         dry_run: bool = False,
     ) -> Commit:
         """Make the branch (or the tables ``only``) look as right after that commit, or at a time, as a new commit."""
-        return restoring.restore(
-            self.engine, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run
-        )
+        from wherry.lake.restore import restore
+
+        return restore(self.database, self.storage, commit, branch=branch, only=only, author=author, dry_run=dry_run)
 
     def retrying(
         self, work: Callable[[], T], *, tables: Sequence[str] = (), branch: str = MAIN, attempts: int = retry.ATTEMPTS
@@ -210,31 +209,31 @@ class Lake:
 
     def create_branch(self, name: str, *, parent: str = MAIN, at: int | None = None, author: str = "") -> None:
         """Make a branch that sees what ``parent`` sees now, or saw at commit number ``at``."""
-        branching.create(self.engine, name, parent=parent, at=at, author=author)
+        branching.create(self.database, name, parent=parent, at=at, author=author)
 
     def drop_branch(self, name: str, *, force: bool = True) -> tuple[str, ...]:
         """Forget a branch and what it did not publish; returns the names of that. Refused when there is such, without
         ``force``."""
-        return branching.drop(self.engine, name, force=force)
+        return branching.drop(self.database, name, force=force)
 
     def rename_branch(self, old: str, new: str) -> None:
         """Give a branch another name."""
-        branching.rename(self.engine, old, new)
+        branching.rename(self.database, old, new)
 
     def standing(self, name: str) -> Standing:
         """The tables that a branch changed and those that its parent changed since they parted."""
-        return branching.standing(self.engine, self.storage, name)
+        return branching.standing(self.database, self.storage, name)
 
     def branches(self) -> list[BranchInfo]:
         """All branches, ``main`` first."""
-        return branching.listing(self.engine)
+        return branching.listing(self.database)
 
     def continue_branch(self, old: str, new: str, *, onto: str = MAIN, author: str = "") -> list[str]:
         """Make ``new`` from the head of ``onto``, take over what ``old`` built on still valid ground, drop ``old``.
 
         Returns the names taken over.
         """
-        return branching.proceed(self.engine, self.storage, old, new, onto=onto, author=author)
+        return branching.proceed(self.database, self.storage, old, new, onto=onto, author=author)
 
     # History
 
@@ -251,37 +250,41 @@ class Lake:
     ) -> list[Commit]:
         """Commits that made the branch what it is (None: of all branches), newest first."""
         return logging.commits(
-            self.engine, branch, table=table, author=author, run=run, since=since, until=until, limit=limit
+            self.database, branch, table=table, author=author, run=run, since=since, until=until, limit=limit
         )
 
     def commit(self, prefix: str) -> Commit:
         """The commit whose id begins so."""
-        return logging.by_id(self.engine, prefix)
+        return logging.by_id(self.database, prefix)
 
     def rows_before(self, commit: Commit) -> dict[str, int | None]:
         """Rows of a commit's tables as they were before it, by full name; without those that it made."""
-        return logging.rows_before(self.engine, commit)
+        return logging.rows_before(self.database, commit)
 
     def last_with(self, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
         """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
-        return logging.last_with(self.engine, branch, name, at)
+        return logging.last_with(self.database, branch, name, at)
 
     def moment(self, branch: str, at: str) -> int:
         """The number of the commit to read a branch at: one of its own, or the newest at a time. Raises
         ``NoSuchCommit`` where it had none."""
-        return logging.moment(self.engine, branch, at)
+        return logging.moment(self.database, branch, at)
 
     def resolve(self, at: str) -> int:
         """The number of a commit, given its id or the beginning of it, or of the newest at an ISO time (UTC)."""
-        return logging.resolve(self.engine, at)
+        return logging.resolve(self.database, at)
 
     def find_moment(self, text: str, branch: str = MAIN) -> Moment:
         """The state that ``BRANCH``, ``BRANCH@COMMIT or TIME``, a commit or a time (of ``branch``) means."""
-        return comparing.find_moment(self.engine, text, branch)
+        from wherry.lake.diff import find_moment
+
+        return find_moment(self.database, text, branch)
 
     def compare(self, one: Moment, other: Moment, only: Collection[str] | None = None) -> list[TableDiff]:
         """Tables and views that differ from ``one`` to ``other``, by name; no data is read."""
-        return comparing.compare(self.engine, self.storage, one, other, only)
+        from wherry.lake.diff import compare
+
+        return compare(self.database, self.storage, one, other, only)
 
     # DuckDB
 
@@ -293,16 +296,34 @@ class Lake:
         What the connection then writes is committed in ``author``'s name. A schema that a statement looked for in vain
         stays missing for this connection, even after a merge brings it: attach again.
         """
-        with db.reading(self.engine) as reader:
+        from wherry.lake.attach import attach
+
+        with db.reading(self.database) as reader:
             # DuckDB's own message would not say what is missing.
             read.fork_of(reader, branch)
         self.storage.check()
         attach(connection, self.server, self.storage, branch, alias, at=at, author=author)
 
     @property
+    def catalog(self) -> Catalog:
+        """The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``."""
+        from wherry.lake.catalog import Catalog
+        from wherry.lake.tables import Tables
+        from wherry.lake.views import Views
+
+        with self._lock:
+            if self._catalog is None:
+                tables = Tables(self.database, self.storage, self._carried)
+                self._catalog = Catalog(self.database, tables, Views(self.database, self.storage))
+            return self._catalog
+
+    @property
     def server(self) -> Server:
         """The catalog's loopback server; started when first asked for."""
+        from wherry.lake.server import Server
+
+        handle = self.catalog.handle
         with self._lock:
             if self._server is None:
-                self._server = Server(self.catalog.handle)
+                self._server = Server(handle)
             return self._server

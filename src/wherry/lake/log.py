@@ -3,23 +3,26 @@
 import json
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import sqlalchemy as sa
 
 from wherry.errors import LakeError, NoSuchCommit
 from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.clock import stamp
 from wherry.lake.commit import Change, Commit
+from wherry.lake.connecting import Connection, Database, Values
 from wherry.lake.horizon import expect_readable, readable
 from wherry.lake.names import key
 
 _ID = 12
+_COMMIT = ("seq", "id", "branch", "author", "message", "run", "at")
+_CHANGE = ("namespace", "name", "kind", "location", "sql", "state", "rows", "old_seq")
+_BEGINS = "substr(id, 1, :length) = :wanted"
 
 
 def commits(
-    engine: sa.Engine,
+    database: Database,
     branch: str | None,
     *,
     table: str | None = None,
@@ -33,104 +36,83 @@ def commits(
 
     ``branch`` None: commits of all branches. From ``since`` to before ``until`` (UTC where they have no zone).
     """
-    query = sa.select(db.commit).order_by(db.commit.c.seq.desc()).limit(limit)
-    if author is not None:
-        query = query.where(db.commit.c.author == author)
-    if run is not None:
-        query = query.where(db.commit.c.run == run)
-    if since is not None:
-        query = query.where(db.commit.c.at >= stamp(_aware(since)))
-    if until is not None:
-        query = query.where(db.commit.c.at < stamp(_aware(until)))
-    if table is not None:
-        touched = sa.exists().where(db.change.c.seq == db.commit.c.seq, db.change.c.key == key(table))
-        query = query.where(touched)
-    with db.reading(engine) as connection:
-        if branch is not None:
-            query = query.where(_lineage(connection, branch))
-        if (kept := readable(connection)) is not None:
-            query = query.where(kept)
-        return _complete(connection, query)
+    values: dict[str, Any] = {"limit": limit}
+    asked = {
+        "author = :author": ("author", author),
+        "run = :run": ("run", run),
+        "at >= :since": ("since", since and stamp(_aware(since))),
+        "at < :until": ("until", until and stamp(_aware(until))),
+        'EXISTS (SELECT 1 FROM change WHERE change.seq = "commit".seq AND key = :key)': ("key", table and key(table)),
+    }
+    conditions = [condition for condition, (_, value) in asked.items() if value is not None]
+    values |= {name: value for name, value in asked.values() if value is not None}
+    with db.reading(database) as connection:
+        for found in (branch is not None and _lineage(connection, branch), readable(connection)):
+            if found:
+                conditions.append(found[0])
+                values |= found[1]
+        return _complete(connection, f"{' AND '.join(conditions) or 'true'} ORDER BY seq DESC LIMIT :limit", values)
 
 
-def _lineage(connection: sa.Connection, branch: str) -> sa.ColumnElement[bool]:
-    parts: list[sa.ColumnElement[bool]] = []
+def _lineage(connection: Connection, branch: str) -> tuple[str, Values]:
+    """Which commits made the branch what it is, as a condition and what it is given."""
+    parts: list[str] = []
+    values: dict[str, Any] = {}
     here: str | None = branch
     at: int | None = None
     while here is not None:
-        mine = db.commit.c.branch == here
-        parts.append(mine if at is None else mine & (db.commit.c.seq <= at))
+        name = f"line_{len(parts)}"
+        values |= {name: here, f"{name}_at": at}
+        parts.append(f"branch = :{name}" if at is None else f"branch = :{name} AND seq <= :{name}_at")
         fork = read.fork_of(connection, here, at)
         here, at = fork.parent, fork.base
-    return sa.or_(*parts)
+    return f"({' OR '.join(parts)})", values
 
 
-def _complete(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Commit]:
-    rows = connection.execute(query).all()
+def _complete(connection: Connection, which: str, values: Values) -> list[Commit]:
+    """The commits ``which``, with what each changed."""
+    rows = connection.rows(f'SELECT {", ".join(_COMMIT)} FROM "commit" WHERE {which}', values)
     changes: defaultdict[int, list[Change]] = defaultdict(list)
     if rows:
-        asked = sa.select(db.change).where(db.change.c.seq.in_([r.seq for r in rows])).order_by(db.change.c.key)
-        for c in connection.execute(asked):
-            changes[c.seq].append(
-                Change(
-                    namespace=c.namespace,
-                    name=c.name,
-                    kind=c.kind,
-                    location=c.location,
-                    sql=c.sql,
-                    state=json.loads(c.state),
-                    rows=c.rows,
-                    old_seq=c.old_seq,
-                )
-            )
-    return [
-        Commit(
-            seq=r.seq,
-            id=r.id,
-            branch=r.branch,
-            author=r.author,
-            message=r.message,
-            run=r.run,
-            at=r.at,
-            changes=tuple(changes[r.seq]),
-        )
-        for r in rows
-    ]
+        asked = f"SELECT seq, {', '.join(_CHANGE)} FROM change WHERE seq IN ({connection.numbers}) ORDER BY key"
+        for seq, *what in connection.rows(asked, {"numbers": json.dumps([row[0] for row in rows])}):
+            change = dict(zip(_CHANGE, what, strict=True))
+            changes[seq].append(Change(**change | {"state": json.loads(change["state"])}))
+    return [Commit(**dict(zip(_COMMIT, row, strict=True)), changes=tuple(changes[row[0]])) for row in rows]
 
 
-def rows_before(engine: sa.Engine, made: Commit) -> dict[str, int | None]:
+def rows_before(database: Database, made: Commit) -> dict[str, int | None]:
     """Rows of a commit's tables as they were before it, by full name; without those that it made."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         found = {}
         for change in made.changes:
             if change.old_seq is None:
                 continue
-            where = (db.change.c.seq == change.old_seq) & (db.change.c.key == key(change.full_name))
-            row = connection.execute(sa.select(db.change.c.rows, db.change.c.kind).where(where)).first()
-            if row is not None and row.kind != "dropped":
-                found[change.full_name] = row.rows
+            before = {"seq": change.old_seq, "key": key(change.full_name)}
+            row = connection.row("SELECT rows, kind FROM change WHERE seq = :seq AND key = :key", before)
+            if row is not None and row[1] != "dropped":
+                found[change.full_name] = row[0]
         return found
 
 
-def last_with(engine: sa.Engine, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
+def last_with(database: Database, branch: str, name: str, at: int | None = None) -> tuple[Commit, Commit] | None:
     """For a table that the branch dropped: the commit that dropped it, and the one that had set it before."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         found = read.find(connection, branch, name, at)
         if found is None or found.kind != "dropped":
             return None
-        where = (db.change.c.seq == found.seq) & (db.change.c.key == key(name))
-        before = connection.execute(sa.select(db.change.c.old_seq).where(where)).scalar()
-        both = _complete(connection, sa.select(db.commit).where(db.commit.c.seq.in_([found.seq, before])))
+        values = {"seq": found.seq, "key": key(name)}
+        before = connection.value("SELECT old_seq FROM change WHERE seq = :seq AND key = :key", values)
+        both = _complete(connection, "seq IN (:seq, :before)", {"seq": found.seq, "before": before})
     by_seq = {made.seq: made for made in both}
     return (by_seq[found.seq], by_seq[before]) if before in by_seq else None
 
 
-def by_id(engine: sa.Engine, prefix: str) -> Commit:
+def by_id(database: Database, prefix: str) -> Commit:
     """The commit with this id; its first characters are enough when no other begins so."""
     wanted = prefix.strip().lower()
-    query = sa.select(db.commit).where(db.commit.c.id.startswith(wanted, autoescape=True)).limit(6)
-    with db.reading(engine) as connection:
-        found = _complete(connection, query) if wanted else []
+    with db.reading(database) as connection:
+        found = _complete(connection, f"{_BEGINS} LIMIT 6", _begins(wanted)) if wanted else []
         if len(found) == 1:
             expect_readable(connection, found[0].seq, prefix)
     if not found:
@@ -141,43 +123,42 @@ def by_id(engine: sa.Engine, prefix: str) -> Commit:
     return found[0]
 
 
-def resolve(engine: sa.Engine, at: str) -> int:
+def resolve(database: Database, at: str) -> int:
     """The number of the newest commit at a moment: a commit's id or its beginning, or an ISO time (UTC if unsaid)."""
     text = at.strip()
     if _looks_like_id(text):
         try:
-            return by_id(engine, text).seq
+            return by_id(database, text).seq
         except LakeError:
             if not is_time(text):
                 raise
-    query = sa.select(sa.func.max(db.commit.c.seq)).where(db.commit.c.at <= stamp(read_time(text)))
-    with db.reading(engine) as connection:
-        seq = connection.execute(query).scalar() or 0
+    until = {"at": stamp(read_time(text))}
+    with db.reading(database) as connection:
+        seq = connection.value('SELECT max(seq) FROM "commit" WHERE at <= :at', until) or 0
         expect_readable(connection, seq, at)
         return seq
 
 
-def moment(engine: sa.Engine, branch: str, at: str) -> int:
+def moment(database: Database, branch: str, at: str) -> int:
     """The number of the commit to read ``branch`` at: one of the commits that made it, or the newest at a time.
 
     Raises ``NoSuchCommit`` for a commit of another branch, and for a time before the branch's first commit.
     """
-    seq = resolve(engine, at)
-    with db.reading(engine) as connection:
-        lineage = _lineage(connection, branch)
+    seq = resolve(database, at)
+    with db.reading(database) as connection:
         if is_time(at) and not _is_id(connection, at):
-            query = sa.select(db.commit).where(lineage).order_by(db.commit.c.seq).limit(1)
-            first = connection.execute(query).first()
+            lineage, values = _lineage(connection, branch)
+            first = next(iter(_complete(connection, f"{lineage} ORDER BY seq LIMIT 1", values)), None)
             if first is None or first.seq > seq:
                 hint = f"its first commit is {first.id}, at {first.at}" if first else "it has no commits yet"
                 raise NoSuchCommit(f"at {at.strip()} there was nothing on `{branch}`", hint=hint)
             return seq
-        (goal,) = _complete(connection, sa.select(db.commit).where(db.commit.c.seq == seq))
+        (goal,) = _complete(connection, "seq = :seq", {"seq": seq})
         check_lineage(connection, branch, goal)
         return seq
 
 
-def check_lineage(connection: sa.Connection, branch: str, goal: Commit) -> None:
+def check_lineage(connection: Connection, branch: str, goal: Commit) -> None:
     """Raises ``NoSuchCommit`` when the commit is none of those that made the branch what it is."""
     here: str | None = branch
     at: int | None = None
@@ -225,7 +206,11 @@ def _looks_like_id(text: str) -> bool:
     return bool(text) and len(text) <= _ID and set(text.lower()) <= set("0123456789abcdef")
 
 
-def _is_id(connection: sa.Connection, text: str) -> bool:
+def _is_id(connection: Connection, text: str) -> bool:
     wanted = text.strip().lower()
-    query = sa.select(db.commit.c.seq).where(db.commit.c.id.startswith(wanted, autoescape=True)).limit(2)
-    return _looks_like_id(wanted) and len(connection.execute(query).all()) == 1
+    query = f'SELECT seq FROM "commit" WHERE {_BEGINS} LIMIT 2'
+    return _looks_like_id(wanted) and len(connection.rows(query, _begins(wanted))) == 1
+
+
+def _begins(wanted: str) -> Values:
+    return {"wanted": wanted, "length": len(wanted)}

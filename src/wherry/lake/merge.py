@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import sqlalchemy as sa
-
 from wherry.errors import Conflict, LakeError, UsageError
 from wherry.lake import database as db
 from wherry.lake import read
 from wherry.lake.branch import copy_namespaces, move_base, survived
 from wherry.lake.commit import Commit, draft, record, resolved
+from wherry.lake.connecting import Connection, Database
 from wherry.lake.names import is_work, key
 from wherry.lake.pointer import Kind, Pointer, Put, same
 from wherry.lake.storage import Storage
@@ -90,7 +89,7 @@ class _Work:
 
 
 def merge(
-    engine: sa.Engine,
+    database: Database,
     storage: Storage,
     source: str,
     *,
@@ -109,7 +108,7 @@ def merge(
     ``take`` decides for tables that both changed; without it they raise ``Conflict``, which names every one. Returns
     None when there is nothing to move.
     """
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         work = _prepare(connection, storage, source, onto, only, take, puts)
         _expect_no_conflict(connection, source, work)
     if dry_run:
@@ -124,7 +123,7 @@ def merge(
         # Before the transaction: others must not wait for the disk.
         storage.publish_all([(p, work.target.get(p.key)) for p in work.after])
         synced = {p.location for p in work.after}
-    with db.writing(engine, durable=durable) as connection:
+    with db.writing(database, durable=durable) as connection:
         work = _prepare(connection, storage, source, onto, only, take, puts)
         _expect_no_conflict(connection, source, work)
         if not work.after and not _resolves(work):
@@ -138,10 +137,10 @@ def merge(
 
 
 def preview(
-    engine: sa.Engine, storage: Storage, source: str, *, onto: str | None, only: Collection[str] | None, take: Take
+    database: Database, storage: Storage, source: str, *, onto: str | None, only: Collection[str] | None, take: Take
 ) -> Preview:
     """What ``merge`` would do now; conflicts are told, not raised."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         work = _prepare(connection, storage, source, onto, only, take, (), report=True)
         moves = [_moved(p, work.target.get(p.key)) for p in work.after]
         names = {**work.source, **work.target}
@@ -165,7 +164,7 @@ def _moved(new: Pointer, old: Pointer | None) -> Moved:
 
 
 def _prepare(
-    connection: sa.Connection,
+    connection: Connection,
     storage: Storage,
     source: str,
     onto: str | None,
@@ -222,7 +221,7 @@ def _resolves(work: _Work) -> bool:
     return work.way == "down" and bool(work.outcome.kept)
 
 
-def _remember(connection: sa.Connection, source: str, work: _Work, made: Commit, *, whole: bool) -> None:
+def _remember(connection: Connection, source: str, work: _Work, made: Commit, *, whole: bool) -> None:
     """What the next merge of these two branches starts from."""
     if work.way == "down":
         own, kept = read.own(connection, work.onto), work.outcome.kept
@@ -239,19 +238,13 @@ def _remember(connection: sa.Connection, source: str, work: _Work, made: Commit,
         _set_basis(connection, source, [(k, made.seq if k in moved else seen.get(k), False) for k in work.settled])
 
 
-def _set_basis(connection: sa.Connection, branch: str, rows: Iterable[tuple[str, int | None, bool]]) -> None:
+def _set_basis(connection: Connection, branch: str, rows: Iterable[tuple[str, int | None, bool]]) -> None:
     """The branch's pointers of these keys derive from those commits of its parent; False: none of it is unpublished."""
-    values = [{"k": k, "s": seq, "o": own} for k, seq, own in rows]
-    if values:
-        statement = (
-            db.pointer.update()
-            .where(db.pointer.c.branch == branch, db.pointer.c.key == sa.bindparam("k"))
-            .values(own=sa.bindparam("o"), basis=sa.bindparam("s"))
-        )
-        connection.execute(statement, values)
+    values = [{"branch": branch, "key": k, "basis": seq, "own": own} for k, seq, own in rows]
+    connection.change_all("UPDATE pointer SET own = :own, basis = :basis WHERE branch = :branch AND key = :key", values)
 
 
-def _seq(connection: sa.Connection, branch: str, name: str) -> int | None:
+def _seq(connection: Connection, branch: str, name: str) -> int | None:
     found = read.find(connection, branch, name)
     return found.seq if found is not None else None
 
@@ -259,7 +252,7 @@ def _seq(connection: sa.Connection, branch: str, name: str) -> int | None:
 # Conflicts
 
 
-def _expect_no_conflict(connection: sa.Connection, source: str, work: _Work) -> None:
+def _expect_no_conflict(connection: Connection, source: str, work: _Work) -> None:
     if not work.outcome.conflicts:
         return
     conflicts = [_conflict(connection, source, work.onto, k) for k in work.outcome.conflicts]
@@ -289,7 +282,7 @@ def _told(hand: Hand) -> str:
     return f"on `{hand.branch}` {what} by {hand.author or 'nobody'}, {when}, commit {hand.commit} ({hand.message})"
 
 
-def _conflict(connection: sa.Connection, source: str, onto: str, name: str) -> TableConflict:
+def _conflict(connection: Connection, source: str, onto: str, name: str) -> TableConflict:
     one, other = read.find(connection, source, name), read.find(connection, onto, name)
     known = one or other
     assert known is not None
@@ -298,14 +291,16 @@ def _conflict(connection: sa.Connection, source: str, onto: str, name: str) -> T
     )
 
 
-def _hand(connection: sa.Connection, branch: str, pointer: Pointer | None) -> Hand:
-    row = connection.execute(sa.select(db.commit).where(db.commit.c.seq == (pointer.seq if pointer else 0))).first()
+def _hand(connection: Connection, branch: str, pointer: Pointer | None) -> Hand:
+    query = 'SELECT id, at, author, message FROM "commit" WHERE seq = :seq'
+    made = connection.row(query, {"seq": pointer.seq if pointer else 0}) or ("", "", "", "")
+    commit, at, author, message = made
     return Hand(
-        commit=row.id if row else "",
+        commit=commit,
         branch=branch,
-        at=row.at if row else "",
-        author=row.author if row else "",
-        message=row.message if row else "",
+        at=at,
+        author=author,
+        message=message,
         kind=pointer.kind if pointer else "dropped",
         rows=pointer.rows if pointer else None,
     )

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import sqlalchemy as sa
-
 from wherry.lake import database as db
 from wherry.lake import namespaces, read
 from wherry.lake.commit import record
+from wherry.lake.connecting import Connection, Database
 from wherry.lake.names import MAIN, WORK, is_work
 from wherry.lake.pointer import Kind, Pointer
 from wherry.lake.refusal import bad, exists, no_table, no_view
@@ -25,30 +24,30 @@ def check_name(name: object) -> str:
     return name
 
 
-def find(engine: sa.Engine, branch: str, kind: Kind, name: str, at: int | None) -> Pointer:
+def find(database: Database, branch: str, kind: Kind, name: str, at: int | None) -> Pointer:
     """The pointer of a table or view; 404 when the branch sees none of that kind."""
     # On ``main`` one statement answers; on a branch its fork and its parent must be seen as of one moment.
     look = db.glancing if branch == MAIN and at is None else db.reading
-    with look(engine) as connection:
+    with look(database) as connection:
         return _found(read.find(connection, branch, name, at), kind, name)
 
 
-def drop(engine: sa.Engine, branch: str, kind: Kind, name: str, author: str) -> None:
+def drop(database: Database, branch: str, kind: Kind, name: str, author: str) -> None:
     """The branch has it no more; its files stay for whoever else sees them."""
 
-    def dropped(old: Pointer, connection: sa.Connection) -> list[Pointer]:
+    def dropped(old: Pointer, connection: Connection) -> list[Pointer]:
         return [_gone(old)]
 
-    _move(engine, branch, kind, name, dropped, author, f"drop {name}")
+    _move(database, branch, kind, name, dropped, author, f"drop {name}")
 
 
 def rename(
-    engine: sa.Engine, branch: str, kind: Kind, source: tuple[str, str], target: tuple[str, str], author: str
+    database: Database, branch: str, kind: Kind, source: tuple[str, str], target: tuple[str, str], author: str
 ) -> None:
     """Give it another name, perhaps in another schema; its state goes with it."""
     name = check_name(target[1])
 
-    def renamed(old: Pointer, connection: sa.Connection) -> list[Pointer]:
+    def renamed(old: Pointer, connection: Connection) -> list[Pointer]:
         namespace, _ = namespaces.find(connection, branch, target[0], None)
         new = replace(old, namespace=namespace, name=name)
         if new.key == old.key:
@@ -59,19 +58,19 @@ def rename(
         return [_gone(old), new]
 
     old_name, new_name = ".".join(source), ".".join(target)
-    _move(engine, branch, kind, old_name, renamed, author, f"rename {old_name} to {new_name}")
+    _move(database, branch, kind, old_name, renamed, author, f"rename {old_name} to {new_name}")
 
 
 def _move(
-    engine: sa.Engine,
+    database: Database,
     branch: str,
     kind: Kind,
     name: str,
-    to: Callable[[Pointer, sa.Connection], list[Pointer]],
+    to: Callable[[Pointer, Connection], list[Pointer]],
     author: str,
     message: str,
 ) -> None:
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         old = _found(read.find(connection, branch, name), kind, name)
         after = to(old, connection)
         record(connection, branch, after, {old.key: old}, author=author, message=message, run=run_of(branch))

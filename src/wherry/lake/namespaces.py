@@ -4,26 +4,24 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.lake import database as db
 from wherry.lake import read
+from wherry.lake.connecting import Connection, Database, insert
 from wherry.lake.names import is_work
 from wherry.lake.refusal import Refused, bad, exists, no_namespace
-from wherry.lake.statement import Statement
 
-_B: sa.BindParameter[str] = sa.bindparam("b")
-_K: sa.BindParameter[str] = sa.bindparam("k")
-_made = sa.select(db.namespace.c.name, db.namespace.c.properties).where(db.namespace.c.branch == _B)
-_made_one = Statement(_made.where(db.namespace.c.key == _K))
+_MADE = "SELECT name, properties FROM namespace WHERE branch = :branch"
+_MADE_ONE = f"{_MADE} AND key = :key"
+_FORGET = "DELETE FROM namespace WHERE branch = :branch AND key = :key"
+_MAKE = insert("namespace", ("branch", "key", "name", "properties"))
 
 
-def listing(connection: sa.Connection, branch: str, at: int | None) -> dict[str, str]:
+def listing(connection: Connection, branch: str, at: int | None) -> dict[str, str]:
     """Schemas that the branch sees: name by key."""
     made: dict[str, str] = {}
     dropped: set[str] = set()
     for here in _lineage(connection, branch):
-        for name, properties in connection.execute(_made, {"b": here}):
+        for name, properties in connection.rows(_MADE, {"branch": here}):
             if name.lower() not in made and name.lower() not in dropped:
                 if properties is None:
                     dropped.add(name.lower())
@@ -33,10 +31,10 @@ def listing(connection: sa.Connection, branch: str, at: int | None) -> dict[str,
     return dict(sorted((used | made).items()))
 
 
-def find(connection: sa.Connection, branch: str, name: str, at: int | None) -> tuple[str, dict[str, Any]]:
+def find(connection: Connection, branch: str, name: str, at: int | None) -> tuple[str, dict[str, Any]]:
     """A schema's spelling and properties; 404 when the branch sees no such schema."""
     for here in _lineage(connection, branch):
-        row = _made_one.row(connection, {"b": here, "k": name.lower()})
+        row = connection.row(_MADE_ONE, {"branch": here, "key": name.lower()})
         if row is not None:
             spelled, properties = row
             if properties is None:
@@ -48,11 +46,11 @@ def find(connection: sa.Connection, branch: str, name: str, at: int | None) -> t
     raise no_namespace(name)
 
 
-def create(engine: sa.Engine, branch: str, name: str, properties: Mapping[str, Any]) -> None:
+def create(database: Database, branch: str, name: str, properties: Mapping[str, Any]) -> None:
     """Make a schema on a branch; 409 when it is there."""
     if not name or "." in name or "\x1f" in name:
         raise bad("the name of a schema is one word without a dot")
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         try:
             found, _ = find(connection, branch, name, None)
         except Refused:
@@ -62,10 +60,10 @@ def create(engine: sa.Engine, branch: str, name: str, properties: Mapping[str, A
 
 
 def update(
-    engine: sa.Engine, branch: str, name: str, updates: Mapping[str, Any], removals: Sequence[str]
+    database: Database, branch: str, name: str, updates: Mapping[str, Any], removals: Sequence[str]
 ) -> dict[str, Any]:
     """Change a schema's properties; returns the protocol's account of it."""
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         spelled, properties = find(connection, branch, name, None)
         removed = [k for k in removals if k in properties]
         kept = {k: v for k, v in properties.items() if k not in removed}
@@ -74,24 +72,23 @@ def update(
     return {"updated": list(updates), "removed": removed, "missing": missing}
 
 
-def drop(engine: sa.Engine, branch: str, name: str) -> None:
+def drop(database: Database, branch: str, name: str) -> None:
     """The branch has no such schema any more; 409 when something is in it."""
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         spelled, _ = find(connection, branch, name, None)
         if any(p.namespace.lower() == name.lower() for p in read.see(connection, branch).values()):
             raise Refused(409, "NamespaceNotEmptyException", f"the schema {spelled} is not empty")
         _write(connection, branch, spelled, None)
 
 
-def _write(connection: sa.Connection, branch: str, name: str, properties: Mapping[str, Any] | None) -> None:
-    where = (db.namespace.c.branch == branch) & (db.namespace.c.key == name.lower())
-    connection.execute(db.namespace.delete().where(where))
+def _write(connection: Connection, branch: str, name: str, properties: Mapping[str, Any] | None) -> None:
     text = None if properties is None else json.dumps(dict(properties), ensure_ascii=False)
     values = {"branch": branch, "key": name.lower(), "name": name, "properties": text}
-    connection.execute(db.namespace.insert().values(**values))
+    connection.change(_FORGET, values)
+    connection.change(_MAKE, values)
 
 
-def _lineage(connection: sa.Connection, branch: str) -> Iterator[str]:
+def _lineage(connection: Connection, branch: str) -> Iterator[str]:
     here: str | None = branch
     while here is not None:
         yield here

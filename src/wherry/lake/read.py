@@ -5,72 +5,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.errors import NoSuchBranch
-from wherry.lake import database as db
+from wherry.lake.connecting import Connection, Row
 from wherry.lake.names import MAIN, key
 from wherry.lake.pointer import Pointer
-from wherry.lake.statement import Statement
 
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
-_HEAD = [db.pointer.c[f] for f in _FIELDS]
-_PAST = [db.change.c[f] for f in _FIELDS]
-_B: sa.BindParameter[str] = sa.bindparam("b")
-_K: sa.BindParameter[str] = sa.bindparam("k")
-_AT: sa.BindParameter[int] = sa.bindparam("at")
-_LOW: sa.BindParameter[int] = sa.bindparam("low")
+_SELECT = ", ".join(_FIELDS)
 
-_fork_now = (
-    sa.select(db.fork.c.seq, db.fork.c.parent, db.fork.c.base)
-    .where(db.fork.c.branch == _B)
-    .order_by(db.fork.c.seq.desc())
-    .limit(1)
+_FORK = "SELECT seq, parent, base FROM fork WHERE branch = :branch"
+_FORK_NOW = f"{_FORK} ORDER BY seq DESC LIMIT 1"
+_FORK_THEN = f"{_FORK} AND seq <= :at ORDER BY seq DESC LIMIT 1"
+_FORK_FIRST = f"{_FORK} ORDER BY seq LIMIT 1"
+
+_HEADS = f"SELECT {_SELECT} FROM pointer WHERE branch = :branch"
+_HEAD = f"{_HEADS} AND key = :key"
+_HEADS_THEN = f"{_HEADS} AND seq <= :at"
+_OWN = f"{_HEADS} AND own"
+
+_SINCE_FORK = "branch = :branch AND seq <= :at AND seq > :low"
+_PAST = f"SELECT {_SELECT} FROM change WHERE key = :key AND {_SINCE_FORK} ORDER BY seq DESC LIMIT 1"
+_PASTS = """
+    SELECT {0} FROM change JOIN (
+        SELECT key AS newest_key, max(seq) AS newest FROM change WHERE {1} GROUP BY key
+    ) AS last ON key = newest_key AND seq = newest
+"""
+_ALL_THEN = _PASTS.format(_SELECT, _SINCE_FORK)
+_MOVED_SINCE = _PASTS.format(
+    _SELECT, f"{_SINCE_FORK} AND key IN (SELECT key FROM pointer WHERE branch = :branch AND seq > :at)"
 )
-_fork_now_directly = Statement(_fork_now)
-_fork_then = _fork_now.where(db.fork.c.seq <= _AT)
-_fork_first = (
-    sa.select(db.fork.c.seq, db.fork.c.parent, db.fork.c.base)
-    .where(db.fork.c.branch == _B)
-    .order_by(db.fork.c.seq)
-    .limit(1)
-)
-_head = sa.select(*_HEAD).where(db.pointer.c.branch == _B, db.pointer.c.key == _K)
-_head_directly = Statement(_head)
-_heads = sa.select(*_HEAD).where(db.pointer.c.branch == _B)
-_heads_then = _heads.where(db.pointer.c.seq <= _AT)
-_past = (
-    sa.select(*_PAST)
-    .where(db.change.c.branch == _B, db.change.c.key == _K, db.change.c.seq <= _AT, db.change.c.seq > _LOW)
-    .order_by(db.change.c.seq.desc())
-    .limit(1)
-)
-
-
-def _newest(*more: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    newest = (
-        sa.select(db.change.c.key, sa.func.max(db.change.c.seq).label("seq"))
-        .where(db.change.c.branch == _B, db.change.c.seq <= _AT, db.change.c.seq > _LOW, *more)
-        .group_by(db.change.c.key)
-        .subquery()
-    )
-    return sa.select(*_PAST).join(newest, (db.change.c.key == newest.c.key) & (db.change.c.seq == newest.c.seq))
-
-
-_moved_since = _newest(
-    db.change.c.key.in_(sa.select(db.pointer.c.key).where(db.pointer.c.branch == _B, db.pointer.c.seq > _AT))
-)
-_all_then = _newest()
-
-# The same, of those tables only that the branch ``w`` changed and has not published.
-_other = db.pointer.alias()
-_of = sa.select(_other.c.key).where(_other.c.branch == sa.bindparam("w"), _other.c.own)
-_WITHIN: dict[sa.Select[Any], sa.Select[Any]] = {
-    _heads: _heads.where(db.pointer.c.key.in_(_of)),
-    _heads_then: _heads_then.where(db.pointer.c.key.in_(_of)),
-    _moved_since: _moved_since.where(db.change.c.key.in_(_of)),
-    _all_then: _all_then.where(db.change.c.key.in_(_of)),
-}
+#: Added to those above: of those tables only that a branch changed and has not published.
+_WITHIN = " AND key IN (SELECT key FROM pointer WHERE branch = :within AND own)"
+_PUBLISHED = f"""
+    SELECT {", ".join(f"change.{field}" for field in _FIELDS)} FROM change
+    JOIN pointer ON change.key = pointer.key AND change.seq = pointer.basis WHERE pointer.branch = :branch
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +54,29 @@ class Fork:
 _ROOT = Fork(0, None, 0)
 
 
-def fork_of(connection: sa.Connection, branch: str, at: int | None = None) -> Fork:
+def fork_of(connection: Connection, branch: str, at: int | None = None) -> Fork:
     """Where the branch stood at commit number ``at`` (None: now)."""
     if branch == MAIN:
         return _ROOT
-    row: Any
     if at is None:
-        row = _fork_now_directly.row(connection, {"b": branch})
+        row = connection.row(_FORK_NOW, {"branch": branch})
     else:
-        row = connection.execute(_fork_then, {"b": branch, "at": at}).first()
-        if row is None:
+        row = connection.row(_FORK_THEN, {"branch": branch, "at": at})
+        if row is None and (first := connection.row(_FORK_FIRST, {"branch": branch})) is not None:
             # Before the branch was made it would have read its parent.
-            row = connection.execute(_fork_first, {"b": branch}).first()
-            if row is not None:
-                return Fork(row.seq, row.parent, min(row.base, at))
+            seq, parent, base = first
+            return Fork(seq, parent, min(base, at))
     if row is None:
         raise NoSuchBranch(f"there is no branch `{branch}`", hint=f"`wherry branch {branch}` makes it")
-    seq, parent, base = row
-    return Fork(seq, parent, base)
+    return Fork(*row)
 
 
-def to_pointer(row: Any) -> Pointer:
+def newest(connection: Connection) -> int:
+    """The number of the newest commit of all branches; 0 when there is none."""
+    return int(connection.value('SELECT max(seq) FROM "commit"') or 0)
+
+
+def to_pointer(row: Row) -> Pointer:
     namespace, name, kind, location, sql, state, rows, seq = row
     return Pointer(
         namespace=namespace,
@@ -119,27 +90,25 @@ def to_pointer(row: Any) -> Pointer:
     )
 
 
-def find(connection: sa.Connection, branch: str, name: str, at: int | None = None) -> Pointer | None:
+def find(connection: Connection, branch: str, name: str, at: int | None = None) -> Pointer | None:
     """One table or view as the branch sees it; a dropped one is returned as such."""
     wanted = key(name)
     here: str | None = branch
     while here is not None:
-        row: Any = _head_directly.row(connection, {"b": here, "k": wanted})
+        row = connection.row(_HEAD, {"branch": here, "key": wanted})
         found = to_pointer(row) if row is not None else None
         if found is not None and (at is None or found.seq <= at):
             return found
         fork = fork_of(connection, here, at)
         if at is not None and (row is not None or fork.parent is not None):
-            row = connection.execute(_past, {"b": here, "k": wanted, "at": at, "low": fork.seq}).first()
+            row = connection.row(_PAST, {"branch": here, "key": wanted, "at": at, "low": fork.seq})
             if row is not None:
                 return to_pointer(row)
         here, at = fork.parent, fork.base
     return None
 
 
-def see(
-    connection: sa.Connection, branch: str, at: int | None = None, *, within: str | None = None
-) -> dict[str, Pointer]:
+def see(connection: Connection, branch: str, at: int | None = None, *, within: str | None = None) -> dict[str, Pointer]:
     """Everything the branch sees, by key; dropped ones left out.
 
     ``within``: only what that branch changed and did not publish, which a merge need not look beyond.
@@ -148,13 +117,13 @@ def see(
     return {k: p for k, p in seen.items() if p.kind != "dropped"}
 
 
-def own(connection: sa.Connection, branch: str) -> dict[str, Pointer]:
+def own(connection: Connection, branch: str) -> dict[str, Pointer]:
     """What the branch changed and did not publish, by key."""
     fork_of(connection, branch)
-    return _by_key(connection.execute(_heads.where(db.pointer.c.own), {"b": branch}))
+    return _by_key(connection.rows(_OWN, {"branch": branch}))
 
 
-def base(connection: sa.Connection, branch: str, *, within: str | None = None) -> dict[str, Pointer]:
+def base(connection: Connection, branch: str, *, within: str | None = None) -> dict[str, Pointer]:
     """What the branch's own changes start from: its parent at the fork, and what it has published since, by key.
 
     ``within``: as for ``see``, with what was published beside.
@@ -163,30 +132,27 @@ def base(connection: sa.Connection, branch: str, *, within: str | None = None) -
     if fork.parent is None:
         return {}
     seen = see(connection, fork.parent, fork.base, within=within)
-    published = sa.select(*_PAST).join(
-        db.pointer, (db.change.c.key == db.pointer.c.key) & (db.change.c.seq == db.pointer.c.basis)
-    )
-    seen |= _by_key(connection.execute(published.where(db.pointer.c.branch == _B), {"b": branch}))
+    seen |= _by_key(connection.rows(_PUBLISHED, {"branch": branch}))
     return {k: p for k, p in seen.items() if p.kind != "dropped"}
 
 
-def _layers(connection: sa.Connection, branch: str, at: int | None, within: str | None) -> dict[str, Pointer]:
-    def found(query: sa.Select[Any], **values: Any) -> dict[str, Pointer]:
-        if within is None:
-            return _by_key(connection.execute(query, {"b": branch, **values}))
-        return _by_key(connection.execute(_WITHIN[query], {"b": branch, "w": within, **values}))
+def _layers(connection: Connection, branch: str, at: int | None, within: str | None) -> dict[str, Pointer]:
+    def found(query: str, **values: Any) -> dict[str, Pointer]:
+        if within is not None:
+            query += _WITHIN
+        return _by_key(connection.rows(query, {"branch": branch, "within": within, **values}))
 
     fork = fork_of(connection, branch, at)
     seen = {} if fork.parent is None else _layers(connection, fork.parent, fork.base, within)
     if at is None:
-        seen |= found(_heads)
+        seen |= found(_HEADS)
         return seen
     # A head that is old enough is the answer; only tables that moved since need their history.
     current = fork.parent is None or fork.seq == fork_of(connection, branch).seq
-    seen |= found(_moved_since if current else _all_then, at=at, low=fork.seq)
-    seen |= found(_heads_then, at=at)
+    seen |= found(_MOVED_SINCE if current else _ALL_THEN, at=at, low=fork.seq)
+    seen |= found(_HEADS_THEN, at=at)
     return seen
 
 
-def _by_key(rows: Iterable[Any]) -> dict[str, Pointer]:
+def _by_key(rows: Iterable[Row]) -> dict[str, Pointer]:
     return {p.key: p for p in map(to_pointer, rows)}

@@ -1,11 +1,11 @@
 -- A commit with all that it changes, in PostgreSQL: the number it gets.
 WITH made AS (
     INSERT INTO "commit" (id, branch, author, message, run, at)
-    VALUES (%(id)s, %(branch)s, %(author)s, %(message)s, %(run)s, %(at)s)
+    VALUES (:id, :branch, :author, :message, :run, :at)
     RETURNING seq
 ), moved AS (
-    SELECT made.seq, %(branch)s::text AS branch, each.*
-    FROM made, json_to_recordset(%(moved)s::json) AS each (
+    SELECT made.seq, :branch::text AS branch, each.*
+    FROM made, json_to_recordset(:moved::json) AS each (
         key text, namespace text, name text, kind text, location text, sql text, state text, rows bigint, old_seq bigint
     )
 ), told AS (

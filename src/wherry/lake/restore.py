@@ -3,19 +3,18 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import log, read
 from wherry.lake.commit import Commit, draft, record
+from wherry.lake.connecting import Connection, Database
 from wherry.lake.names import is_work, key
 from wherry.lake.pointer import Pointer, same
 from wherry.lake.storage import Storage
 
 
 def restore(
-    engine: sa.Engine,
+    database: Database,
     storage: Storage,
     to: str,
     *,
@@ -28,24 +27,24 @@ def restore(
 
     ``dry_run`` returns the commit that would be made, with number 0.
     """
-    goal, told = _goal(engine, branch, to)
+    goal, told = _goal(database, branch, to)
     if dry_run:
-        with db.reading(engine) as connection:
+        with db.reading(database) as connection:
             after, now = _after(connection, branch, goal, told, only)
             return draft(branch, after, now, author=author, message=_message(told, only), run=None)
-    with db.writing(engine, durable=not is_work(branch)) as connection:
+    with db.writing(database, durable=not is_work(branch)) as connection:
         after, now = _after(connection, branch, goal, told, only)
         if not is_work(branch):
             storage.publish_all([(p, now.get(p.key)) for p in after])
         return record(connection, branch, after, now, author=author, message=_message(told, only))
 
 
-def _goal(engine: sa.Engine, branch: str, to: str) -> tuple[int, str]:
+def _goal(database: Database, branch: str, to: str) -> tuple[int, str]:
     """The number of the commit to go back to, and what to call it."""
     if log.is_time(to):
-        return log.moment(engine, branch, to), to.strip()
-    goal = log.by_id(engine, to)
-    with db.reading(engine) as connection:
+        return log.moment(database, branch, to), to.strip()
+    goal = log.by_id(database, to)
+    with db.reading(database) as connection:
         log.check_lineage(connection, branch, goal)
     return goal.seq, goal.id
 
@@ -55,7 +54,7 @@ def _message(told: str, only: Collection[str] | None) -> str:
 
 
 def _after(
-    connection: sa.Connection, branch: str, goal: int, told: str, only: Collection[str] | None
+    connection: Connection, branch: str, goal: int, told: str, only: Collection[str] | None
 ) -> tuple[list[Pointer], dict[str, Pointer]]:
     now = read.see(connection, branch)
     then = read.see(connection, branch, goal)

@@ -47,7 +47,7 @@ def retrying(
     """
     named = sorted(name.lower() for name in tables)
     for attempt in range(1, attempts + 1):
-        with turn(lake.engine, f"{branch} {named[0] if named else ''}"):
+        with turn(lake.database, f"{branch} {named[0] if named else ''}"):
             base = max((c.seq for c in lake.log(branch, limit=1)), default=0) if attempt == attempts else 0
             try:
                 return work()

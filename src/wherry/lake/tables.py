@@ -1,19 +1,17 @@
 """Iceberg commits as they arrive: requirements are checked, metadata is written, pointers and states move."""
 
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
-
-import sqlalchemy as sa
 
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import iceberg, moves, outside, read
+from wherry.lake.carried import Carried
 from wherry.lake.commit import record
+from wherry.lake.connecting import Database
 from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
@@ -45,36 +43,11 @@ class TableChange:
         return f"{self.namespace}.{self.name}"
 
 
-class Carried:
-    """States that wait for the next commit of their table."""
-
-    def __init__(self) -> None:
-        self._states: dict[tuple[str, str], Mapping[str, Any]] = {}
-        self._lock = Lock()
-
-    def put(self, branch: str, name: str, state: Mapping[str, Any]) -> None:
-        # A copy, and an early complaint about what JSON cannot hold.
-        kept = json.loads(json.dumps(state))
-        with self._lock:
-            self._states[branch, key(name)] = kept
-
-    def get(self, branch: str, name: str) -> Mapping[str, Any] | None:
-        with self._lock:
-            return self._states.get((branch, key(name)))
-
-    def remove(self, branch: str, name: str, state: Mapping[str, Any] | None = None) -> None:
-        """Forget a state; when ``state`` is given, only that very one."""
-        with self._lock:
-            found = self._states.get((branch, key(name)))
-            if found is not None and (state is None or found is state):
-                del self._states[branch, key(name)]
-
-
 class Tables:
     """Reads and commits of Iceberg tables on any branch."""
 
-    def __init__(self, engine: sa.Engine, storage: Storage, carried: Carried) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, storage: Storage, carried: Carried) -> None:
+        self._database = database
         self._storage = storage
         self._carried = carried
 
@@ -84,14 +57,14 @@ class Tables:
 
     def load(self, branch: str, name: str, at: int | None = None, *, by_clock: bool = False) -> dict[str, Any]:
         """The protocol's answer to "load table"; ``by_clock``: to a client that looks for a moment by its clock."""
-        location = moves.find(self._engine, branch, "table", name, at).location or ""
+        location = moves.find(self._database, branch, "table", name, at).location or ""
         metadata = self._storage.read(location)
         return self._lent(loaded(undivided(settled(metadata)) if by_clock else metadata, location))
 
     def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
         name = moves.check_name(request["name"])
-        with db.glancing(self._engine) as connection:
+        with db.glancing(self._database) as connection:
             found = read.find(connection, branch, f"{namespace}.{name}")
         if found is not None and found.kind != "dropped":
             raise exists(f"the {found.kind} {found.full_name}")
@@ -141,7 +114,7 @@ class Tables:
         )
         if not is_work(branch):
             self._storage.publish(pointer, None)
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             there = read.find(connection, branch, pointer.full_name)
             live = {pointer.key: there} if there is not None and there.kind != "dropped" else {}
             if there is not None and live and not (overwrite and there.kind == "table"):
@@ -163,7 +136,7 @@ class Tables:
     def _try(self, branch: str, changes: Sequence[TableChange], author: str) -> list[dict[str, Any]] | None:
         seen: dict[str, Pointer] = {}
         # What is seen here is compared with what is there when the pointers move.
-        with db.glancing(self._engine) as connection:
+        with db.glancing(self._database) as connection:
             for change in changes:
                 found = read.find(connection, branch, change.full_name)
                 if found is not None and found.kind == "view":
@@ -274,7 +247,7 @@ class Tables:
 
     def _swap(self, branch: str, after: Sequence[Pointer], seen: Mapping[str, Pointer], author: str) -> bool:
         """Move the pointers if nobody moved them meanwhile; returns whether somebody did."""
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             for pointer in after:
                 now = read.find(connection, branch, pointer.full_name)
                 before = seen.get(pointer.key)

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import sqlalchemy as sa
-
-from wherry.lake import database as db
 from wherry.lake import read
+from wherry.lake.connecting import Connection
 from wherry.lake.horizon import horizon
 from wherry.lake.names import key
 from wherry.lake.pointer import Pointer, same
@@ -18,6 +16,9 @@ Side = Literal["source", "target"]
 Take = Side | Mapping[str, Side] | None
 
 View = Mapping[str, Pointer]
+_TOUCHED = "SELECT key, seq FROM change WHERE branch IN (:source, :target) AND seq > :low"
+_FORKED = "SELECT seq FROM fork WHERE branch IN (:source, :target) AND seq > :low"
+
 #: Whether two pointers mean the same rows and state.
 Alike = Callable[[Pointer | None, Pointer | None], bool]
 
@@ -70,7 +71,7 @@ def by_key(take: Take) -> Take:
     return {key(name): side for name, side in take.items()} if isinstance(take, Mapping) else take
 
 
-def common_base(connection: sa.Connection, source: str, target: str) -> dict[str, Pointer]:
+def common_base(connection: Connection, source: str, target: str) -> dict[str, Pointer]:
     """What two branches that do not come straight from one another both come from, by key.
 
     For each table that is what both saw at the last moment when both saw the same: where they forked, or a merge since
@@ -81,15 +82,12 @@ def common_base(connection: sa.Connection, source: str, target: str) -> dict[str
     moment = min((at for at in (here[ancestor], there[ancestor]) if at is not None), default=None)
     found = read.see(connection, ancestor, moment)
     ours, theirs = read.see(connection, target), read.see(connection, source)
-    touched = sa.select(db.change.c.key, db.change.c.seq).where(
-        db.change.c.branch.in_([source, target]), db.change.c.seq > (moment or 0)
-    )
+    both = {"source": source, "target": target, "low": moment or 0}
     moments: dict[str, set[int]] = {}
-    for k, seq in connection.execute(touched):
+    for k, seq in connection.rows(_TOUCHED, both):
         if not same(ours.get(k), theirs.get(k)):
             moments.setdefault(k, set()).add(seq)
-    again = sa.select(db.fork.c.seq).where(db.fork.c.branch.in_([source, target]), db.fork.c.seq > (moment or 0))
-    forks = set(connection.execute(again).scalars())
+    forks = set(connection.column(_FORKED, both))
     # Before that upkeep has forgotten what branches saw, but where they forked.
     oldest = horizon(connection)
     for k, seqs in moments.items():
@@ -103,7 +101,7 @@ def common_base(connection: sa.Connection, source: str, target: str) -> dict[str
     return found
 
 
-def _line(connection: sa.Connection, branch: str) -> dict[str, int | None]:
+def _line(connection: Connection, branch: str) -> dict[str, int | None]:
     """The branch and those it comes from, with the commit's number up to which each is seen."""
     line: dict[str, int | None] = {}
     here: str | None = branch

@@ -8,30 +8,33 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import IO
 
-import sqlalchemy as sa
+from wherry.errors import LakeError
+from wherry.lake.connecting import Database
 
 #: Seconds to wait for a turn, then one goes on without.
 PATIENCE = 10.0
 
 
 @contextmanager
-def turn(engine: sa.Engine, what: str, *, patience: float = PATIENCE) -> Iterator[bool]:
+def turn(database: Database, what: str, *, patience: float = PATIENCE) -> Iterator[bool]:
     """Wait for the turn to change ``what``; whether it was had."""
-    if engine.dialect.name == "sqlite":
-        with _file_turn(Path(engine.url.database or ""), what, patience) as had:
+    if database.is_sqlite:
+        with _file_turn(database.path, what, patience) as had:
             yield had
         return
-    key = f"{engine.get_execution_options()['wherry_schema']} {what}"
-    with engine.connect() as connection:
+    key = _number(f"{database.schema} {what}", 63)
+    with ExitStack() as stack:
         had = False
-        with suppress(sa.exc.DBAPIError):
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_number(key, 63))))
+        with suppress(database.driver.Error, LakeError):
+            connection = stack.enter_context(database.connection())
+            connection.begin()  # undone in the end, which gives the lock back
+            connection.change(f"SET LOCAL lock_timeout = {int(patience * 1000)}")
+            connection.rows("SELECT pg_advisory_xact_lock(:key)", {"key": key})
             had = True
         yield had
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake import moves, namespaces, read, types, view_columns, view_metadata
 from wherry.lake.commit import record
+from wherry.lake.connecting import Connection, Database
 from wherry.lake.names import file_name, is_work
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import bad, exists, no_view
@@ -37,8 +36,8 @@ Translate = Callable[[str, str, str, Sequence[str]], Query]
 class Views:
     """Reads and commits of views on any branch."""
 
-    def __init__(self, engine: sa.Engine, storage: Storage) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
         self._storage = storage
         #: Turns other dialects into DuckDB's; None: their text is taken as it is.
         self.translate: Translate | None = None
@@ -47,7 +46,7 @@ class Views:
 
     def load(self, branch: str, name: str, at: int | None = None) -> dict[str, Any]:
         """The protocol's ``LoadViewResult``."""
-        with db.reading(self._engine) as connection:
+        with db.reading(self._database) as connection:
             found = read.find(connection, branch, name, at)
             if found is None or found.kind != "view":
                 raise no_view(name)
@@ -69,7 +68,7 @@ class Views:
 
     def commit(self, branch: str, name: str, body: Mapping[str, Any], author: str) -> dict[str, Any]:
         """Apply updates to a view: another query, other properties."""
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             old = read.find(connection, branch, name)
             if old is None or old.kind != "view":
                 raise no_view(name)
@@ -89,7 +88,7 @@ class Views:
     def _make(
         self, branch: str, namespace: str, name: str, metadata: view_metadata.Metadata, author: str
     ) -> dict[str, Any]:
-        with db.writing(self._engine, durable=not is_work(branch)) as connection:
+        with db.writing(self._database, durable=not is_work(branch)) as connection:
             spelled, _ = namespaces.find(connection, branch, namespace, None)
             there = read.find(connection, branch, f"{spelled}.{name}")
             if there is not None and there.kind != "dropped":
@@ -114,7 +113,7 @@ class Views:
         return Pointer(namespace=namespace, name=name, kind="view", sql=query.sql, state=state)
 
     def _metadata(
-        self, connection: sa.Connection, branch: str, pointer: Pointer, at: int | None
+        self, connection: Connection, branch: str, pointer: Pointer, at: int | None
     ) -> view_metadata.Metadata:
         if (told := view_metadata.kept(pointer)) is not None:
             return told
@@ -123,7 +122,7 @@ class Views:
             columns = view_columns.columns(pointer, seen, self._storage.read)
         except LakeError as problem:
             raise bad(str(problem)) from None
-        made = connection.execute(sa.select(db.commit.c.at).where(db.commit.c.seq == pointer.seq)).scalar()
+        made = connection.value('SELECT at FROM "commit" WHERE seq = :seq', {"seq": pointer.seq})
         moment = int(datetime.fromisoformat(made).timestamp() * 1000) if made else 0
         location = self._location(pointer.namespace, pointer.name)
         # The project's SQL functions exist nowhere else.
@@ -137,7 +136,7 @@ class Views:
 
     def _record(
         self,
-        connection: sa.Connection,
+        connection: Connection,
         branch: str,
         new: Pointer,
         before: Mapping[str, Pointer],

@@ -1,7 +1,7 @@
 """What a measured value is held against: ``> 3``, or between two ends."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
@@ -39,6 +39,8 @@ def _alike(value: Any, limit: Any) -> tuple[Any, Any]:
         value = value.total_seconds()
     if isinstance(value, date):
         return _moments(value, limit)
+    if isinstance(value, time):
+        return _times(value, limit)
     if isinstance(value, str) and not isinstance(limit, str):
         try:
             return float(value), limit
@@ -53,7 +55,19 @@ def _alike(value: Any, limit: Any) -> tuple[Any, Any]:
             raise ValueError(f"the bound `{limit}` is no number") from None
     if isinstance(value, list | Mapping):
         raise ValueError(f"{plain(value)} is no single value, and is held against {limit}")
+    if not isinstance(value, bool | int | float | Decimal | str):
+        raise ValueError(f"`{value}` is no number, and is held against {limit}")
     return value, limit
+
+
+def _times(value: time, limit: Any) -> tuple[time, time]:
+    try:
+        found = time.fromisoformat(str(limit).strip("'")) if isinstance(limit, str) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValueError(f"the bound `{limit}` is no time; write it as '10:30'")
+    return value, found.replace(tzinfo=value.tzinfo)
 
 
 def _moments(value: date, limit: Any) -> tuple[datetime, datetime]:

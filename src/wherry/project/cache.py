@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 #: Raised whenever the meaning of a cached value changes.
-FORMAT = 3
+FORMAT = 4
 
 
 def digest(*parts: str) -> str:

@@ -10,7 +10,7 @@ from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "may_split", "read_check", "read_options", "refused"]
+__all__ = ["LONG_KEYS", "CheckFormError", "is_refused", "may_split", "read_check", "read_options", "refused"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
@@ -21,7 +21,9 @@ _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 #: Those of them that count nothing, and those that read no rows at all.
 _MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
-_OF_COLUMNS = {"type", "columns_are"}
+_OF_COLUMNS = {"type", "columns_are", "columns_same"}
+#: How the SQL of a check begins that stands for one which cannot run.
+_REFUSED = "SELECT 1 WHERE CAST(error("
 
 
 def may_split(check: Check) -> bool:
@@ -35,6 +37,8 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     ``custom`` are the kinds that the project has of its own. Raises ``CheckFormError`` with a sentence that says what
     is wrong.
     """
+    if written is None or isinstance(written, list):
+        raise CheckFormError("A check is empty." if written is None else "A list is no check: write each by itself.")
     if not isinstance(written, Mapping):
         text = str(written).strip()
         return _check(_short(text, column, custom), column, text=str(written), file=file, line=line)
@@ -93,8 +97,13 @@ def refused(text: str, why: str, *, file: str, line: int) -> Check:
     """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
     message = f"it cannot run: {why}".replace("'", "''")
     # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
-    sql = f"SELECT 1 WHERE CAST(error('{message}') AS BOOLEAN)"
+    sql = f"{_REFUSED}'{message}') AS BOOLEAN)"
     return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
+
+
+def is_refused(check: Check) -> bool:
+    """Whether a check stands for one that cannot run."""
+    return check.kind == "sql" and str(check.arguments["sql"]).startswith(_REFUSED)
 
 
 def _check(short: Short, column: str, **fields: Any) -> Check:

@@ -79,8 +79,10 @@ def read_yaml(text: str, *, file: str, line: int = 0, column: int = 0) -> Locate
         findings.append(
             Finding(
                 code="not-yaml",
-                message=f"This is not YAML: {problem}.",
-                hint='Quote text that holds any of : [ ] { } > , # or a leading symbol, for example ">= 0".',
+                message=f"This is not {'JSON' if file.endswith('.json') else 'YAML'}: {problem}.",
+                hint=""
+                if file.endswith(".json")
+                else 'Quote text that holds any of : [ ] { } > , # or a leading symbol, for example ">= 0".',
                 file=file,
                 line=(mark.line + 1 if mark else 1) + line,
                 column=(mark.column + 1 if mark else 1) + column,

@@ -175,6 +175,20 @@ def _change(match: re.Match[str]) -> Short:
     )
 
 
+def _same(match: re.Match[str]) -> Short:
+    arguments: dict[str, Any] = {"sql": match[1], "table": match[2]}
+    arguments |= {"within": read_value(match[3], "within")} if match[3] else {}
+    return Short("aggregate_equals", arguments | ({"per": read_names(match[4], "per")} if match[4] else {}))
+
+
+def _total(text: str) -> Any:
+    """What columns add up to: a number, or another column."""
+    try:
+        return read_value(text, "sum of")
+    except CheckFormError:
+        return unquoted(text)
+
+
 def _whole(bounds: dict[str, Any], what: str) -> dict[str, Any]:
     for name in ("value", "low", "high"):
         if name in bounds and not isinstance(bounds[name], int):
@@ -207,6 +221,10 @@ _COLUMN_FORMS: tuple[tuple[re.Pattern[str], _Read], ...] = (
     ),
     (_pattern(r"(increasing|decreasing)(\s+strictly)?(?:\s+by\s+(.+?))?(?:\s+per\s+(.+?))?"), _ordered),
     (_pattern(r"sequential\s+(?:by\s+)?step\s+(\S.*)"), _step),
+    (
+        _pattern(r"fresh\s+within\s+(\S.*?)\s+per\s+(\S.*)"),
+        lambda m: Short("fresh_each", {"seconds": read_seconds(m[1]), "per": read_names(m[2], "per")}),
+    ),
     (_pattern(r"fresh\s+within\s+(\S.*)"), lambda m: Short("fresh", {"seconds": read_seconds(m[1])})),
     (_pattern(rf"({'|'.join((*MEASURES, *DISTINCT))})\s*((?:{_OP}|(?:strictly\s+)?between\b).*)"), _measure),
     (
@@ -271,7 +289,20 @@ _TABLE_FORMS: tuple[tuple[re.Pattern[str], _Read], ...] = (
         _pattern(rf"column\s+count\s*((?:{_OP}|between\b).*)"),
         lambda m: Short("columns_are", {"count": _whole(read_bounds(m[1], "column count"), "column count")}),
     ),
+    (
+        _pattern(r"(no\s+overlap)\s*\[(.*)\](?:\s+per\s+(\S.*))?"),
+        lambda m: Short("no_overlap", {"per": read_names(m[3], "per")} if m[3] else {}, _names(m)),
+    ),
+    (
+        _pattern(r"(sum\s+of)\s*\[(.*)\]\s*=\s*(\S.*)"),
+        lambda m: Short("columns_sum", {"total": _total(m[3])}, _names(m)),
+    ),
+    (_pattern(r"same\s+(\S.*\))\s+as\s+([A-Za-z_]\w*\.\w+)(?:\s+within\s+(\S+))?(?:\s+per\s+(\S.*))?"), _same),
     (_pattern(r"no\s+duplicates"), lambda m: Short("duplicates")),
+    (
+        _pattern(r"same\s+columns\s+as\s+([A-Za-z_]\w*\.\w+)"),
+        lambda m: Short("columns_same", {"table": m[1]}),
+    ),
     (_pattern(r"equals\s+([A-Za-z_]\w*\.\w+)"), lambda m: Short("table_equals", {"table": m[1]})),
     (
         _pattern(rf"(cramers_phi)\s*\[(.*)\]\s*({_OP}.*|between\b.*)"),

@@ -1,7 +1,7 @@
 """The keys that say what a table is: the same in a SQL header, a Python decorator and a source's table."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
@@ -11,7 +11,7 @@ from wherry.model.finding import Finding
 from wherry.project.check_form import CheckFormError, may_split, read_check, refused
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort
 from wherry.project.located import Located
-from wherry.project.nearest import did_you_mean
+from wherry.project.nearest import did_you_mean, nearest
 
 #: What any table may say of itself.
 COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "quarantine", "partition", "sort")
@@ -36,6 +36,8 @@ class TableKeys:
     #: Kinds of checks that the project has of its own.
     custom: Collection[str] = ()
     findings: list[Finding] = field(default_factory=list)
+    #: What stands for checks under a key that is misspelt: each fails and says why.
+    misspelt: list[Check] = field(default_factory=list)
 
     def problem(self, code: str, path: str, message: str, hint: str = "") -> None:
         line, column = self.located.at("/".join(p for p in (self.path, path) if p))
@@ -46,8 +48,16 @@ class TableKeys:
         known = tuple(known)
         for key in keys:
             if key not in known:
-                hint = did_you_mean(key, known, f"Known are: {', '.join(known)}.")
-                self.problem("unknown-key", key, f"There is no key `{key}` here.", hint)
+                self._unknown(key, key, f"There is no key `{key}` here.", known)
+
+    def _unknown(self, key: str, path: str, message: str, known: Sequence[str], column: str = "") -> None:
+        """A finding for a key that nobody knows; where checks were meant, one that fails stands for them."""
+        hint = did_you_mean(key, known, f"Known are: {', '.join(known)}.")
+        meant = "checks" in known and nearest(key, known) == "checks"
+        self.problem("bad-check" if meant else "unknown-key", path, message, hint)
+        if meant:
+            stand = refused(key, message, file=self.file, line=self.findings[-1].line)
+            self.misspelt.append(replace(stand, column=column))
 
     def read(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of ``Asset`` from those of ``keys`` that are known here."""
@@ -64,6 +74,7 @@ class TableKeys:
         fields["tags"] = self._tags(keys.get("tags"), "tags")
         columns, checks = self._columns(keys.get("columns"))
         checks.extend(self._checks(keys.get("checks"), "checks", ""))
+        checks.extend(self.misspelt)
         if self._quarantine(keys):
             checks = [replace(check, quarantine=check.quarantine or may_split(check)) for check in checks]
         fields["columns"], fields["checks"] = tuple(columns), tuple(checks)
@@ -122,8 +133,8 @@ class TableKeys:
                 continue
             for key in about:
                 if key not in COLUMN_KEYS:
-                    hint = did_you_mean(key, COLUMN_KEYS, f"Known are: {', '.join(COLUMN_KEYS)}.")
-                    self.problem("unknown-key", f"{path}/{key}", f"A column has no key `{key}`.", hint)
+                    said = f"A column has no key `{key}`."
+                    self._unknown(key, f"{path}/{key}", said, COLUMN_KEYS, str(name))
             columns.append(
                 Column(
                     name=str(name),

@@ -66,9 +66,9 @@ def _with_suites(graph: Graph, texts: _Texts, cache: Cache) -> Graph:
 
 def translated(text: str, file: str, assets: Sequence[Asset]) -> Sequence[tuple[str, str, str]] | Finding:
     """A singular test of dbt as checks in SQL, with the project's names of tables; a finding when it needs dbt."""
+    from wherry.imports import NotUnderstood
     from wherry.imports.dbt import read_singular
     from wherry.imports.names import Names
-    from wherry.imports.soda_validity import NotUnderstood
     from wherry.sql.renaming import rename_tables
     from wherry.sql.statement import SqlError
 

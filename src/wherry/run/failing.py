@@ -33,11 +33,11 @@ def failing_rows(
 
     ``error`` says why a check could not be decided, and is empty where it could.
     """
-    last = last_result(lake.engine, asset.name, branch)
+    last = last_result(lake.database, asset.name, branch)
     if last is None:
         return []
     run, result = last
-    kept = kept_bad_rows(lake.engine, run.id, result.name)
+    kept = kept_bad_rows(lake.database, run.id, result.name)
     answers = []
     for place, found in enumerate(result.checks):
         if found.state == "passed":

@@ -164,7 +164,7 @@ def _refuse_taken(wanted: Mapping[str, Offer], wish: Wish, lake: Lake, graph: Gr
 def _work_branch(lake: Lake, wish: Wish, table: str, author: str) -> Iterator[str]:
     """A branch for one import; what an import that was killed left of it goes."""
     work = f"{IMPORT}{wish.branch}/{''.join(c if c.isalnum() else '-' for c in table)}"
-    with run_lock(lake.engine, work, author):
+    with run_lock(lake.database, work, author):
         with suppress(LakeError):
             lake.drop_branch(work)
         lake.create_branch(work, parent=wish.branch, author=author)

@@ -13,6 +13,7 @@ from wherry.lake.changes import change_since, identity
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import facts, files
 from wherry.model.asset import Asset, Check
+from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.model.plan import Built
 from wherry.model.run import CheckResult
@@ -58,6 +59,8 @@ class Inspected:
     rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     #: What to remember beside the pointer; None: nothing.
     kept: Mapping[str, Any] | None = None
+    #: What is wrong with its promises that was not known before it was made.
+    findings: tuple[Finding, ...] = ()
 
 
 def finder(folder: Any) -> Find:

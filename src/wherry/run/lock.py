@@ -12,7 +12,7 @@ from wherry.model.finding import Finding
 from wherry.state.leases import BEAT, Lease, confirm, give_back, take
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
+    from wherry.lake.connecting import Database
 
 TASK = "run"
 UPKEEP = "upkeep"
@@ -21,8 +21,8 @@ UPKEEP = "upkeep"
 class Held:
     """A lease of this process, confirmed from time to time for as long as it is held."""
 
-    def __init__(self, engine: sa.Engine, lease: Lease, *, beat: float = BEAT) -> None:
-        self._engine, self._lease, self._beat = engine, lease, beat
+    def __init__(self, database: Database, lease: Lease, *, beat: float = BEAT) -> None:
+        self._database, self._lease, self._beat = database, lease, beat
         self._over = Event()
         self._lost = Event()
         self._thread = Thread(target=self._confirm, name="wherry-lease", daemon=True)
@@ -30,7 +30,7 @@ class Held:
 
     def expect(self) -> None:
         """Raises ``LakeError`` when somebody took the lease over because this process was not heard of."""
-        if self._lost.is_set() or not confirm(self._engine, self._lease):
+        if self._lost.is_set() or not confirm(self._database, self._lease):
             finding = Finding(
                 code="run-taken-over",
                 message=f"Another run on branch `{self._lease.branch}` took over from this silent one.",
@@ -42,20 +42,20 @@ class Held:
         self._over.set()
         self._thread.join()
         with suppress(LakeError):  # whoever comes next sees that this process is gone
-            give_back(self._engine, self._lease)
+            give_back(self._database, self._lease)
 
     def _confirm(self) -> None:
         while not self._over.wait(self._beat):
             with suppress(LakeError):
-                if not confirm(self._engine, self._lease):
+                if not confirm(self._database, self._lease):
                     self._lost.set()
                     return
 
 
 @contextmanager
-def run_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[Held]:
+def run_lock(database: Database, branch: str, owner: str = "") -> Iterator[Held]:
     """Hold the right to run on ``branch``. Raises ``LakeError`` when another process holds it."""
-    lease, mine = take(engine, TASK, branch, owner)
+    lease, mine = take(database, TASK, branch, owner)
     if not mine:
         finding = Finding(
             code="run-in-progress",
@@ -63,24 +63,24 @@ def run_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[Held]:
             hint="Wait for it, stop it, or run on a branch of your own with --branch.",
         )
         raise LakeError(findings=[finding])
-    with _holding(engine, lease) as held:
+    with _holding(database, lease) as held:
         yield held
 
 
 @contextmanager
-def upkeep_lock(engine: sa.Engine, branch: str, owner: str = "") -> Iterator[bool]:
+def upkeep_lock(database: Database, branch: str, owner: str = "") -> Iterator[bool]:
     """Hold the right to do upkeep by the clock; False when another process holds it."""
-    lease, mine = take(engine, UPKEEP, branch, owner)
+    lease, mine = take(database, UPKEEP, branch, owner)
     if not mine:
         yield False
         return
-    with _holding(engine, lease):
+    with _holding(database, lease):
         yield True
 
 
 @contextmanager
-def _holding(engine: sa.Engine, lease: Lease) -> Iterator[Held]:
-    held = Held(engine, lease)
+def _holding(database: Database, lease: Lease) -> Iterator[Held]:
+    held = Held(database, lease)
     try:
         yield held
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,12 @@ from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.redact import redacted
+from wherry.run.refusals import FOLDERS, PROMISES, with_refusals, without_lost_columns
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
-
-
-#: Errors about a promise that cannot be read. In its place stands a check that fails and says so: the rest runs.
-PROMISES = ("bad-check", "bad-contract")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +51,17 @@ class Project:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.graph.findings if finding.severity == "error")
 
-    def expect_sound(self, *, but: Collection[str] = ()) -> None:
-        """Raises ``ProjectError`` with every finding when one is an error, of another code than those of ``but``."""
-        if any(finding.code not in but for finding in self.errors):
+    def expect_sound(self) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error."""
+        if self.errors:
+            raise ProjectError(findings=self.graph.findings)
+
+    def expect_buildable(self, *, tested: bool = False) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error that concerns more than the promises about
+        single tables. A wrong unit test counts only where tables are ``tested``."""
+        beside = FOLDERS if tested else (*FOLDERS, "tests/")
+        others = [each for each in self.errors if each.code not in PROMISES]
+        if any(each.code == "cycle" or not each.file.startswith(beside) for each in others):
             raise ProjectError(findings=self.graph.findings)
 
 
@@ -96,11 +101,12 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     findings = [redacted(finding, _variables_of(graph, finding.file), config) for finding in findings]
     from wherry.lake.types import storable
 
-    graph = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    graph = with_agreements(graph, config.folder, cache)
+    bound = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
+    graph = with_agreements(without_lost_columns(graph, bound), config.folder, cache)
     findings = [*graph.findings, *findings, *_promised(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
-    graph = replace(graph, findings=with_source_lines(tuple(findings), _texts(config.folder, findings)))
+    texts = _texts(config.folder, findings)
+    graph = with_refusals(replace(graph, findings=with_source_lines(tuple(findings), texts)), texts)
     return Project(config=config, graph=graph, sources=sources)
 
 

@@ -24,6 +24,7 @@ from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import of_column
 from wherry.run.check_plan import at
 from wherry.run.checking import bad_rows_sql
+from wherry.run.paired import pair_findings
 from wherry.run.quarantine import trial
 from wherry.run.trial import tried
 from wherry.sql.binder import Binder, BindError
@@ -60,7 +61,12 @@ class _Checks:
         for check in asset.checks:
             if problems := _needs_findings(self.graph, asset, check):
                 yield from problems
-            elif asset.bound and (not check.column or check.column.lower() in columns):
+                continue
+            pairs = [each for name in check.needs for each in pair_findings(check, asset, self.graph[name])]
+            yield from pairs
+            if any(each.severity == "error" for each in pairs):
+                continue
+            if asset.bound and (not check.column or check.column.lower() in columns):
                 # One of a column that is not there is told where the column is declared.
                 yield from self._bound(asset, check)
 
@@ -82,7 +88,9 @@ class _Checks:
         try:
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
         except ProjectError as error:
-            yield from (replace(each, file=check.file, line=check.line, column=1) for each in error.findings)
+            yield from (
+                replace(each, code="bad-check", file=check.file, line=check.line, column=1) for each in error.findings
+            )
             return
         except Exception as error:  # an argument that the kind does not understand, or a kind of the project's own
             why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

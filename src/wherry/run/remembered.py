@@ -65,6 +65,7 @@ def checks_of(text: str, file: str, suites: Mapping[str, str], cache: Cache) -> 
                 table=each["table"],
                 checks=tuple(Check(**{**check, "columns": tuple(check["columns"])}) for check in each["checks"]),
                 findings=tuple(Finding(**finding) for finding in each["findings"]),
+                own=each["own"],
             )
             for each in kept
         ]

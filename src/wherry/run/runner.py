@@ -22,7 +22,7 @@ from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
 from wherry.run.planning import plan_for
-from wherry.run.project import PROMISES, Project
+from wherry.run.project import Project
 from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.quarantine import REJECTED
 from wherry.run.replace import NEW
@@ -63,9 +63,9 @@ def run(project: Project, lake: Lake, request: Request, options: RunOptions, tel
     ``tell`` hears ``planned``, ``started``, ``progress``, ``finished``, ``published``, ``moved``. Raises ``LakeError``
     when another run is under way there, ``Conflict`` when others change again and again what it builds.
     """
-    project.expect_sound(but=PROMISES)
+    project.expect_buildable()
     lake.storage.check()
-    with run_lock(lake.engine, options.branch, options.author) as lock:
+    with run_lock(lake.database, options.branch, options.author) as lock:
         return _Run(project, lake, request, options, tell, lock).go()
 
 
@@ -99,7 +99,7 @@ class _Run:
         self.owed = Owed.of(self.graph, {})
 
     def go(self) -> Run:
-        close_killed(self.lake.engine, self.options.branch, _stamp())
+        close_killed(self.lake.database, self.options.branch, _stamp())
         seen = see(self.lake, self.options.branch)
         if seen.unfinished:
             self._continue(seen)
@@ -108,7 +108,7 @@ class _Run:
         self.tell("planned", plan=plan)
         self.owed = Owed.of(self.graph, seen.owed)
         self.run = replace(self.run, owed=self.owed.versions)
-        start_run(self.lake.engine, self.run, os.getpid())
+        start_run(self.lake.database, self.run, os.getpid())
         state: RunState = "killed"
         try:
             if self._settled(plan, seen):
@@ -125,7 +125,7 @@ class _Run:
         finally:
             self.run = replace(self._so_far(plan), state=state, ended_at=_stamp())
             self._write_events()
-            end_run(self.lake.engine, self.run)
+            end_run(self.lake.database, self.run)
         return self.run
 
     def _so_far(self, plan: Plan) -> Run:
@@ -282,8 +282,8 @@ class _Run:
         self.tell("finished", result=result)
 
     def _write_events(self) -> None:
-        add_events(self.lake.engine, self.events)
-        crowd_out(self.lake.engine, self.options.branch, {e.asset for e in self.events if e.kind == BAD_ROWS})
+        add_events(self.lake.database, self.events)
+        crowd_out(self.lake.database, self.options.branch, {e.asset for e in self.events if e.kind == BAD_ROWS})
         self.events = []
 
     def _keep_bad_rows(self, attempt: Attempt, key: str) -> None:
@@ -298,7 +298,7 @@ class _Run:
         if due:
             # Should this be killed, it is known what was published and what was not asked.
             self._write_events()
-            note_run(self.lake.engine, self._so_far(plan))
+            note_run(self.lake.database, self._so_far(plan))
         for key, published in due.items():
             self.results[key], asked = attempt.ask_published(self.results[key], published)
             self._keep_bad_rows(attempt, key)
@@ -337,7 +337,7 @@ class _Run:
             return
         self.lock.expect()
         if self.owed.add(names, attempt.built):
-            note_run(self.lake.engine, replace(self.run, owed=self.owed.versions))
+            note_run(self.lake.database, replace(self.run, owed=self.owed.versions))
         message = f"run {self.id}: {_counted(names)}"
         commit = self.lake.merge(
             work, onto=self.options.branch, only=names, author=author, message=message, run=self.id

@@ -63,7 +63,7 @@ def see_work(lake: Lake, work_branch: str, onto: str) -> Seen:
 def _owed(lake: Lake, branch: str, published: Mapping[str, Pointer]) -> dict[str, str]:
     """Of what runs left to be asked, that which is published still."""
     found = {}
-    for key, versions in owed(lake.engine, branch).items():
+    for key, versions in owed(lake.database, branch).items():
         built = from_state(published[key].state) if key in published else None
         if built is not None and built.version in versions:
             found[key] = built.version

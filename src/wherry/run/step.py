@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
 from wherry.lake.pointer import Pointer, Put, as_put
-from wherry.model.asset import Asset
+from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.model.graph import SqlCheck
 from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
+from wherry.quoting import full_name
 from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
@@ -29,6 +30,7 @@ from wherry.run.quarantine import rejected_name
 from wherry.run.reading import reading
 from wherry.run.record import from_state, new_version, to_state
 from wherry.run.redact import redacted
+from wherry.run.refusals import held_against
 from wherry.run.session import Session
 from wherry.sql.statement import body
 
@@ -99,7 +101,7 @@ class Attempt:
         checks, kept = (inspected.results, inspected.kept) if inspected is not None else ((), None)
         bad = [check for check in checks if check.state == "failed"]
         built = self.built[key]
-        if needed and (not built.checked or built.checks != self._promise(key) or built.kept != kept):
+        if needed and (bad or not built.checked or built.checks != self._promise(key) or built.kept != kept):
             built = replace(built, checked=not bad, checks=self._promise(key), kept=kept)
             self._remember(asset, built)
         result = AssetResult(
@@ -117,6 +119,8 @@ class Attempt:
                 drifts=tuple(loaded.drifts),
                 findings=self._placed(loaded.findings, asset),
             )
+        if inspected is not None and inspected.findings:
+            result = replace(result, findings=(*result.findings, *inspected.findings))
         return replace(result, state="failed", reason=check_reason(bad), fault=1) if bad else result
 
     def _placed(self, findings: Iterable[Finding], asset: Asset) -> tuple[Finding, ...]:
@@ -134,16 +138,28 @@ class Attempt:
 
     def _inspect(self, asset: Asset, cursor: DuckDB) -> Inspected | None:
         """Hold a table against its checks, but those that are asked after publishing."""
-        before = [check for check in asset.checks if check.when == "before"]
+        checks, findings = self._as_it_is(asset, cursor)
+        before = [check for check in checks if check.when == "before"]
         if not before:
             return None
         from wherry.run.inspecting import inspect
 
-        inspected = inspect(self._inspection(asset), cursor, before)
+        inspected = replace(inspect(self._inspection(asset), cursor, before), findings=findings)
         if inspected.rows:
             with self.lock:
                 self.bad_rows[asset.name.lower()] = inspected.rows
         return inspected
+
+    def _as_it_is(self, asset: Asset, cursor: DuckDB) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
+        """The checks of a table held against the columns that it came to have, where those were not known before."""
+        declared = [column for column in asset.columns if column.place[0]]
+        if not declared or (asset.bound and asset.kind == "sql"):
+            return asset.checks, ()
+        self.session.show([asset.name])
+        checks, findings = held_against(
+            asset, declared, [name for name, _ in cursor.schema(f"FROM {full_name(asset.name)}")]
+        )
+        return checks, tuple(findings)
 
     def _inspection(self, asset: Asset) -> Inspection:
         from wherry.run.inspecting import Inspection, finder

@@ -22,9 +22,15 @@ _MOMENT = datetime(2000, 1, 1)
 _READS = re.compile(r"\b(select|from)\b", re.IGNORECASE)
 #: The beginning of a type's name -> a value of it. Of text there is none: it may hold a number, a day, anything.
 _SAMPLES = (
+    (("UUID",), "'00000000-0000-4000-8000-000000000000'"),
+    (("UNION",), "NULL"),
     (("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL"), "1"),
     (("BOOLEAN",), "true"),
     (("DATE", "TIMESTAMP"), "'2000-01-01'"),
+    (("TIME",), "'10:00:00'"),
+    (("INTERVAL",), "'1 day'"),
+    (("STRUCT", "MAP"), "'{}'"),
+    (("BLOB",), "'x'"),
 )
 
 
@@ -54,7 +60,7 @@ def tried(check: Check, kind: ModuleType, columns: Sequence[Column], run: Run) -
 
 
 def _value(column: Column) -> str:
-    held = "NULL"
-    if not column.type.endswith("]") and not column.type.startswith(("UUID", "UNION")):
+    held = "'[]'" if column.type.endswith("[]") else "NULL"
+    if not column.type.endswith("]"):
         held = next((value for starts, value in _SAMPLES if column.type.startswith(starts)), held)
     return f"CAST({held} AS {column.type}) AS {name(column.name)}"

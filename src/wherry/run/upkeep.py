@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
@@ -80,21 +78,21 @@ def keep_up(
         ),
         tell,
     )
-    forgotten = forget_bad_rows(lake.engine, datetime.now(UTC) - kept_rows, dry_run=options.dry_run)
+    forgotten = forget_bad_rows(lake.database, datetime.now(UTC) - kept_rows, dry_run=options.dry_run)
     if options.branch == MAIN and not options.tables and not options.dry_run:
         swept = report.swept
         told = {"commits": report.commits, "files": swept.files, "bytes": swept.bytes}
-        add_events(lake.engine, [Event(run=None, at=stamp(), kind=DONE, body=told)])
+        add_events(lake.database, [Event(run=None, at=stamp(), kind=DONE, body=told)])
     return Kept(lake=report, bad_rows=forgotten)
 
 
 def next_upkeep(lake: Lake, every: timedelta) -> datetime | None:
     """When the lake's next upkeep is due, whoever did the last one; None: the lake is empty, or it never is."""
-    last = last_event(lake.engine, DONE)
+    last = last_event(lake.database, DONE)
     if last is None:
         # A lake that is new has nothing to be put in order yet.
-        with db.reading(lake.engine) as connection:
-            last = connection.execute(sa.select(sa.func.min(db.commit.c.at))).scalar()
+        with db.reading(lake.database) as connection:
+            last = connection.value('SELECT min(at) FROM "commit"')
     try:
         return datetime.fromisoformat(last) + every if last is not None else None
     except OverflowError:
@@ -111,7 +109,7 @@ def _layouts(project: Project) -> dict[str, Layout]:
 def _idle(lake: Lake) -> set[str]:
     """Branches on which no run is under way, though the log says so: it was killed."""
     idle = set()
-    for branch in running_on(lake.engine):
-        with suppress(LakeError), run_lock(lake.engine, branch):
+    for branch in running_on(lake.database):
+        with suppress(LakeError), run_lock(lake.database, branch):
             idle.add(branch)
     return idle

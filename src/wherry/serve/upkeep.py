@@ -61,6 +61,6 @@ def _once(stop: Event, lake: Lake, every: timedelta, work: Work, owner: str) -> 
         if stop.is_set():
             raise _Stopped
 
-    with upkeep_lock(lake.engine, "main", owner) as mine:
+    with upkeep_lock(lake.database, "main", owner) as mine:
         due = next_upkeep(lake, every) if mine else None
         return work(going_on) if due is not None and due <= datetime.now(UTC) else None

@@ -173,13 +173,12 @@ class _Work:
         return ""
 
     def _expect_columns(self, asset: Asset, columns: Sequence[str]) -> None:
-        """A finding for every column that is spoken of and not there."""
-        spoken = {column.name: column.place for column in asset.columns}
-        spoken |= {column: asset.build.place for column in asset.build.columns if column not in spoken}
-        for column, at in spoken.items():
+        """A finding for every column that the table is built by and that is not there."""
+        for column in dict.fromkeys(asset.build.columns):
             if column.lower() not in map(str.lower, columns):
                 hint = did_you_mean(column, columns, f"Its columns are: {', '.join(columns)}.")
-                self._tell(asset, "unknown-column", f"`{asset.name}` has no column `{column}`.", hint, at)
+                message = f"`{asset.name}` has no column `{column}`."
+                self._tell(asset, "unknown-column", message, hint, asset.build.place)
 
     def _expect_moments(self, asset: Asset) -> None:
         """A finding when the column of ``incremental by`` is none of time."""

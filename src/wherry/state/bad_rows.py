@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
+from wherry.lake.connecting import Database
 
 #: Kind of the event that keeps the rows of a check: ``at`` is its place in the table's result.
 BAD_ROWS = "bad rows"
@@ -21,6 +20,12 @@ RUNS = 20
 BYTES = 500_000
 #: Events that go in one transaction: others wait for it.
 _BATCH = 500
+#: Runs on a branch that rows of a table are kept of, newest first.
+_RUNS = """
+    SELECT run FROM event WHERE asset = :asset AND kind = :kind
+        AND EXISTS (SELECT 1 FROM run WHERE run.id = event.run AND run.branch = :branch)
+    GROUP BY run ORDER BY max(seq) DESC
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,37 +57,33 @@ def event_body(place: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"at": place, "rows": kept}
 
 
-def kept_bad_rows(engine: sa.Engine, run: str, asset: str) -> dict[int, KeptRows]:
+def kept_bad_rows(database: Database, run: str, asset: str) -> dict[int, KeptRows]:
     """Rows that broke the checks of a table in a run, by the check's place in the table's result."""
-    query = sa.select(db.event.c.body).where(
-        db.event.c.run == run, db.event.c.asset == asset, db.event.c.kind == BAD_ROWS
-    )
-    with db.reading(engine) as connection:
-        bodies = [json.loads(body) for body in connection.execute(query.order_by(db.event.c.seq)).scalars()]
+    query = "SELECT body FROM event WHERE run = :run AND asset = :asset AND kind = :kind ORDER BY seq"
+    with db.reading(database) as connection:
+        found = connection.column(query, {"run": run, "asset": asset, "kind": BAD_ROWS})
+    bodies = [json.loads(body) for body in found]
     return {body["at"]: KeptRows(rows=body["rows"], cut=body.get("cut", False)) for body in bodies}
 
 
-def crowd_out(engine: sa.Engine, branch: str, assets: Collection[str]) -> None:
+def crowd_out(database: Database, branch: str, assets: Collection[str]) -> None:
     """Forget the rows of older runs of these tables on a branch, where there are those of ``RUNS`` newer ones."""
     for asset in assets:
-        of_branch = sa.exists().where(db.run.c.id == db.event.c.run, db.run.c.branch == branch)
-        mine = (db.event.c.asset == asset, db.event.c.kind == BAD_ROWS, of_branch)
-        newest = sa.func.max(db.event.c.seq)
-        runs = sa.select(db.event.c.run).where(*mine).group_by(db.event.c.run).order_by(newest.desc())
-        with db.reading(engine) as connection:
-            old = list(connection.execute(runs.offset(RUNS)).scalars())
-        if old:
-            with db.writing(engine, durable=False) as connection:
-                connection.execute(db.event.delete().where(*mine[:2], db.event.c.run.in_(old)))
+        mine = {"asset": asset, "kind": BAD_ROWS}
+        with db.reading(database) as connection:
+            runs = connection.column(_RUNS, mine | {"branch": branch})
+        if old := [mine | {"run": run} for run in runs[RUNS:]]:
+            with db.writing(database, durable=False) as connection:
+                connection.change_all("DELETE FROM event WHERE run = :run AND asset = :asset AND kind = :kind", old)
 
 
-def forget_bad_rows(engine: sa.Engine, since: datetime, *, dry_run: bool = False) -> Forgotten:
+def forget_bad_rows(database: Database, since: datetime, *, dry_run: bool = False) -> Forgotten:
     """Forget rows that were found before ``since``. Verdicts stay. Killed at any point, it goes on later."""
-    old = (db.event.c.kind == BAD_ROWS, db.event.c.at < stamp(since))
-    with db.reading(engine) as connection:
-        found = connection.execute(sa.select(db.event.c.seq, sa.func.length(db.event.c.body)).where(*old)).all()
+    query = "SELECT seq, length(body) FROM event WHERE kind = :kind AND at < :since"
+    with db.reading(database) as connection:
+        found = connection.rows(query, {"kind": BAD_ROWS, "since": stamp(since)})
     for start in range(0, 0 if dry_run else len(found), _BATCH):
-        gone = [seq for seq, _ in found[start : start + _BATCH]]
-        with db.writing(engine, durable=False) as connection:
-            connection.execute(db.event.delete().where(db.event.c.seq.in_(gone)))
+        gone = [{"seq": seq} for seq, _ in found[start : start + _BATCH]]
+        with db.writing(database, durable=False) as connection:
+            connection.change_all("DELETE FROM event WHERE seq = :seq", gone)
     return Forgotten(checks=len(found), bytes=sum(size for _, size in found))

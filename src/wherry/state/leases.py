@@ -7,14 +7,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from wherry.lake import database as db
 from wherry.lake.clock import boot, stamp
+from wherry.lake.connecting import Connection, Database, Row, insert
 
 #: Seconds between two confirmations, and after how many without one a lease may be taken over.
 BEAT, BOUND = 15.0, 90.0
@@ -46,17 +45,21 @@ class Lease:
         return f"{self.owner or 'somebody'}, process {self.pid} on {self.host}"
 
 
-def take(engine: sa.Engine, task: str, branch: str, owner: str) -> tuple[Lease, bool]:
+_COLUMNS = tuple(field.name for field in fields(Lease))
+_LEASES = f"SELECT {', '.join(_COLUMNS)} FROM lease"
+
+
+def take(database: Database, task: str, branch: str, owner: str) -> tuple[Lease, bool]:
     """The lease, and whether it is the caller's now; if not, it is that of whoever holds it."""
-    mine = db.lease.c.task == task, db.lease.c.branch == branch
-    with db.writing(engine, durable=False) as connection:
+    mine = {"task": task, "branch": branch}
+    with db.writing(database, durable=False) as connection:
         now = _now(connection)
-        row = connection.execute(sa.select(db.lease).where(*mine)).first()
+        row = connection.row(f"{_LEASES} WHERE task = :task AND branch = :branch", mine)
         if row is not None:
-            held = Lease(**row._mapping)
+            held = _lease(row)
             if _alive(held, now):
                 return held, False
-            connection.execute(db.lease.delete().where(*mine))
+            connection.change("DELETE FROM lease WHERE task = :task AND branch = :branch", mine)
         pid = os.getpid()
         lease = Lease(
             task=task,
@@ -69,40 +72,39 @@ def take(engine: sa.Engine, task: str, branch: str, owner: str) -> tuple[Lease, 
             since=now,
             beat=now,
         )
-        connection.execute(db.lease.insert().values({name: getattr(lease, name) for name in Lease.__slots__}))
+        connection.change(insert("lease", _COLUMNS), asdict(lease))
     return lease, True
 
 
-def confirm(engine: sa.Engine, lease: Lease) -> bool:
+def confirm(database: Database, lease: Lease) -> bool:
     """Say that the holder lives; False when somebody took the lease over."""
-    with db.writing(engine, durable=False) as connection:
-        found = connection.execute(
-            db.lease.update().where(db.lease.c.holder == lease.holder).values(beat=_now(connection))
-        )
-        return found.rowcount == 1
+    with db.writing(database, durable=False) as connection:
+        heard = {"holder": lease.holder, "beat": _now(connection)}
+        return connection.change("UPDATE lease SET beat = :beat WHERE holder = :holder", heard) == 1
 
 
-def give_back(engine: sa.Engine, lease: Lease) -> None:
+def give_back(database: Database, lease: Lease) -> None:
     """End a lease; one that was taken over stays with its new holder."""
-    with db.writing(engine, durable=False) as connection:
-        connection.execute(db.lease.delete().where(db.lease.c.holder == lease.holder))
+    with db.writing(database, durable=False) as connection:
+        connection.change("DELETE FROM lease WHERE holder = :holder", {"holder": lease.holder})
 
 
-def held(engine: sa.Engine) -> list[tuple[Lease, float]]:
+def held(database: Database) -> list[tuple[Lease, float]]:
     """The leases of the living, oldest first, each with its age in seconds."""
-    with db.reading(engine) as connection:
+    with db.reading(database) as connection:
         now = _now(connection)
-        rows = connection.execute(sa.select(db.lease).order_by(db.lease.c.since)).all()
-    leases = (Lease(**row._mapping) for row in rows)
+        rows = connection.rows(f"{_LEASES} ORDER BY since")
+    leases = map(_lease, rows)
     return [(lease, _seconds(lease.since, now)) for lease in leases if _alive(lease, now)]
 
 
-def _now(connection: sa.Connection) -> str:
+def _now(connection: Connection) -> str:
     """The time by the one clock that all holders share."""
-    if connection.dialect.name == "sqlite":
-        return stamp()
-    moment: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return stamp(moment)
+    return stamp(None if connection.is_sqlite else connection.value("SELECT clock_timestamp()"))
+
+
+def _lease(row: Row) -> Lease:
+    return Lease(**dict(zip(_COLUMNS, row, strict=True)))
 
 
 def _seconds(earlier: str, later: str) -> float:

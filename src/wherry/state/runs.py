@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.lake import database as db
+from wherry.lake.connecting import Database, insert
 from wherry.model.finding import Finding
 from wherry.model.run import AssetResult, CheckResult, Drift, Event, Run
 
+_RUN = ("id", "branch", "work_branch", "state", "started_at", "ended_at", "author", "detail")
 
-def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
+
+def start_run(database: Database, run: Run, pid: int) -> None:
     """Note that a run began."""
     row = {
         "id": run.id,
@@ -23,27 +24,25 @@ def start_run(engine: sa.Engine, run: Run, pid: int) -> None:
         "state": run.state,
         "started_at": run.started_at,
         "author": run.author,
+        "message": "",
         "pid": pid,
         "detail": _detail(run),
     }
-    with db.writing(engine, durable=False) as connection:
-        connection.execute(db.run.insert().values(**row))
+    with db.writing(database, durable=False) as connection:
+        connection.change(insert("run", row), row)
 
 
-def note_run(engine: sa.Engine, run: Run) -> None:
+def note_run(database: Database, run: Run) -> None:
     """Note how far a run came, should it be killed."""
-    with db.writing(engine, durable=False) as connection:
-        connection.execute(db.run.update().where(db.run.c.id == run.id).values(detail=_detail(run)))
+    with db.writing(database, durable=False) as connection:
+        connection.change("UPDATE run SET detail = :detail WHERE id = :id", {"id": run.id, "detail": _detail(run)})
 
 
-def end_run(engine: sa.Engine, run: Run) -> None:
+def end_run(database: Database, run: Run) -> None:
     """Note how a run ended, and what it did to each table."""
-    with db.writing(engine) as connection:
-        connection.execute(
-            db.run.update()
-            .where(db.run.c.id == run.id)
-            .values(state=run.state, ended_at=run.ended_at, detail=_detail(run))
-        )
+    ended = {"id": run.id, "state": run.state, "ended_at": run.ended_at, "detail": _detail(run)}
+    with db.writing(database) as connection:
+        connection.change("UPDATE run SET state = :state, ended_at = :ended_at, detail = :detail WHERE id = :id", ended)
 
 
 def _detail(run: Run) -> str:
@@ -53,23 +52,20 @@ def _detail(run: Run) -> str:
     return json.dumps(detail)
 
 
-def close_killed(engine: sa.Engine, branch: str, now: str) -> None:
+def close_killed(database: Database, branch: str, now: str) -> None:
     """Runs of ``branch`` that say they are running, when nobody holds its lock, were killed."""
-    with db.writing(engine, durable=False) as connection:
-        connection.execute(
-            db.run.update()
-            .where(db.run.c.branch == branch, db.run.c.state == "running")
-            .values(state="killed", ended_at=now)
-        )
+    with db.writing(database, durable=False) as connection:
+        killed = "UPDATE run SET state = 'killed', ended_at = :now WHERE branch = :branch AND state = 'running'"
+        connection.change(killed, {"branch": branch, "now": now})
 
 
-def running_on(engine: sa.Engine) -> set[str]:
+def running_on(database: Database) -> set[str]:
     """Branches of runs that say they are under way; those of killed runs say so too."""
-    with db.reading(engine) as connection:
-        return set(connection.execute(sa.select(db.run.c.branch).where(db.run.c.state == "running")).scalars())
+    with db.reading(database) as connection:
+        return set(connection.column("SELECT branch FROM run WHERE state = 'running'"))
 
 
-def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
+def add_events(database: Database, events: Sequence[Event]) -> None:
     """Append to the log of what happened."""
     if not events:
         return
@@ -77,31 +73,32 @@ def add_events(engine: sa.Engine, events: Sequence[Event]) -> None:
         {"run": e.run, "at": e.at, "kind": e.kind, "asset": e.asset, "body": json.dumps(dict(e.body), default=str)}
         for e in events
     ]
-    with db.writing(engine, durable=False) as connection:
-        connection.execute(db.event.insert(), rows)
+    with db.writing(database, durable=False) as connection:
+        connection.change_all(insert("event", rows[0]), rows)
 
 
-def last_event(engine: sa.Engine, kind: str) -> str | None:
+def last_event(database: Database, kind: str) -> str | None:
     """When an event of this kind that belongs to no run happened last."""
-    query = sa.select(db.event.c.at).where(db.event.c.run.is_(None), db.event.c.kind == kind)
-    with db.reading(engine) as connection:
-        return connection.execute(query.order_by(db.event.c.seq.desc()).limit(1)).scalar()
+    query = "SELECT at FROM event WHERE run IS NULL AND kind = :kind ORDER BY seq DESC LIMIT 1"
+    with db.reading(database) as connection:
+        at: str | None = connection.value(query, {"kind": kind})
+    return at
 
 
-def last_runs(engine: sa.Engine, branch: str | None = None, limit: int = 20) -> list[Run]:
+def last_runs(database: Database, branch: str | None = None, limit: int = 20) -> list[Run]:
     """The newest runs first."""
-    query = sa.select(db.run).order_by(db.run.c.started_at.desc(), db.run.c.id.desc()).limit(limit)
-    if branch is not None:
-        query = query.where(db.run.c.branch == branch)
-    with db.reading(engine) as connection:
-        return [_run(row._mapping) for row in connection.execute(query)]
+    which = "true" if branch is None else "branch = :branch"
+    query = f"SELECT {', '.join(_RUN)} FROM run WHERE {which} ORDER BY started_at DESC, id DESC LIMIT :limit"
+    with db.reading(database) as connection:
+        rows = connection.rows(query, {"branch": branch, "limit": limit})
+    return [_run(dict(zip(_RUN, row, strict=True))) for row in rows]
 
 
-def owed(engine: sa.Engine, branch: str) -> Mapping[str, tuple[str, ...]]:
+def owed(database: Database, branch: str) -> Mapping[str, tuple[str, ...]]:
     """What the newest run of a branch left to be asked of its tables: each run takes over what the one before owed."""
-    query = sa.select(db.run.c.detail).where(db.run.c.branch == branch).order_by(db.run.c.started_at.desc()).limit(1)
-    with db.reading(engine) as connection:
-        detail = connection.execute(query).scalar()
+    query = "SELECT detail FROM run WHERE branch = :branch ORDER BY started_at DESC LIMIT 1"
+    with db.reading(database) as connection:
+        detail = connection.value(query, {"branch": branch})
     return _owed(json.loads(detail or "{}"))
 
 
@@ -109,16 +106,16 @@ def _owed(detail: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {key: tuple(versions) for key, versions in detail.get("owed", {}).items()}
 
 
-def last_result(engine: sa.Engine, asset: str, branch: str) -> tuple[Run, AssetResult] | None:
+def last_result(database: Database, asset: str, branch: str) -> tuple[Run, AssetResult] | None:
     """What the newest run that built or checked a table did to it."""
-    for run in last_runs(engine, branch, limit=200):
+    for run in last_runs(database, branch, limit=200):
         for result in run.assets:
             if result.name.lower() == asset.lower() and (result.checks or result.state in ("built", "failed")):
                 return run, result
     return None
 
 
-def _run(row: Mapping[Any, Any]) -> Run:
+def _run(row: Mapping[str, Any]) -> Run:
     detail = json.loads(row["detail"] or "{}")
     run = Run(
         id=row["id"],

@@ -40,8 +40,8 @@ def attached(connection: DuckDBPyConnection, foreign: Foreign) -> Iterator[Calla
 
     storage.new_table = plain  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        engine = db.open_database(str(Path(folder, "catalog.db")), stamp())
-        with Lake(engine, storage) as out:
+        database = db.open_database(str(Path(folder, "catalog.db")), stamp())
+        with Lake(database, storage) as out:
             out.attach(connection, "main", _ALIAS)
 
             def write(table: str, select: str) -> None:

@@ -8,7 +8,7 @@ from wherry.lake.rest.request import Answer, Contents, Endpoint, Request, one_wo
 
 def _list(contents: Contents, request: Request) -> Answer:
     parent = request.query.get("parent")
-    with db.reading(contents.engine) as connection:
+    with db.reading(contents.database) as connection:
         if parent:
             # There are no schemas inside schemas, but a client may ask.
             namespaces.find(connection, request.branch, parent, request.at)
@@ -21,12 +21,12 @@ def _list(contents: Contents, request: Request) -> Answer:
 def _create(contents: Contents, request: Request) -> Answer:
     name = one_word(request.body["namespace"])
     properties = request.body.get("properties") or {}
-    namespaces.create(contents.engine, request.branch, name, properties)
+    namespaces.create(contents.database, request.branch, name, properties)
     return 200, {"namespace": [name], "properties": properties}
 
 
 def _load(contents: Contents, request: Request) -> Answer:
-    with db.glancing(contents.engine) as connection:
+    with db.glancing(contents.database) as connection:
         name, properties = namespaces.find(connection, request.branch, request.names[0], request.at)
     # Trino makes no table in a schema without a location.
     return 200, {"namespace": [name], "properties": {"location": contents.tables.folder(name), **properties}}
@@ -38,7 +38,7 @@ def _exists(contents: Contents, request: Request) -> Answer:
 
 
 def _drop(contents: Contents, request: Request) -> Answer:
-    namespaces.drop(contents.engine, request.branch, request.names[0])
+    namespaces.drop(contents.database, request.branch, request.names[0])
     return 204, None
 
 
@@ -49,7 +49,7 @@ def _update(contents: Contents, request: Request) -> Answer:
     if both := sorted(set(updates) & set(removals)):
         message = f"both set and removed: {', '.join(both)}"
         raise Refused(422, "UnprocessableEntityException", message)
-    return 200, namespaces.update(contents.engine, request.branch, request.names[0], updates, removals)
+    return 200, namespaces.update(contents.database, request.branch, request.names[0], updates, removals)
 
 
 ENDPOINTS = (

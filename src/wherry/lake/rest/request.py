@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
+from wherry.lake.connecting import Database
 from wherry.lake.refusal import Refused, bad
 from wherry.lake.tables import Tables
 from wherry.lake.views import Views
@@ -18,7 +17,7 @@ Answer = tuple[int, dict[str, Any] | None]
 class Contents:
     """What the endpoints answer from."""
 
-    engine: sa.Engine
+    database: Database
     tables: Tables
     views: Views
 

@@ -14,7 +14,7 @@ from wherry.lake.tables import TableChange
 def listed(contents: Contents, request: Request, kind: str) -> Answer:
     """The tables or views of a schema."""
     namespace = request.names[0]
-    with db.reading(contents.engine) as connection:
+    with db.reading(contents.database) as connection:
         spelled, _ = namespaces.find(connection, request.branch, namespace, request.at)
         seen = read.see(connection, request.branch, request.at).values()
     wanted = namespace.lower()
@@ -29,7 +29,7 @@ def _list(contents: Contents, request: Request) -> Answer:
 
 def spelled(contents: Contents, request: Request) -> str:
     """The schema in the address as it was first written; 404 when there is none."""
-    with db.glancing(contents.engine) as connection:
+    with db.glancing(contents.database) as connection:
         return namespaces.find(connection, request.branch, request.names[0], None)[0]
 
 
@@ -63,7 +63,7 @@ def _load(contents: Contents, request: Request) -> Answer:
 
 
 def _exists(contents: Contents, request: Request) -> Answer:
-    moves.find(contents.engine, request.branch, "table", request.full_name, request.at)
+    moves.find(contents.database, request.branch, "table", request.full_name, request.at)
     return 204, None
 
 
@@ -76,13 +76,13 @@ def _commit(contents: Contents, request: Request) -> Answer:
 def _drop(contents: Contents, request: Request) -> Answer:
     # Purging is no more than dropping here: other branches and older commits may share the files, and upkeep removes
     # those that nobody reaches.
-    moves.drop(contents.engine, request.branch, "table", request.full_name, request.author)
+    moves.drop(contents.database, request.branch, "table", request.full_name, request.author)
     return 204, None
 
 
 def _rename(contents: Contents, request: Request) -> Answer:
     source, target = (identifier(request.body[end]) for end in ("source", "destination"))
-    moves.rename(contents.engine, request.branch, "table", source, target, request.author)
+    moves.rename(contents.database, request.branch, "table", source, target, request.author)
     return 204, None
 
 
@@ -98,7 +98,7 @@ def _metrics(contents: Contents, request: Request) -> Answer:
 
 
 def _credentials(contents: Contents, request: Request) -> Answer:
-    moves.find(contents.engine, request.branch, "table", request.full_name, request.at)
+    moves.find(contents.database, request.branch, "table", request.full_name, request.at)
     return 200, {"storage-credentials": []}
 
 

@@ -25,7 +25,7 @@ def _load(contents: Contents, request: Request) -> Answer:
 
 
 def _exists(contents: Contents, request: Request) -> Answer:
-    moves.find(contents.engine, request.branch, "view", request.full_name, request.at)
+    moves.find(contents.database, request.branch, "view", request.full_name, request.at)
     return 204, None
 
 
@@ -34,13 +34,13 @@ def _commit(contents: Contents, request: Request) -> Answer:
 
 
 def _drop(contents: Contents, request: Request) -> Answer:
-    moves.drop(contents.engine, request.branch, "view", request.full_name, request.author)
+    moves.drop(contents.database, request.branch, "view", request.full_name, request.author)
     return 204, None
 
 
 def _rename(contents: Contents, request: Request) -> Answer:
     source, target = (identifier(request.body[end]) for end in ("source", "destination"))
-    moves.rename(contents.engine, request.branch, "view", source, target, request.author)
+    moves.rename(contents.database, request.branch, "view", source, target, request.author)
     return 204, None
 
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from wherry.errors import LakeError
-from wherry.lake import database as db
+from wherry.lake import read
+from wherry.lake.connecting import Connection
 from wherry.lake.storage import Storage
 from wherry.lake.upkeep import manifest
 from wherry.lake.upkeep.forget import Kept, pasts
@@ -46,25 +45,22 @@ class Reach:
         #: The newest commit that was looked at.
         self._until = 0
 
-    def mark(self, connection: sa.Connection, kept: Kept) -> None:
+    def mark(self, connection: Connection, kept: Kept) -> None:
         """Mark from what the database says now. Raises ``LakeError`` when a file that must be there is not."""
-        newest = sa.select(sa.func.max(db.commit.c.seq))
-        self._until = connection.execute(newest).scalar() or 0
+        self._until = read.newest(connection)
         # Heads first: they lead to nearly all that older commits do.
-        heads = sa.select(db.pointer.c.branch, db.pointer.c.location).where(db.pointer.c.location.is_not(None))
-        found = connection.execute(heads).all()
+        found = connection.rows("SELECT branch, location FROM pointer WHERE location IS NOT NULL")
         self.heads(location for branch, location in found if branch in kept.branches)
         needed = (past.location for past in pasts(connection) if kept.needs(past))
         for location, content in self._metadata(location for location in needed if location is not None):
             self._past(location, content)
 
-    def extend(self, connection: sa.Connection) -> None:
+    def extend(self, connection: Connection) -> None:
         """Mark what was committed since."""
-        newest = connection.execute(sa.select(sa.func.max(db.commit.c.seq))).scalar() or 0
+        newest = read.newest(connection)
         if newest > self._until:
-            fresh = sa.select(db.change.c.location).where(db.change.c.seq > self._until)
-            found = connection.execute(fresh).scalars().all()
-            self.heads(location for location in found if location is not None)
+            fresh = "SELECT location FROM change WHERE seq > :seq AND location IS NOT NULL"
+            self.heads(connection.column(fresh, {"seq": self._until}))
             self._until = newest
 
     def heads(self, locations: Iterable[str]) -> None:

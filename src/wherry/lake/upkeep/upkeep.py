@@ -11,11 +11,10 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from wherry import quoting
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
+from wherry.lake.connecting import Connection
 from wherry.lake.names import MAIN, WORK
 from wherry.lake.upkeep import forget as forgetting
 from wherry.lake.upkeep.layout import Layout
@@ -34,6 +33,11 @@ KEEP = timedelta(days=30)
 GRACE = timedelta(hours=1)
 #: Clocks of machines may differ by this many seconds.
 _SLACK = 60.0
+#: Branches of runs, when each was made and when something was committed there last.
+_WORK_BRANCHES = """
+    SELECT name, created_at, (SELECT max(at) FROM "commit" WHERE "commit".branch = branch.name)
+    FROM branch WHERE substr(name, 1, :length) = :work
+"""
 
 Tell = Callable[..., None]
 
@@ -90,13 +94,13 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
         tables = _tables(lake, options, turn, tell)
     branches = _drop_left(lake, options, since)
     if options.dry_run:
-        with db.reading(lake.engine) as connection:
+        with db.reading(lake.database) as connection:
             kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
             kept.branches -= set(branches)
             changes = forgetting.doomed(connection, kept)
             commits = len(forgetting.doomed_commits(connection, kept, changes))
     else:
-        commits, _ = forgetting.forget(lake.engine, since)
+        commits, _ = forgetting.forget(lake.database, since)
     swept = _sweep(lake, options, since, branches, tell)
     return Report(tables=tuple(tables), commits=commits, branches=tuple(branches), swept=swept)
 
@@ -134,7 +138,7 @@ def _tables(lake: Lake, options: Options, turn: Turn, tell: Tell) -> list[TableR
 def _kept_locations(lake: Lake, since: datetime) -> dict[str, list[str]]:
     """Metadata files that kept commits show, by table."""
     found: dict[str, list[str]] = {}
-    with db.reading(lake.engine) as connection:
+    with db.reading(lake.database) as connection:
         kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
         for past in forgetting.pasts(connection):
             if past.location is not None and kept.needs(past):
@@ -144,12 +148,9 @@ def _kept_locations(lake: Lake, since: datetime) -> dict[str, list[str]]:
 
 def _drop_left(lake: Lake, options: Options, since: datetime) -> list[str]:
     """Branches of runs that did not finish and that nobody went on with for as long as commits are kept."""
-    with db.reading(lake.engine) as connection:
+    with db.reading(lake.database) as connection:
         busy = _busy(connection, options)
-        newest = sa.select(sa.func.max(db.commit.c.at)).where(db.commit.c.branch == db.branch.c.name).scalar_subquery()
-        rows = connection.execute(
-            sa.select(db.branch.c.name, db.branch.c.created_at, newest).where(db.branch.c.name.startswith(WORK))
-        )
+        rows = connection.rows(_WORK_BRANCHES, {"work": WORK, "length": len(WORK)})
         left = [name for name, made, last in rows if name not in busy and max(made, last or "") < stamp(since)]
     if not options.dry_run:
         for name in left:
@@ -157,18 +158,16 @@ def _drop_left(lake: Lake, options: Options, since: datetime) -> list[str]:
     return left
 
 
-def _busy(connection: sa.Connection, options: Options) -> dict[str, str]:
+def _busy(connection: Connection, options: Options) -> dict[str, str]:
     """Branches of runs that may be under way, and when each run began."""
-    rows = connection.execute(
-        sa.select(db.run.c.work_branch, db.run.c.started_at, db.run.c.branch).where(db.run.c.state == "running")
-    )
+    rows = connection.rows("SELECT work_branch, started_at, branch FROM run WHERE state = 'running'")
     return {work: began for work, began, branch in rows if work and branch not in options.idle}
 
 
 def _sweep(lake: Lake, options: Options, since: datetime, dropped: Collection[str], tell: Tell) -> Swept:
     began = time.time()
     reach = Reach(lake.storage, seen=lambda count: tell("marked", files=count))
-    with db.reading(lake.engine) as connection:
+    with db.reading(lake.database) as connection:
         kept = forgetting.Kept(connection, forgetting.new_horizon(connection, since))
         if options.dry_run:
             kept.branches -= set(dropped)
@@ -176,7 +175,7 @@ def _sweep(lake: Lake, options: Options, since: datetime, dropped: Collection[st
         busy = _busy(connection, options).values()
 
     def extend() -> None:
-        with db.reading(lake.engine) as connection:
+        with db.reading(lake.database) as connection:
             reach.extend(connection)
 
     starts = [datetime.fromisoformat(moment).timestamp() - _SLACK for moment in busy]

@@ -75,10 +75,14 @@ class Sql(Database):
 
 def engine(options: Any) -> Any:
     """SQLAlchemy's engine for the address. Raises ``SourceError`` naming the driver to install."""
-    import sqlalchemy
-    from sqlalchemy import exc
-    from sqlalchemy.pool import NullPool
-
+    try:
+        import sqlalchemy
+        from sqlalchemy import exc
+        from sqlalchemy.pool import NullPool
+    except ModuleNotFoundError:
+        raise problem(
+            "missing-extra", "Other databases are read with SQLAlchemy.", "pip install 'wherry[sql]'"
+        ) from None
     try:
         url = sqlalchemy.make_url(options.url)
     except exc.ArgumentError:
@@ -102,9 +106,11 @@ def _missing(what: str, kind: str) -> SourceError:
 
 def explain(options: Any, error: BaseException) -> SourceError | None:
     """An error of a driver in plain words, without secrets; None for one that is not a driver's."""
-    import sqlalchemy
-    from sqlalchemy import exc
-
+    try:
+        import sqlalchemy
+        from sqlalchemy import exc
+    except ModuleNotFoundError:
+        return None
     if not isinstance(error, exc.SQLAlchemyError):
         return None
     url = sqlalchemy.make_url(options.url)
