@@ -1,6 +1,7 @@
 """Find what is pluggable: built in, in the project's plugins/, by entry point."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
@@ -8,11 +9,13 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from wherry.checks import KINDS
 from wherry.checks import find as built_in_check
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
+from wherry.model.unshown import names_a_secret
 from wherry.ports import Secrets, Source
 
 BUILT_IN = {
@@ -31,7 +34,7 @@ SCHEMES = {
     **dict.fromkeys(("postgres", "postgresql"), ("postgres", "url")),
     **dict.fromkeys(("mysql", "mariadb"), ("mysql", "url")),
     **dict.fromkeys(("http", "https"), ("rest", "url")),
-    **dict.fromkeys(("", "file", "s3", "gs", "az", "abfs", "sftp", "ftp", "ftps"), ("files", "path")),
+    **dict.fromkeys(("", "file", "s3", "gs", "az", "sftp", "ftp", "ftps"), ("files", "path")),
 }
 
 #: Scheme of an address in ``secrets =`` of wherry.toml -> module of this package, and the extra that brings its driver.
@@ -114,11 +117,17 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
     """The connector for an address, its options, and the table where the address names one file.
 
     ``postgresql://...``, ``s3://...``, a folder, a file, a web address; any other scheme is taken for a database that
-    SQLAlchemy knows.
+    SQLAlchemy knows. Raises ``ProjectError`` for what is no address.
     """
+    try:
+        urlsplit(address)
+    except ValueError as error:
+        message = f"The address cannot be read: {error}."
+        raise ProjectError(message, hint="Write signs such as [ ] / @ of a name or password with percent.") from None
     scheme = address.partition("://")[0].lower() if "://" in address else ""
     plain = address.lower().split("?")[0]
-    is_file = plain.endswith(_FILE_ENDINGS)
+    # A web API may answer at an address that ends in .json.
+    is_file = plain.endswith(_FILE_ENDINGS if scheme in ("http", "https") else (*_FILE_ENDINGS, ".json", ".xml"))
     if is_file and SCHEMES.get(scheme, ("",))[0] in ("files", "rest"):
         folder, _, file = address.rpartition("/")
         return "files", {"path": folder or "."}, file
@@ -126,6 +135,12 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
         return "sqlite", {"path": address}, ""
     if scheme == "sqlite":
         return "sqlite", {"path": address.partition("://")[2].removeprefix("/")}, ""
+    if scheme in ("abfs", "abfss", "wasb", "wasbs", "azure", "gcs"):
+        wanted = "gs://bucket/folder" if scheme == "gcs" else "az://container/folder, with AZURE_STORAGE_ACCOUNT"
+        raise ProjectError(f"An address that starts with `{scheme}://` is not read.", hint=f"Write {wanted}.")
+    base, driver, _ = scheme.partition("+")
+    if driver and SCHEMES.get(base, ("",))[0] in ("postgres", "mysql"):
+        scheme = base  # an address as SQLAlchemy has it, of what is read natively
     connector, option = SCHEMES.get(scheme, ("sql", "url"))
     return connector, {option: address}, ""
 
@@ -181,27 +196,37 @@ def _line_in(error: BaseException, file: Path) -> int:
 class OptionProblem(ValueError):
     """An option is unknown, missing or of the wrong type."""
 
-    def __init__(self, option: str, message: str, hint: str = "") -> None:
+    def __init__(self, option: str, message: str, hint: str = "", *, unknown: bool = False) -> None:
         super().__init__(message)
-        self.option, self.hint = option, hint
+        self.option, self.hint, self.unknown = option, hint, unknown
 
 
-def make_options(kind: type, given: dict[str, Any]) -> tuple[Any, list[OptionProblem]]:
-    """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it."""
+def make_options(
+    kind: type, given: dict[str, Any], filled: Mapping[str, Any] | None = None, beside: Iterable[str] = ()
+) -> tuple[Any, list[OptionProblem]]:
+    """An instance of the dataclass ``kind`` from what a file gives; or None and everything wrong with it.
+
+    ``filled`` are the fields that are ours to fill in, where the dataclass has them; for a file they are unknown.
+    ``beside`` are the keys that may stand beside the options, for a hint.
+    """
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind) if not field.name.startswith("_")}
+    ours = {name: value for name, value in (filled or {}).items() if name in hints}
+    known = {field.name: field for field in fields(kind) if not field.name.startswith("_") and field.name not in ours}
     problems: list[OptionProblem] = []
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(ours)
     for option, value in given.items():
         inner = _inner(hints.get(option)) if isinstance(value, dict) else None
         if option not in known:
-            problems.append(_unknown(option, known))
+            problems.append(_unknown(option, known, beside))
         elif inner is not None:
             values[option], wrong = make_options(inner, value)
-            problems += [OptionProblem(f"{option}.{each.option}", str(each), each.hint) for each in wrong]
+            problems += [
+                OptionProblem(f"{option}.{each.option}", str(each), each.hint, unknown=each.unknown) for each in wrong
+            ]
         elif not _fits(value, hints[option]):
-            problems.append(OptionProblem(option, f"`{option}: {value}` must be {_words(hints[option])}."))
+            told = option if names_a_secret(option) else f"{option}: {value}"
+            problems.append(OptionProblem(option, f"`{told}` must be {_words(hints[option])}."))
         else:
             values[option] = _as(value, hints[option])
     for option, field in known.items():
@@ -215,12 +240,12 @@ def _inner(hint: Any) -> type | None:
     return next((each for each in (hint, *get_args(hint)) if is_dataclass(each) and isinstance(each, type)), None)
 
 
-def _unknown(option: str, known: dict[str, Any]) -> OptionProblem:
+def _unknown(option: str, known: dict[str, Any], beside: Iterable[str]) -> OptionProblem:
     from difflib import get_close_matches
 
-    close = get_close_matches(option, known, n=1)
+    close = get_close_matches(option, [*known, *beside], n=1)
     hint = f"Did you mean `{close[0]}`?" if close else f"Known are: {', '.join(known)}."
-    return OptionProblem(option, f"There is no option `{option}` here.", hint)
+    return OptionProblem(option, f"There is no option `{option}` here.", hint, unknown=True)
 
 
 def _as(value: Any, hint: Any) -> Any:
@@ -265,5 +290,5 @@ def _words(hint: Any) -> str:
     if get_origin(hint) in (list, tuple):
         return "a list"
     if hasattr(get_origin(hint), "keys"):
-        return "a mapping"
+        return "a mapping of names to text" if get_args(hint)[1:] == (str,) else "a mapping"
     return " or ".join(_words(each) for each in get_args(hint))

@@ -73,6 +73,8 @@ class Query:
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.
     passed: Callable[[], int | None] = field(default=lambda: None)
+    #: Told by that thread when it asks no more, so that what it asked with can go.
+    unwatched: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,8 @@ class Source(Protocol):
 
     ``Options`` and ``TableOptions`` are dataclasses: their fields are the keys that a source file may hold for the
     whole file and for one table, with types and defaults; their docstring and ``#:`` lines are the documentation.
+    Where ``Options`` has fields of these names, they are filled in and no keys of a file: ``project`` (its folder),
+    ``project_variables`` (the environment and ``.env``), ``siblings`` (the file's tables, as requests by name).
     """
 
     Options: type
@@ -156,6 +160,13 @@ class Lists(Protocol):
 
     def tables(self, options: Any) -> Iterator[Found]:
         """Every table that the given credentials may read, in order of name. Raises ``SourceError`` with findings."""
+
+
+class Names(Protocol):
+    """A source whose address may name one table of it, for ``wherry new source URL/TABLE``."""
+
+    def named(self, options: Any, table: str) -> Found:
+        """The table of this name. Raises ``SourceError`` with findings when it is not there."""
 
 
 class Shows(Protocol):

@@ -81,6 +81,7 @@ def test_the_first_rows_of_a_table(project: Path, wherry: Wherry) -> None:
     assert "a@example.com" in shown.out and "b@example.com" not in shown.out
     told = wherry("show", "shop", "--preview", "customers", "--json").json
     assert [row["email"] for row in told["rows"]] == ["a@example.com", "b@example.com"]
+    assert set(told["columns"].values()) <= {"BIGINT", "VARCHAR"} and "BIGINT" in shown.out  # as the lake has them
     # A table that the source file does not name can be looked at too.
     assert wherry("show", "shop", "--preview", "latest", "--json").json["rows"] == [{"id": 2}]
     answer = wherry("show", "shp", "--preview", "customers")

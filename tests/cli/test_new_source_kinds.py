@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.buckets import SECRET, ObjectStore, server, store
+from fixtures.buckets import SECRET, ObjectStore, azure, server, store
+from fixtures.cloud_servers import KEY, Cloud, google_store, put_google_object
 from fixtures.commands import Wherry
-from fixtures.file_servers import ftp_server
+from fixtures.file_servers import ftp_server, ssh_server
 from fixtures.web import Reply, Request, serving
 from sources.systems import MariaDB
 
-__all__ = ["server", "store"]
+__all__ = ["azure", "server", "store"]
 PASSWORD = "hush%20hush"
 
 
@@ -27,9 +28,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
 
 
-def expect_a_way_in(wherry: Wherry, project: Path, address: str, connector: str, table: str) -> str:
+def expect_a_way_in(wherry: Wherry, project: Path, address: str, connector: str, table: str, *more: str) -> str:
     """Look, write, check, connect, preview, run; the text of the file."""
-    answer = wherry("new", "source", address, "--name", "shop")
+    answer = wherry("new", "source", address, "--name", "shop", *more)
     assert answer.code == 0, answer.err
     text = (project / "sources/shop.yml").read_text()
     assert f"connector: {connector}\n" in text
@@ -56,7 +57,8 @@ def test_mariadb(project: Path, wherry: Wherry, mariadb: str) -> None:
         "CREATE OR REPLACE USER ann@localhost IDENTIFIED BY 'hush hush'",
         "GRANT ALL ON *.* TO ann@localhost",
     )
-    address = mariadb.replace("root@", f"ann:{PASSWORD}@")
+    # As SQLAlchemy writes it, which many people have at hand.
+    address = mariadb.replace("root@", f"ann:{PASSWORD}@").replace("mysql://", "mysql+pymysql://")
     text = expect_a_way_in(wherry, project, address, "mysql", "orders")
     assert "${SHOP_URL}" in text and "cursor: updated_at\n    key: id\n" in text
     assert "email: {tags: [pii]}" in text
@@ -103,3 +105,114 @@ def test_a_folder_of_an_ftp_server(project: Path, wherry: Wherry, tmp_path_facto
 def test_a_bucket(project: Path, wherry: Wherry, store: ObjectStore) -> None:
     store.client.put_object(Bucket="lake", Key="drop/orders.csv", Body=b"id,a\n1,x\n2,y\n")
     expect_a_way_in(wherry, project, "s3://lake/drop/", "files", "orders.csv")
+
+
+@pytest.mark.needs("sshd")
+def test_a_folder_of_an_sftp_server(project: Path, wherry: Wherry, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("sftp")
+    (folder / "orders.csv").write_text("id,email\n1,x\n2,y\n")
+    with ssh_server(tmp_path_factory.mktemp("ssh")) as ssh:
+        address = f"sftp://{ssh.user}@127.0.0.1:{ssh.port}{folder}"
+        stranger = wherry("new", "source", address, "--name", "shop", "--option", f"private_key={ssh.key}")
+        assert stranger.code == 1 and ssh.host_key in stranger.err and "--option host_key=" in stranger.err
+        login = ("--option", f"private_key={ssh.locked_key}", "--option", "passphrase=open sesame")
+        text = expect_a_way_in(
+            wherry, project, address, "files", "orders.csv", *login, "--option", f"host_key={ssh.host_key}"
+        )
+    assert "email: {tags: [pii]}" in text  # of remote files too the columns are looked at
+    assert "sesame" not in text and "passphrase: ${SHOP_PASSPHRASE}" in text.replace('"', "")
+    assert "open sesame" in (project / ".env").read_text()
+
+
+@pytest.mark.needs("fake-gcs")
+def test_a_bucket_of_google(project: Path, wherry: Wherry, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with google_store(tmp_path_factory.mktemp("gs")) as cloud:
+        put_google_object(cloud, "drop/orders.csv", b"id,a\n1,x\n2,y\n")
+        key = project / "key.json"
+        key.write_text(cloud.options["GOOGLE_SERVICE_ACCOUNT_KEY"])
+        (project / ".env").write_text("GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
+        expect_a_way_in(wherry, project, "gs://lake/drop/", "files", "orders.csv")
+
+
+@pytest.mark.needs("azurite")
+def test_a_container_of_azure(project: Path, wherry: Wherry, azure: Cloud) -> None:
+    from obstore.store import AzureStore
+
+    connection = azure.options["AZURE_STORAGE_CONNECTION_STRING"]
+    parts = dict(part.partition("=")[::2] for part in connection.split(";"))
+    config: dict[str, str] = {"account_name": parts["AccountName"], "account_key": parts["AccountKey"]}
+    container = AzureStore(  # type: ignore[call-overload]
+        "lake", config=config | {"endpoint": parts["BlobEndpoint"]}, client_options={"allow_http": True}
+    )
+    container.put("drop/orders.csv", b"id,a\n1,x\n2,y\n")
+    (project / ".env").write_text(f'AZURE_STORAGE_CONNECTION_STRING="{connection}"\n')
+    text = expect_a_way_in(wherry, project, "az://lake/drop/", "files", "orders.csv")
+    wrong = wherry(
+        "new",
+        "source",
+        "az://lake/drop",
+        "--name",
+        "b",
+        "--option",
+        f"AZURE_STORAGE_CONNECTION_STRING={connection.replace('Eby8', 'Abcd')}",
+    )
+    assert wrong.code == 1 and "refuses the credentials" in wrong.err and "Abcd" not in wrong.err
+    assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("postgresql://[bad/x", "address cannot be read"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
+        ("abfs://c/x", "az://container"), ("gcs://c/x", "gs://bucket"), ("nowhere/", "Correct the URL"),
+        ("here/b.csv", "Did you mean `a.csv`"), ("mysql://u:hush@127.0.0.1:abc/x", "no address"),
+        ("ftp://u:hush@127.0.0.1:1/", "127.0.0.1:1"), ("http://u:hush@127.0.0.1:1/a.csv", "127.0.0.1:1"),
+        ("sftp://u:hush@127.0.0.1:1/", "127.0.0.1:1"), ("postgresql://u:hush@127.0.0.1:1/x", "Connection refused"),
+        ("mongodb://u:hush@127.0.0.1:1/x", "mongodb"),
+    ],
+)  # fmt: skip
+def test_an_address_that_leads_nowhere(project: Path, wherry: Wherry, address: str, words: str) -> None:
+    (project / "here").mkdir()
+    (project / "here/a.csv").write_text("id\n1\n")
+    answer = wherry("new", "source", address, "--name", "shop")
+    assert answer.code in (1, 2) and words in answer.err
+    assert "hush" not in answer.err and not (project / "sources").exists() and not (project / ".env").exists()
+
+
+@pytest.mark.parametrize("file", ["o.json", "o [1].csv", "o.xml"])
+def test_one_file_of_a_folder(project: Path, wherry: Wherry, file: str) -> None:
+    text = {"csv": "id\n1\n2\n", "json": '[{"id": 1}, {"id": 2}]', "xml": "<r><o><id>1</id></o><o><id>2</id></o></r>"}
+    (project / "data").mkdir()
+    (project / "data" / file).write_text(text[file.rpartition(".")[2]])
+    expect_a_way_in(wherry, project, f"data/{file}", "files", file.replace("[", "[[]").replace(" [[]1]", " [[]1[]]"))
+
+
+def test_options_of_a_source(project: Path, wherry: Wherry) -> None:
+    (project / "data").mkdir()
+    (project / "data/a.csv").write_text("id\n1\n")
+    for option, words in (
+        ("nosuch=1", "no option `nosuch`"), ("project=x", "no option `project`"), ("on_bad_row", "has no value"),
+        ("token=hush hush", "is for https://"), ("on_bad_row=a\nb", "several lines"),
+    ):  # fmt: skip
+        answer = wherry("new", "source", "data", "--option", option)
+        assert answer.code == 2 and words in answer.err and "hush" not in answer.err
+    assert wherry("new", "source", "data", "--option", "on_bad_row=fail").code == 0
+    assert "on_bad_row: fail\n" in (project / "sources/data.yml").read_text()
+    (project / "sources/data.yml").write_text(
+        "connector: files\npath: ftp://h\npassword: hush\ntables: {a.csv: {as: raw.a}}\n"
+    )
+    told = wherry("check")
+    assert told.code == 2 and "`password` is written out" in told.out + told.err and "hush" not in told.out + told.err
+
+
+@pytest.mark.needs("postgres")
+def test_an_address_of_sqlalchemy(project: Path, wherry: Wherry, postgres: str) -> None:
+    import psycopg
+
+    with psycopg.connect(postgres, autocommit=True) as database:
+        database.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+        database.execute("INSERT INTO orders VALUES (1), (2)")
+    for driver in ("+psycopg2", "+asyncpg", ""):
+        (project / "sources/shop.yml").unlink(missing_ok=True)
+        address = postgres.replace("postgresql://", f"postgresql{driver}://")
+        expect_a_way_in(wherry, project, address, "postgres", "public.orders")

@@ -220,15 +220,48 @@ def data_files(lake: Lake, table: str) -> list[Path]:
     return list((Path(pointer.location.removeprefix("file://")).parents[1] / "data").glob("*.parquet"))
 
 
-def test_many_rows_are_one_file(lake: Lake, rows: Rows) -> None:
+@pytest.mark.parametrize(
+    "way", ["CREATE TABLE m.s.t AS", "CREATE TABLE m.s.t (i BIGINT, x VARCHAR); INSERT INTO m.s.t"]
+)
+def test_many_rows_are_one_file(lake: Lake, rows: Rows, way: str) -> None:
     """DuckDB would begin a file for each one or two groups of rows."""
     rows("SET threads = 4")
-    rows("CREATE TABLE m.s.t (i BIGINT, x VARCHAR)")
-    rows("INSERT INTO m.s.t SELECT range, repeat('x', 300) FROM range(1000000)")
+    rows(f"{way} SELECT range AS i, repeat('x', 300) AS x FROM range(1000000)")
     assert len(data_files(lake, "s.t")) == 1
     pointer = lake.pointer("main", "s.t")
     assert pointer is not None and pointer.location is not None and pointer.rows == 1_000_000
-    assert "write.target-file-size-bytes" not in lake.storage.read(pointer.location)["properties"]
+    assert not [each for each in lake.storage.read(pointer.location)["properties"] if each.startswith("write.")]
+
+
+def group_rows(lake: Lake, rows: Rows, table: str) -> int:
+    [file] = data_files(lake, table)
+    return int(rows(f"SELECT max(row_group_num_rows) FROM parquet_metadata('{file}')")[0][0])
+
+
+def test_groups_of_rows_are_small_unless_a_table_says_otherwise(lake: Lake, rows: Rows) -> None:
+    rows("CREATE TABLE m.s.t AS SELECT range AS i FROM range(200000)")
+    assert group_rows(lake, rows, "s.t") == lake.storage.group_rows == 61_440
+    pointer = lake.pointer("main", "s.t")
+    assert pointer is not None and pointer.location is not None
+    properties = lake.storage.read(pointer.location)["properties"]
+    assert not [each for each in properties if each.startswith(("write.", "wherry."))]
+    rows("CREATE TABLE m.s.own (i BIGINT) WITH ('write.parquet.row-group-size' = '20480')")
+    rows("INSERT INTO m.s.own SELECT range FROM range(200000)")
+    assert group_rows(lake, rows, "s.own") == 20_480
+    rows("CREATE TABLE m.s.bytes (i BIGINT) WITH ('write.parquet.row-group-size-bytes' = '100000000')")
+    rows("SET preserve_insertion_order = false")  # DuckDB wants it so for that property
+    rows("INSERT INTO m.s.bytes SELECT range FROM range(200000)")
+    assert group_rows(lake, rows, "s.bytes") > 61_440
+
+
+def test_a_new_table_keeps_the_properties_that_it_was_given(lake: Lake, rows: Rows) -> None:
+    given = {"write.target-file-size-bytes": "536870912", "write.parquet.row-group-size": "61440", "owner": "me"}
+    said = ", ".join(f"'{name}' = '{value}'" for name, value in given.items())
+    rows(f"CREATE TABLE m.s.t WITH ({said}) AS SELECT range AS i FROM range(10)")
+    pointer = lake.pointer("main", "s.t")
+    assert pointer is not None and pointer.location is not None
+    kept = lake.storage.read(pointer.location)["properties"]
+    assert {name: kept.get(name) for name in given} == given and "wherry.told" not in kept
 
 
 def test_a_size_of_its_own_and_partitions_are_left_to_a_table(lake: Lake, rows: Rows) -> None:

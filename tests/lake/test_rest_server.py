@@ -203,11 +203,11 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server) -> None:
 
 
 def test_requests_under_way_are_answered_when_it_stops() -> None:
-    begun = threading.Event()
+    begun, stopping = threading.Event(), threading.Event()
 
     def slow(*_: Any, **__: Any) -> tuple[int, dict[str, Any]]:
         begun.set()
-        time.sleep(0.4)
+        stopping.wait(30)
         return 200, {"done": True}
 
     server = Server(slow)
@@ -216,10 +216,14 @@ def test_requests_under_way_are_answered_when_it_stops() -> None:
     good = f"GET /v1/config HTTP/1.1\r\n{AUTH}\r\n".encode()
     asking = threading.Thread(target=lambda: answers.append(talk(server, good)))
     asking.start()
-    idle = socket.create_connection((server.host, server.port), timeout=5)
-    begun.wait(5)
-    server.close()
-    asking.join(5)
+    idle = socket.create_connection((server.host, server.port), timeout=60)
+    assert begun.wait(30) and soon(lambda: len(server._open) == 2)  # else the second is refused
+    stop = threading.Thread(target=server.close, args=(60,))
+    stop.start()
+    assert soon(lambda: server._closing)
+    stopping.set()
+    for thread in (asking, stop):
+        thread.join(60)
     assert answers and b'"done":true' in answers[0] and b"Connection: close" in answers[0]
     assert idle.recv(10) == b""
     idle.close()

@@ -65,6 +65,7 @@ class Scripted:
                 replaces=Replaced(**said["replaces"]) if "replaces" in said else None,
                 upsert=tuple(said.get("upsert", ())),
                 present=pa.table(present).to_reader() if present else None,
+                expected=said.get("expected"),
             )
 
 
@@ -172,6 +173,18 @@ def test_what_came_before_a_source_broke_is_not_read_again(script: Script) -> No
     assert script.rows == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
+def test_a_commit_names_no_place_of_a_load_that_failed(folder: Folder) -> None:
+    script = Script(folder, mode="full")
+    script.give({"id": 1})
+    script.batches.append("break")
+    script.give({"id": 2})
+    assert folder.run().state == "failed"
+    script.batches[:] = [{"rows": [{"id": 3}]}]
+    script.load({"id": 4})
+    assert script.rows == [(3,), (4,)]
+    assert folder.lake.log()[0].message.partition(": ")[2] == "raw.t"
+
+
 def test_columns_that_come_go_and_widen_are_told_once(script: Script) -> None:
     script.load({"id": 1, "a": 1, "b": "x"}, types={"a": "int32"})
     made = script.load({"id": 2, "a": 2**40, "c": True})
@@ -245,6 +258,33 @@ def test_a_row_that_is_refused_again_is_stored_once(folder: Folder) -> None:
     script.load({"id": 2, "x": "two"}, upsert=["id"])
     assert script.load({"id": 2, "x": "two"}, upsert=["id"]).rejected == 0
     assert len(script.rejects) == 1
+
+
+@pytest.mark.parametrize("key", [["id"], ["id", "shop"]])
+def test_the_version_before_one_that_is_held_back_stays(folder: Folder, key: list[str]) -> None:
+    script = Script(folder, "quarantine")
+    script.load({"id": 1, "shop": "a", "x": 1}, {"id": 2, "shop": "a", "x": 2}, {"id": 3, "shop": "a", "x": 3})
+    script.give({"id": 1, "shop": "a", "x": 10, "y": None}, {"id": 2, "shop": "a", "x": 20, "y": 5}, upsert=key)
+    script.give({"id": 3, "shop": "a", "x": 30, "y": 6}, upsert=key)
+    present = {"id": [1, 2, 3], "shop": ["a"] * 3}
+    made = script.load({"id": 4, "shop": "a", "x": 4, "y": 7}, upsert=key, present={k: present[k] for k in key})
+    assert script.rows == [(1, "a", 10), (2, "a", 2), (3, "a", 3)]
+    assert [json.loads(row)["x"] for _, _, row in script.rejects] == [20, 30, 4]
+    assert [str(drift) for drift in made.drifts] == ["column `y` (BIGINT) is new"]
+
+
+def test_how_many_rows_there_are_is_known_until_the_end(script: Script) -> None:
+    script.give({"id": 1}, {"id": 2}, expected=5)
+    script.give({"id": 3}, {"id": 4})
+    script.give({"id": 5}, expected=2)
+    told: list[tuple[int, int | None]] = []
+
+    def tell(kind: str, **what: Any) -> None:
+        if kind == "progress":
+            told.append((what["rows"], what["expected"]))
+
+    script.folder.done(tell=tell)
+    assert list(dict.fromkeys(told)) == [(2, 5), (4, 5), (5, 6)]
 
 
 def test_hostile_names_are_only_names(folder: Folder, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
-from fixtures.tap import mysql_messages, tapped, told
+from fixtures.tap import mysql_messages, prepared, tapped
 from mariadb_server import VARIABLE
 from run.run_folder import Folder
 from sources.systems import MariaDB
@@ -24,6 +24,9 @@ from sources.systems import MariaDB
 pytestmark = pytest.mark.needs("mariadb")
 DEEP = os.environ.get("WHERRY_DEEP") == "1"
 ROWS, KILLS, BATCH = (1_000_000, 100, 50_000) if DEEP else (60_000, 4, 20_000)
+
+#: A bigint, an int, a text and a moment; then the columns that are added.
+ROW = prepared((8, 4, 0, 0), 5)
 
 #: Inserts, updates and adds a column now and then, until its input ends.
 WRITER = """
@@ -67,7 +70,7 @@ def test_killed_while_another_writes(mariadb: str, tmp_path: Path) -> None:
     writer = WRITER.format(tests=str(Path(__file__).parents[1]), url=mariadb)
     random, killed, whole, again = Random(4), 0, 0, list[tuple[int, int]]()
     with (
-        tapped(Path(os.environ[VARIABLE]) / "socket", sockets / "tap", mysql_messages, told(4)) as tap,
+        tapped(Path(os.environ[VARIABLE]) / "socket", sockets / "tap", mysql_messages, ROW) as tap,
         subprocess.Popen([sys.executable, "-c", writer], stdin=subprocess.PIPE) as other,
     ):
         while killed < KILLS:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import os
 import uuid
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import fastavro
@@ -171,6 +173,39 @@ def write(folder: Any, kind: str, name: str, ids: list[int]) -> None:
 
 
 KINDS = ("csv", "fixed", "json", "jsonl", "xml", "avro", "orc", "parquet", "excel")
+
+
+#: Bytes that are cut off, other or more than were written, for each kind so many times.
+SPOILED = 300 if os.environ.get("WHERRY_DEEP") == "1" else 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spoiled_bytes_are_read_or_told(folder: Any, kind: str) -> None:
+    write(folder, kind, f"whole.{kind}", list(range(200)))
+    whole = (folder.path / f"whole.{kind}").read_bytes()
+    random, ending = Random(kind), {"excel": "xlsx", "fixed": "txt"}.get(kind, kind)
+    options: dict[str, Any] = {"format": "fixed", "columns": {"id": "1-3"}} if kind == "fixed" else {}
+    for number in range(SPOILED):
+        spoiled = bytearray(whole)
+        at = random.randrange(len(spoiled))
+        match number % 4:
+            case 0:
+                del spoiled[at:]
+            case 1:
+                for _ in range(random.choice((1, 20))):
+                    spoiled[random.randrange(len(spoiled))] = random.randrange(256)
+            case 2:
+                spoiled[at:at] = random.randbytes(20)
+            case 3:
+                spoiled[at : at + 64] = bytes(len(spoiled[at : at + 64]))
+        name = f"{number}.{ending}"
+        folder.write(name, bytes(spoiled))
+        source.columns(folder.options, folder.request(name, **options))
+        try:
+            folder.read(name, **options)
+        except SourceError as error:
+            [finding] = error.findings
+            assert finding.hint and name in finding.message
 
 
 @pytest.mark.parametrize("mode", ["full", "incremental"])

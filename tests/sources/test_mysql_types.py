@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from mariadb_server import MYSQL
@@ -165,6 +169,122 @@ def test_values_of_every_length(server: MariaDB, length: int) -> None:
         f"INSERT INTO t VALUES (1, 'before'), (2, REPEAT('x', {length})), (3, NULL), (4, 'after')",
     )
     assert [row["v"] for row in server.rows("t")] == ["before", "x" * length, None, "after"]
+
+
+DAYS = ("0000-00-00", "2026-00-15", "2026-02-31", "2026-01-00", "0000-01-01", "0001-02-03", "1000-01-01", "1900-02-28",
+        "1969-12-31", "1970-01-01", "2000-02-29", "2024-02-29", "2026-12-31", "9999-12-31")  # fmt: skip
+CLOCKS = ("00:00:00", "00:00:01", "23:59:59", "00:00:00.000001", "03:04:05.678", "23:59:59.999999")
+NUMBERS = {
+    "tinyint": (-128, 127), "tinyint unsigned": (0, 255), "smallint": (-32768, 32767), "smallint unsigned": (0, 65535),
+    "mediumint": (-8388608, 8388607), "mediumint unsigned": (0, 16777215), "int": (-(2**31), 2**31 - 1),
+    "int(6) unsigned zerofill": (0, 2**32 - 1), "bigint": (-(2**63), 2**63 - 1), "bigint unsigned": (0, 2**64 - 1),
+    "year": (1901, 2155), "bit(3)": (0, 7), "bit(64)": (0, 2**64 - 1), "tinyint(1)": (-128, 127), "boolean": (0, 1),
+    "float": (-1.5, 3.4e38), "double": (-1.7e308, 5e-324), "decimal(38,10)": ("-1.0000000001", "12345.5"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def both_ways(server: MariaDB, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pa.Table]:
+    """Reads a table by a prepared statement, and as texts; what both gave, which is the same."""
+    from wherry.sources.databases import mysql_look
+
+    own = mysql_look.prepared
+
+    def read(name: str, **options: str) -> pa.Table:
+        got = []
+        for by_text in (False, True):
+            answers: list[Any] = []
+
+            def asked(*about: Any, by_text: bool = by_text, answers: list[Any] = answers) -> Any:
+                answers.append(None if by_text else own(*about))
+                return answers[-1]
+
+            monkeypatch.setattr(mysql_look, "prepared", asked)
+            with closing(server.source.read(server.options(**options), server.request(name), None)) as batches:
+                batch = next(iter(batches))
+                rows, rejects = batch.rows.read_all(), batch.rejects()
+            assert by_text or answers[0] is not None, "it was not prepared"
+            reasons = rejects["reason"].to_pylist() if rejects is not None else []
+            got.append((rows, reasons, [finding.message for finding in batch.findings()]))
+        assert got[0][0].schema == got[1][0].schema
+        assert got[0][1:] == got[1][1:]
+        assert got[0][0].equals(got[1][0])
+        return got[0][0]
+
+    return read
+
+
+def test_numbers_arrive_as_their_texts_would(server: MariaDB, both_ways: Any) -> None:
+    random = Random(11)
+    names = [f"c{number}" for number in range(len(NUMBERS))]
+    columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, NUMBERS, strict=True))
+    ends = list(NUMBERS.values())
+    rows: list[list[Any]] = [[each[which] for each in ends] for which in (0, 1)]
+    rows += [[random.choice((None, None, *each)) for each in ends] for _ in range(300)]
+    rows += [[None for _ in ends]]
+    server.run(f"CREATE TABLE t (id int PRIMARY KEY, {columns}, last varchar(9))")
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO t VALUES ({', '.join('%s' for _ in range(len(names) + 2))})",
+            [(number, *row, random.choice((None, "x" * (number % 9)))) for number, row in enumerate(rows)],
+        )
+    loaded = {row["id"]: row for row in both_ways("t").to_pylist()}
+    for number, row in enumerate(rows):
+        for name, kind, value in zip(names, NUMBERS, row, strict=True):
+            if kind not in ("float", "decimal(38,10)"):
+                assert loaded[number][name] == value, (kind, value)
+
+
+@pytest.mark.parametrize("zero", ["null", "reject"])
+def test_days_and_moments_arrive_as_their_texts_would(server: MariaDB, both_ways: Any, zero: str) -> None:
+    server.run(
+        "CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, d date, m datetime, p datetime(6), s timestamp(3) NULL)"
+    )
+    with (
+        server.connect(init_command="SET sql_mode = 'ALLOW_INVALID_DATES', time_zone = '+00:00'") as connection,
+        connection.cursor() as cursor,
+    ):
+        moments = [f"{day} {clock}" for day in DAYS for clock in CLOCKS]
+        stamps = [f"{day} {clock}" for day in ("1970-01-02", "2024-02-29", "2037-12-31") for clock in CLOCKS]
+        values = [(moment[:10], moment, moment, stamps[n % len(stamps)]) for n, moment in enumerate(moments)]
+        values += [(None, moments[-1], None, None), ("2026-01-02", None, moments[-1], stamps[0]), (None,) * 4]
+        cursor.executemany("INSERT INTO t (d, m, p, s) VALUES (%s, %s, %s, %s)", values)
+    rows = both_ways("t", zero_dates=zero)
+    assert rows.num_rows >= len(moments) // 2
+    last = rows.slice(rows.num_rows - 2).to_pylist()[0]
+    assert str(last["p"]) == "9999-12-31 23:59:59.999999" and str(last["d"]) == "2026-01-02"
+
+
+def test_each_type_of_the_page_arrives_as_its_text_would(server: MariaDB, both_ways: Any) -> None:
+    # A time is printed by the server.
+    types = [row for row in _ROW.findall(PAGE.read_text()) if not re.match(r"time\b", row[0])]
+    types = [row for row in types if MYSQL is None or row[0] not in MARIADB_ONLY]
+    columns = ", ".join(f"c{n} {declared} NULL" for n, (declared, *_) in enumerate(types))
+    server.run(f"CREATE TABLE t ({columns}, z int)")
+    with server.connect(init_command="SET time_zone = '+00:00'") as connection, connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO t VALUES ({', '.join(example for _, _, example, _ in types)}, 2)")
+        for odd in range(2):  # every other column is null
+            values = ["NULL" if n % 2 == odd else example for n, (_, _, example, _) in enumerate(types)]
+            cursor.execute(f"INSERT INTO t VALUES ({', '.join(values)}, 4)")
+    assert both_ways("t")["z"].to_pylist() == [2, 4, 4]
+
+
+def test_a_server_that_prepares_nothing(server: MariaDB) -> None:
+    server.run("CREATE TABLE t (id int, d date)", "INSERT INTO t VALUES (1, '2026-01-02'), (2, NULL)")
+    (before,) = server.run("SELECT @@GLOBAL.max_prepared_stmt_count")
+    server.run("SET GLOBAL max_prepared_stmt_count = 0")
+    try:
+        assert [(row["id"], str(row["d"])) for row in server.rows("t")] == [(1, "2026-01-02"), (2, "None")]
+    finally:
+        server.run(f"SET GLOBAL max_prepared_stmt_count = {before[0]}")
+
+
+def test_no_prepared_statement_is_left(server: MariaDB) -> None:
+    server.run("CREATE TABLE t (id int, at time)", "INSERT INTO t VALUES (1, '10:00:00')", "CREATE TABLE u (id int)")
+    for name in ("t", "u"):
+        server.rows(name)
+    (left,) = server.run("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")
+    assert int(left[1]) == 0
 
 
 #: The server tells of its transactions from a copy, and makes a new one when it was not asked for a tenth of a second.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from threading import Thread
+from contextlib import nullcontext, suppress
+from threading import Event, Thread
 
 import duckdb
 import pytest
@@ -13,6 +13,7 @@ from sources.database import Server
 from wherry.engines.duckdb import read_query
 from wherry.errors import SourceError
 from wherry.ports import Batch, Query
+from wherry.run.load import _Counted
 from wherry.sources.databases.postgres import source
 
 pytestmark = pytest.mark.needs("postgres")
@@ -76,7 +77,7 @@ def test_a_day_that_the_lake_cannot_hold(server: Server, connection: duckdb.Duck
         connection.execute("ROLLBACK")
     [finding] = raised.value.findings
     assert finding.code == "value-not-kept" and "`day`" in finding.message and end in finding.message
-    assert "as it was loaded last" in finding.message
+    assert "Nothing was loaded: the table is as it was." in finding.message
 
 
 def test_a_connection_lost_half_way(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
@@ -106,6 +107,7 @@ def test_an_interrupt_ends_a_table_without_end(server: Server, connection: duckd
     def interrupt() -> None:
         while not query.passed():
             pass
+        query.unwatched()
         connection.interrupt()
 
     with query.attached(connection):
@@ -129,3 +131,68 @@ def test_a_few_rows_of_a_table_without_end(server: Server) -> None:
     server.run("DROP TABLE t", "CREATE VIEW t AS SELECT generate_series(1, 1000000000000) AS id")
     _batches, _batch, query = asked(server)
     assert read_query(query, 3)["id"].to_pylist() == [1, 2, 3]
+
+
+WATCHERS = "FROM pg_stat_activity WHERE query LIKE '%pg_stat_progress_copy%' AND pid <> pg_backend_pid()"
+
+
+def test_one_connection_watches_and_a_lost_one_is_replaced(
+    server: Server, connection: duckdb.DuckDBPyConnection
+) -> None:
+    def watchers() -> list[int]:
+        return [int(row[0]) for row in server.run(f"SELECT pid {WATCHERS}")]
+
+    _batches, _batch, query = asked(server)
+    with query.attached(connection):
+        connection.execute("BEGIN")
+        with query.reading(connection):
+            assert [query.passed() for _ in range(3)] == [0, 0, 0]
+            [first] = watchers()
+            server.run(f"SELECT pg_terminate_backend(pid) {WATCHERS}")
+            assert query.passed() == 0 and query.passed() == 0  # once in vain, once by another connection
+            [second] = watchers()
+            assert second != first
+            rows = connection.execute(query.sql).fetchall()
+            query.unwatched()
+            query.unwatched()
+        connection.execute("COMMIT")
+    assert len(rows) == 9
+
+
+def test_who_does_not_answer_is_not_asked_for_ever(server: Server, connection: duckdb.DuckDBPyConnection) -> None:
+    import psycopg
+
+    _batches, _batch, query = asked(server)
+    with query.attached(connection), psycopg.connect(server.url, autocommit=True) as keeper:
+        connection.execute("BEGIN")
+        with query.reading(connection):
+            keeper.execute("ALTER ROLE wherry NOLOGIN")
+            try:
+                assert [query.passed() for _ in range(3)] == [0, 0, None]
+            finally:
+                keeper.execute("ALTER ROLE wherry LOGIN")
+            assert len(connection.execute(query.sql).fetchall()) == 9
+        connection.execute("COMMIT")
+
+
+def test_a_watcher_that_hangs_does_not_hold_the_rows_up(connection: duckdb.DuckDBPyConnection) -> None:
+    asked, answer, gone = Event(), Event(), Event()
+
+    def hang() -> int:
+        asked.set()
+        answer.wait()
+        return 5
+
+    told: list[int] = []
+    query = Query(
+        sql="SELECT 1", attached=lambda c: nullcontext(), reading=lambda c: nullcontext(), passed=hang,
+        unwatched=gone.set,
+    )  # fmt: skip
+    counted = _Counted(Batch(rows=query, cursor={}), lambda rows, size: told.append(rows)).batch.rows
+    assert isinstance(counted, Query)
+    with counted.reading(connection):
+        asked.wait()
+    assert not gone.is_set()  # it hangs, and the rows are through
+    answer.set()
+    gone.wait()
+    assert told == []

@@ -36,10 +36,11 @@ def command(place: Place, online: bool) -> int:
         place.answer({"assets": len(project.graph.assets), **more, "findings": documents})
     else:
         show_findings((*findings, *refused))
-        told = counted(len(project.errors), "error")
-        if warnings := len(findings) - len(project.errors):
-            told += f", {counted(warnings, 'warning')}"
-        click.echo(f"{counted(len(project.graph.assets), 'table')}, {told if findings else 'nothing wrong'}.")
+        errors = len(project.errors)
+        said = [counted(errors, "error")] if findings else []
+        said += [counted(len(findings) - errors, "warning")] if len(findings) > errors else []
+        said += [f"{sum(bool(each.findings) for each in answers)} cannot be read"] if refused else []
+        click.echo(f"{counted(len(project.graph.assets), 'table')}, {', '.join(said) or 'nothing wrong'}.")
     return 2 if project.errors else 1 if refused else 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import urlsplit
 
 import click
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 @click.option("--schema", help="Schema of the lake for its tables; the source's name otherwise.")
 @click.option("--tables", "patterns", multiple=True, metavar="PATTERN", help="Only tables like this; may be repeated.")
 @click.option("--connector", help="The connector, where the address does not tell.")
+@click.option(
+    "--option", "given", multiple=True, metavar="NAME=VALUE", help="An option of the source's file; may be repeated."
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the file instead of writing it.")
 @about_project
 def command(
@@ -32,21 +36,24 @@ def command(
     schema: str | None,
     patterns: tuple[str, ...],
     connector: str | None,
+    given: tuple[str, ...],
     only_print: bool,
 ) -> int:
     """Look at what is at URL, and write a source file for it: tables, keys, cursors, sizes, columns that look personal.
 
-    A password in URL goes to .env, not into the file. Nothing is loaded; change the file to your needs, then run.
+    A password in URL or a secret option goes to .env, not into the file. Nothing is loaded; change the file to your
+    needs, then run.
     """
-    from wherry.errors import SourceError, UsageError
-    from wherry.plugins import connector_for
-    from wherry.ports import Found
+    from wherry.errors import SourceError, UsageError, WherryError
+    from wherry.plugins import connector_for, find_source
     from wherry.project.source_text import source_text
-    from wherry.run.look import tables_of
+    from wherry.run.look import tables_of, with_columns
 
     config = place.config()
     kind, options, table = connector_for(address)
     kind = connector or kind
+    source = find_source(kind, config.folder)
+    options |= dict(_option(each, source.Options) for each in given)
     name = name or _name(address)
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise UsageError(f"`{name}` is no name for a source.", hint="Use letters, digits and _: --name shop_db.")
@@ -54,16 +61,18 @@ def command(
     if file.exists() and not only_print:
         raise UsageError(f"sources/{name}.yml is there already.", hint="Say another --name, or --print.")
     try:
-        found = [Found(name=table, kind="file")] if table else tables_of(kind, options, config.folder)
-    except SourceError as error:
-        raise _without(error, address) from None
+        found = tables_of(kind, options, config, table)
+    except WherryError as error:
+        raise _as_flags(_without(error, address)) from None
     chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
     if not chosen:
         hint = (
             f"It has: {', '.join(each.name for each in found[:10])}." if found else "Check what the account may read."
         )
         raise SourceError("No table was found there." if not patterns else "No table is like that.", hint=hint)
-    written, secrets = _hidden(options, name)
+    if kind == "files":
+        chosen = list(with_columns(kind, options, chosen, config))
+    written, secrets = _hidden(options, name, getattr(source, "secret_options", ()))
     text = source_text(kind, written, schema or name, [_proposed(each) for each in chosen])
     if not only_print:
         file.parent.mkdir(exist_ok=True)
@@ -110,12 +119,35 @@ def _proposed(found: Found) -> Any:
     )
 
 
-def _hidden(options: dict[str, str], name: str) -> tuple[dict[str, str], dict[str, str]]:
+def _option(given: str, kind: type) -> tuple[str, Any]:
+    """Name and value of one ``--option``, the value as a file would have it. Raises ``UsageError``."""
+    import yaml
+
+    from wherry.errors import UsageError
+
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise UsageError(f"`--option {name}` has no value.", hint="Write --option NAME=VALUE.")
+    if "\n" in value or "\r" in value:
+        hint = f"Put the text into a file, write {name}: ${{NAME}} into the source file, and set NAME_FILE to its path."
+        raise UsageError(f"The value of `--option {name}` has several lines, which .env cannot hold.", hint=hint)
+    is_text = get_type_hints(kind).get(name, str) is str
+    try:
+        return name, value if is_text else yaml.safe_load(value)
+    except yaml.YAMLError:
+        return name, value
+
+
+def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The options as they may stand in a file, and the variables that hold what may not."""
-    written, secrets = {}, {}
+    written: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
     for option, value in options.items():
+        if not isinstance(value, str):
+            written[option] = value
+            continue
         has_login = "://" in value and "@" in urlsplit(value).netloc and bool(urlsplit(value).password)
-        if has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
+        if option in secret or has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
             variable = f"{name}_{option}".upper()
             written[option], secrets[variable] = f"${{{variable}}}", value
         else:
@@ -139,6 +171,20 @@ def _remember(config: Config, secrets: dict[str, str]) -> None:
     rules = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
     if ".env" not in rules:
         ignored.write_text("\n".join([*rules, ".env"]) + "\n", encoding="utf-8")
+
+
+def _as_flags(error: Any) -> Any:
+    """The error, where what to do next is an option of a file that is not written yet."""
+    from dataclasses import replace
+
+    def flag(found: re.Match[str]) -> str:
+        return "the URL" if found[1] in ("path", "url") else f"`--option {found[1]}=...`"
+
+    error.findings = tuple(
+        replace(each, hint=re.sub(r"`(\w+):`", flag, each.hint).replace(" in the source file", ""))
+        for each in error.findings
+    )
+    return error
 
 
 def _without(error: Any, address: str) -> Any:

@@ -9,21 +9,22 @@ from wherry.cli.common import Place
 
 def show_preview(place: Place, source: str, table: str, limit: int) -> int:
     """Print the first rows that a load of a source's table would bring."""
-    from wherry.run.look import preview
+    from wherry.run.look import lake_types, preview
 
     config = place.config()
     with place.existing_lake(config) as lake:
         rows = preview(place.project(config, lake, online=True), source, table, limit)
-    columns = {field.name: str(field.type) for field in rows.schema}
+    columns = lake_types(rows)
     if place.as_json:
         place.answer({"source": source, "table": table, "columns": columns, "rows": rows.to_pylist()})
         return 0
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False)
     for name, kind in columns.items():
-        drawn.add_column(f"{name}\n[dim]{kind}[/]", overflow="fold")
+        drawn.add_column(f"{escape(name)}\n[dim]{escape(kind)}[/]", overflow="fold")
     for row in rows.to_pylist():
         drawn.add_row(*("[dim]null[/]" if value is None else _shown(value) for value in row.values()))
     Console(width=None if sys.stdout.isatty() else 200).print(drawn)

@@ -71,13 +71,18 @@ def command(
         return _one(place, project, lake, asset)
 
 
+def _build(asset: Asset) -> str:
+    """The build word, or the mode of a source."""
+    return str(asset.build) if asset.source is None else asset.source.mode
+
+
 def _list(place: Place, project: Project, lake: Lake) -> int:
     pointers = lake.pointers(place.branch)
     rows = [
         {
             "name": asset.name,
             "kind": asset.kind,
-            "build": str(asset.build) if asset.kind != "source" else str(asset.source.mode if asset.source else ""),
+            "build": _build(asset),
             "rows": pointers[key].rows if key in pointers else None,
             "built": key in pointers,
             "file": asset.file,
@@ -118,7 +123,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         "owner": asset.owner,
         "tags": list(asset.tags),
         "fresh": asset.fresh,
-        "build": str(asset.build),
+        "build": _build(asset),
         "inputs": list(asset.inputs),
         "readers": [project.graph.assets[key].name for key in project.graph.readers[asset.name.lower()]],
         "columns": [
@@ -135,6 +140,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         "checks": checks.get("", []),
         "rows": pointer.rows if pointer else None,
         "rejected": beside.rows if beside else None,
+        "cursor": pointer.state.get("cursor") if pointer and asset.kind == "source" else None,
         "filled": list(pointer.state.get("filled", ())) if pointer else [],
         "commits": [{"id": c.id, "at": c.at, "author": c.author, "message": c.message} for c in log],
     }
@@ -157,6 +163,9 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
             click.echo(f"  {told[key]}" if key == "about" else f"  {key}: {told[key]}")
     rows = f"{told['rows']:,}" if told["rows"] is not None else "a view" if asset.build.word == "view" else "not built"
     click.echo(f"  rows: {rows}")
+    cursor = told["cursor"] or {}
+    if cursor.get("column") and cursor.get("value") is not None:
+        click.echo(f"  cursor: `{cursor['column']}` = {cursor['value']}")
     if told["rejected"]:
         click.echo(f"  rejected: {counted(told['rejected'], 'row')} in {rejected_name(asset.name)}")
     for key in ("inputs", "readers", "checks"):

@@ -45,7 +45,8 @@ class Storage(ABC):
     location: str
     #: DuckDB extensions that reading and writing here needs, beside those of every lake.
     extensions: Sequence[str] = ()
-
+    #: Rows of a group in the files that DuckDB writes; None: as many as it likes.
+    group_rows: int | None = None
     #: Whether other engines are given the credentials when they open a table through the catalog.
     lends: bool = False
 

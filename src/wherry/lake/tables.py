@@ -15,10 +15,10 @@ from wherry.lake.connecting import Database
 from wherry.lake.names import file_name, is_work, key
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import Refused, bad, exists, lost, no_table
+from wherry.lake.shape import shaped, shaped_new
 from wherry.lake.storage import Storage
 from wherry.lake.upkeep import manifest, tidy
 
-_FILE_SIZE = "write.target-file-size-bytes"
 #: Properties that send an engine's files elsewhere.
 _PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")
 #: A commit that lost a race but still fits the newer table is tried again; only this often.
@@ -55,13 +55,18 @@ class Tables:
         """Where a schema's tables lie, each in a folder of its own."""
         return f"{self._storage.location}/{file_name(namespace)}"
 
-    def load(self, branch: str, name: str, at: int | None = None, *, by_clock: bool = False) -> dict[str, Any]:
-        """The protocol's answer to "load table"; ``by_clock``: to a client that looks for a moment by its clock."""
+    def load(self, branch: str, name: str, at: int | None = None, *, by_duckdb: bool = False) -> dict[str, Any]:
+        """The protocol's answer to "load table"; ``by_duckdb``: to a client that looks for a moment by its clock, and
+        has its own idea of sizes."""
         location = moves.find(self._database, branch, "table", name, at).location or ""
         metadata = self._storage.read(location)
-        return self._lent(loaded(undivided(settled(metadata)) if by_clock else metadata, location))
+        if by_duckdb:
+            metadata = shaped(settled(metadata), self._storage.group_rows)
+        return self._lent(loaded(metadata, location))
 
-    def create(self, branch: str, namespace: str, request: Mapping[str, Any], author: str) -> dict[str, Any]:
+    def create(
+        self, branch: str, namespace: str, request: Mapping[str, Any], author: str, *, by_duckdb: bool = False
+    ) -> dict[str, Any]:
         """Make a table, or prepare one whose first commit follows (``stage-create``)."""
         name = moves.check_name(request["name"])
         with db.glancing(self._database) as connection:
@@ -71,7 +76,8 @@ class Tables:
         metadata = iceberg.staged(request, "", str(uuid.uuid4()))
         metadata["location"] = self._place(request.get("location")) or self._storage.new_table(namespace, name)
         if request.get("stage-create"):
-            return self._lent(loaded(metadata, None))
+            told = shaped_new(metadata, self._storage.group_rows) if by_duckdb else metadata
+            return self._lent(loaded(told, None))
         change = TableChange(
             namespace=namespace,
             name=name,
@@ -290,18 +296,6 @@ def settled(metadata: dict[str, Any]) -> dict[str, Any]:
 
     lists = {name: [told(part) for part in metadata.get(name, ())] for name in ("snapshots", "snapshot-log")}
     return {**metadata, **lists, "last-updated-ms": edge}
-
-
-def undivided(metadata: dict[str, Any]) -> dict[str, Any]:
-    """The same metadata for DuckDB, with the format's own size of a data file, where the table names none.
-
-    Without it DuckDB begins a file for each one or two groups of rows, and threads that write wait in a loop for one
-    another at every change of file: half of the time of a load. It refuses the property for a table with partitions.
-    """
-    spec = next((each for each in metadata["partition-specs"] if each["spec-id"] == metadata["default-spec-id"]), None)
-    if _FILE_SIZE in metadata["properties"] or (spec is not None and spec["fields"]):
-        return metadata
-    return {**metadata, "properties": {**metadata["properties"], _FILE_SIZE: str(512 << 20)}}
 
 
 def _told(after: Sequence[Pointer], before: Mapping[str, Pointer]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
+from wherry.model.unshown import shown_line, without_passwords
 from wherry.project.cache import Cache
 from wherry.project.config import Config
 from wherry.project.draft import Drafts
@@ -91,10 +92,12 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
     lines = {file: texts[file].split("\n") for file in {f.file for f in findings} if file in texts}
 
     def shown(finding: Finding) -> Finding:
+        finding = replace(finding, message=without_passwords(finding.message))
         rows = lines.get(finding.file, [])
         if finding.source_line or not 0 < finding.line <= len(rows):
             return finding
-        return replace(finding, source_line=rows[finding.line - 1])
+        line = shown_line(rows[finding.line - 1], of_source=finding.file.startswith("sources/"))
+        return replace(finding, source_line=line)
 
     return tuple(sorted(map(shown, findings), key=lambda f: (f.file, f.line, f.column, f.code)))
 

@@ -47,7 +47,11 @@ def read_source_file(
             "missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`."
         )
     tables = document.get("tables")
-    if not isinstance(tables, Mapping) or not tables:
+    if tables and not isinstance(tables, Mapping):
+        hint = "For example `tables: {orders: {as: raw.orders}}`; `wherry new source URL` writes it from what is there."
+        reader.problem("bad-value", "tables", "`tables:` must be a mapping: of each table, what is wanted.", hint)
+        tables = {}
+    elif not tables:
         reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.")
         tables = {}
     drafts.findings.extend(reader.findings)

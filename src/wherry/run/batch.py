@@ -105,7 +105,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             drifts=drifts(known, target.unlike, columns) if known else (),
             unlike=unlike(known, columns) if known else {},
             refused=refused,
-            staged=relation,
+            coming=f"(SELECT * FROM {relation} WHERE {_fits(held)})" if held else relation,
             query=batch.rows if isinstance(batch.rows, Query) and not kept else None,
             present=keep(f"SELECT * FROM {register(batch.present)}") if batch.present is not None else "",
             gone=register(batch.gone) if batch.gone is not None and batch.gone.num_rows and target.columns else "",
@@ -134,8 +134,8 @@ class Ready:
     unlike: dict[str, str]
     #: A SELECT of the rows that are held back, as rejects; empty for none.
     refused: str
-    #: The rows by name, where they are kept aside.
-    staged: str
+    #: The rows that take others' place, where they are kept aside: those that are not held back.
+    coming: str
     #: The query that gives the rows when they go in; None where they are at hand.
     query: Query | None
     #: The keys that the source holds, by name; empty when they were not asked for.
@@ -164,10 +164,10 @@ class Ready:
         if self.batch.upsert and all(column.lower() in kinds for column in self.batch.upsert):
             # The first column alone prunes files by its range; a comparison of several does not.
             first, *others = map(name, self.batch.upsert)
-            condition = f"t.{first} IN (SELECT {first} FROM {self.staged})"
+            condition = f"t.{first} IN (SELECT s.{first} FROM {self.coming} AS s)"
             if others:
                 same = " AND ".join(f"s.{column} = t.{column}" for column in (first, *others))
-                condition += f" AND EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {same})"
+                condition += f" AND EXISTS (SELECT 1 FROM {self.coming} AS s WHERE {same})"
             cursor.execute(f"DELETE FROM {place} AS t WHERE {condition}")
         if self.gone:
             columns = [column for column, _ in cursor.schema(f"FROM {self.gone}") if column.lower() in kinds]
@@ -246,5 +246,8 @@ def _fitting(known: Columns, columns: Columns, select: str, held: list[tuple[str
         f"CAST({name(column) if column.lower() in given else 'NULL'} AS {kind}) AS {name(column)}"
         for column, kind in known
     )
-    fits = " AND ".join(f"NOT ({condition})" for condition, _ in held) or "true"
-    return f"SELECT {picked} FROM ({select}) WHERE {fits}"
+    return f"SELECT {picked} FROM ({select}) WHERE {_fits(held)}"
+
+
+def _fits(held: list[tuple[str, str]]) -> str:
+    return " AND ".join(f"NOT ({condition})" for condition, _ in held) or "true"

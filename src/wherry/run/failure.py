@@ -19,7 +19,7 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
     if not isinstance(error, WherryError) and DiskFull.told_by(error):
         error = DiskFull()
     if isinstance(error, WherryError):
-        return tuple(_placed(finding, asset) for finding in error.findings), error.exit_code
+        return tuple(placed(finding, asset) for finding in error.findings), error.exit_code
     text = str(error).strip()
     if isinstance(error, duckdb.Error):
         binding = isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException)
@@ -29,17 +29,17 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
             hint=_hint(text) or "The table is as it was.",
             line=_line(text, asset),
         )
-        return (_placed(finding, asset),), 2 if binding else 1
+        return (placed(finding, asset),), 2 if binding else 1
     if isinstance(error, OSError):
         message = f"{error.strerror or text}{': ' + str(error.filename) if error.filename else ''}."
-        return (_placed(Finding(code="io", message=message, hint="The table is as it was."), asset),), 1
+        return (placed(Finding(code="io", message=message, hint="The table is as it was."), asset),), 1
     message = f"{type(error).__name__}: {text.partition(chr(10))[0]}"
     hint = "This is a defect of wherry; the table is as it was. WHERRY_TRACE=1 prints where it happened."
-    return (_placed(Finding(code="internal", message=message, hint=hint), asset),), 3
+    return (placed(Finding(code="internal", message=message, hint=hint), asset),), 3
 
 
-def _placed(finding: Finding, asset: Asset) -> Finding:
-    line = finding.line or asset.line
+def placed(finding: Finding, asset: Asset) -> Finding:
+    line = finding.line if finding.file else finding.line or asset.line
     rows = asset.text.split("\n")
     source_line = finding.source_line or (
         rows[line - 1] if not finding.file and 0 < line <= len(rows) and asset.text else ""

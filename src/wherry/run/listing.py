@@ -37,7 +37,7 @@ def list_tables(config: Config) -> None:
             if variables_in(options) - set(own.variables):
                 continue  # told with its line, as that of any source
             given = dict(expand(options, own.variables))
-            listings[path.stem] = [found.name for found in tables_of(str(document["connector"]), given, config.folder)]
+            listings[path.stem] = [found.name for found in tables_of(str(document["connector"]), given, own)]
         except WherryError as error:
             if path.stem not in known:
                 raise error.at(file, 1, 1) from None

@@ -76,15 +76,18 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     done = Loaded(replace(loading.built, unlike=known.unlike if known else {}))
     create = written.anew and begun is None
     seen, size, fresh = 0, 0, False
+    total: int | None = None
     batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
     try:
         for batch in batches:
             done.built = replace(done.built, partial=True)
-            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, batch.expected))  # noqa: B023
+            # What one batch says of those after it holds until another says it anew.
+            total = total if batch.expected is None else seen + batch.expected
+            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, total))  # noqa: B023
             _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
             seen, size = seen + counted.rows, size + batch.size()
-            progress(seen, size, batch.expected)
+            progress(seen, size, total)
             done.findings += [each for each in batch.findings() if each not in done.findings]
     finally:
         if close := getattr(batches, "close", None):
@@ -131,11 +134,15 @@ class _Counted:
 
             def look() -> None:
                 furthest = 0
-                while not done.wait(_LOOK):
-                    if (rows := query.passed()) is None:
-                        return
-                    furthest = max(furthest, rows)  # 0 again from a server that has sent all while some is on its way
-                    self._told(furthest, self._size())
+                try:
+                    while not done.wait(_LOOK):
+                        if (rows := query.passed()) is None or done.is_set():
+                            return
+                        # 0 again from a server that has sent all while some is on its way
+                        furthest = max(furthest, rows)
+                        self._told(furthest, self._size())
+                finally:
+                    query.unwatched()
 
             watching = threading.Thread(target=look, daemon=True)
             watching.start()
@@ -144,7 +151,7 @@ class _Counted:
                     yield
             finally:
                 done.set()
-                watching.join()
+                watching.join(_LOOK)  # a server that does not answer it must not hold the rows up
 
         return replace(query, reading=reading, counted=counted)
 
@@ -230,7 +237,7 @@ def _commit_attached(
             session.lake.uncarry(session.branch, written.rows)
             raise
         done.built = built
-        done.drifts += rows.drifts
+        done.drifts += [each for each in rows.drifts if each not in done.drifts]
 
 
 def _rejected(session: Session, cursor: DuckDB, table: str) -> Beside | None:

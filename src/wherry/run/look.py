@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import read_query
@@ -13,34 +12,64 @@ from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
 from wherry.ports import Found, Query, Source, TableRequest
 from wherry.project.nearest import did_you_mean
-from wherry.run.project import Project, ReadySource, variables_of
+from wherry.run.project import Project, ReadySource, filled_in, variables_of
 from wherry.run.redact import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from wherry.project.config import Config
 
-def tables_of(connector: str, options: Mapping[str, Any], folder: Path) -> list[Found]:
-    """All tables that a system has.
+
+#: Tables up to this many bytes are begun to read for their columns where the system does not tell them, and of all
+#: together so many.
+READ_FOR_COLUMNS, READ_IN_ALL = 16 << 20, 64 << 20
+
+
+def tables_of(connector: str, options: Mapping[str, Any], config: Config, table: str = "") -> list[Found]:
+    """All tables that a system has, or the one that is called ``table``.
 
     Raises ``ProjectError`` for wrong options, ``SourceError`` when it does not answer.
     """
-    source = find_source(connector, folder)
-    made, problems = make_options(source.Options, with_project(source, options, folder))
-    if problems:
-        raise ProjectError(
-            findings=[Finding(code="bad-option", message=str(each), hint=each.hint) for each in problems]
-        )
+    source, made = _made(connector, options, config)
+    if table:
+        return [source.named(made, table)]  # type: ignore[attr-defined]
     listing = getattr(source, "tables", None)
     if listing is None:
         raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
     return list(listing(made))
 
 
-def with_project(source: Source, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options, and the project's folder for a source that asks for it."""
-    wants = "project" in getattr(source.Options, "__dataclass_fields__", {})
-    return {**options, "project": str(folder)} if wants else dict(options)
+def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Found], config: Config) -> Iterator[Found]:
+    """The tables, with the columns of small ones whose system does not tell them."""
+    source, made = _made(connector, options, config)
+    left = READ_IN_ALL
+    for each in found:
+        if each.columns or each.size is None or each.size > min(left, READ_FOR_COLUMNS):
+            yield each
+            continue
+        left -= each.size
+        request = TableRequest(name=each.name, mode="full", options=source.TableOptions())
+        batches = iter(source.read(made, request, None))
+        try:
+            rows = next(batches).rows
+            yield replace(each, columns=tuple((one.name, str(one.type)) for one in rows.schema))  # type: ignore[union-attr]
+        except (WherryError, StopIteration):
+            yield each  # what is wrong with it, a load will tell
+        finally:
+            if close := getattr(batches, "close", None):
+                close()
+
+
+def _made(connector: str, options: Mapping[str, Any], config: Config) -> tuple[Source, Any]:
+    """The connector, and its options. Raises ``ProjectError`` for wrong ones."""
+    source = find_source(connector, config.folder)
+    made, problems = make_options(source.Options, dict(options), filled_in(config))
+    if problems:
+        raise ProjectError(
+            findings=[Finding(code="bad-option", message=str(each), hint=each.hint) for each in problems]
+        )
+    return source, made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +166,17 @@ def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
         if close := getattr(batches, "close", None):
             close()
     return pa.table({})
+
+
+def lake_types(rows: pa.Table) -> dict[str, str]:
+    """The types that the lake's columns for these rows have, by column."""
+    import duckdb
+
+    from wherry.lake.types import storable
+
+    with duckdb.connect() as connection:
+        found = connection.from_arrow(rows)
+        return {column: storable(str(kind)) for column, kind in zip(found.columns, found.types, strict=True)}
 
 
 def _ready(project: Project, source: str, table: str) -> ReadySource:

@@ -11,11 +11,13 @@ from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
-from wherry.plugins import find_source, make_options
+from wherry.model.unshown import without_passwords
+from wherry.plugins import OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
+from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.redact import redacted
@@ -141,10 +143,16 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             continue
         try:
             source = find_source(table.connector, config.folder)
+            options, problems = make_options(
+                source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
+            )
             if not config.secrets and variables_in(_written(asset)) - set(config.variables):
-                continue  # told already, with its line
-            options, problems = make_options(source.Options, _given(source, table.options, config))
-            for problem in problems:
+                # Told already, with its line; what is wrong beside it is told too.
+                problems = [each for each in problems if not variables_in(table.options.get(each.option))]
+                incomplete = True
+            else:
+                incomplete = False
+            for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
                 line = _line(table.option_lines, problem.option, 1)
                 findings.append(
                     Finding(
@@ -152,15 +160,18 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                     )
                 )
             findings += _written_out(source, table, asset.file)
-            table_options, wrong = make_options(source.TableOptions, _expanded(table.table_options, config))
-            for problem in wrong:
+            findings += _passwords(table, asset.file)
+            table_options, wrong = make_options(
+                source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
+            )
+            for problem in _elsewhere(wrong, source.Options, "of the whole file, beside `connector:`"):
                 line = _line(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(
                     Finding(
                         code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
                     )
                 )
-            if not problems and not wrong:
+            if not problems and not wrong and not incomplete:
                 request = TableRequest(
                     name=table.table,
                     mode=table.mode,
@@ -194,6 +205,31 @@ def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Find
             )
 
 
+def _passwords(table: SourceTable, file: str) -> Iterator[Finding]:
+    """A warning for every address in the file with a password in it."""
+    for option, value in table.options.items():
+        if isinstance(value, str) and without_passwords(value) != value and not variables_in(value):
+            yield Finding(
+                code="secret-in-file",
+                message=f"The password of `{option}` is written out, where everyone who reads the project reads it.",
+                hint="Put the address into .env or the environment as NAME=..., and write ${NAME} here.",
+                file=file,
+                line=_line(table.option_lines, option, 1),
+                column=1,
+                severity="warning",
+            )
+
+
+def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Iterator[OptionProblem]:
+    """The problems, with a hint for an option that ``kind`` has: it is said ``where``."""
+    there = getattr(kind, "__dataclass_fields__", {})
+    for each in problems:
+        if each.unknown and each.option in there and each.option not in _FILLED_IN:
+            yield OptionProblem(each.option, str(each), f"`{each.option}` is said {where}.")
+        else:
+            yield each
+
+
 def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
     """The line of an option, or of what it stands in."""
     while option and option not in lines:
@@ -225,11 +261,13 @@ def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     return dict(expand(given, config.variables.with_more(lacking) if lacking else config.variables))
 
 
-def _given(source: Source, written: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    given = _expanded(written, config)
-    if "project" in getattr(source.Options, "__dataclass_fields__", {}):
-        given["project"] = str(config.folder)
-    return given
+#: The names of these fields.
+_FILLED_IN = ("project", "project_variables", "siblings")
+
+
+def filled_in(config: Config) -> dict[str, Any]:
+    """What a source is told of the project where its options have fields of these names."""
+    return dict(zip(_FILLED_IN, (str(config.folder), config.variables, {}), strict=True))
 
 
 def _known_columns(

@@ -25,6 +25,7 @@ from wherry.run.planning import plan_for
 from wherry.run.project import Project
 from wherry.run.publishing import publishable, run_sql_checks
 from wherry.run.quarantine import REJECTED
+from wherry.run.replace import NEW
 from wherry.run.schedule import carry_out_all
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
@@ -347,7 +348,8 @@ class _Run:
 
 
 def _counted(names: Collection[str]) -> str:
-    shown = sorted(names)
+    # A place that a load began at, and another took, is nobody's table.
+    shown = sorted(name for name in names if not name.endswith(NEW)) or sorted(names)
     return ", ".join(shown) if len(shown) <= 3 else f"{', '.join(shown[:2])} and {len(shown) - 2} more"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from wherry.quoting import full_name
 from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
-from wherry.run.failure import explain
+from wherry.run.failure import explain, placed
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
@@ -76,8 +76,7 @@ class Attempt:
             result = self._carry_out(asset, step, cursor)
         except Exception as error:
             findings, fault = explain(error, asset)
-            variables = variables_of(asset)
-            findings = tuple(redacted(finding, variables, self.project.config) for finding in findings)
+            findings = self._placed(findings, asset)
             reason = findings[0].message
             result = AssetResult(name=asset.name, state="failed", reason=reason, findings=findings, fault=fault)
             self.tell("error", error=error)
@@ -118,11 +117,16 @@ class Attempt:
                 rejected=loaded.rejected,
                 gone=loaded.gone,
                 drifts=tuple(loaded.drifts),
-                findings=tuple(loaded.findings),
+                findings=self._placed(loaded.findings, asset),
             )
         if inspected is not None and inspected.findings:
             result = replace(result, findings=(*result.findings, *inspected.findings))
         return replace(result, state="failed", reason=check_reason(bad), fault=1) if bad else result
+
+    def _placed(self, findings: Iterable[Finding], asset: Asset) -> tuple[Finding, ...]:
+        """What a source tells, with the place in its file, and without what a variable of that file holds."""
+        variables = variables_of(asset)
+        return tuple(redacted(placed(each, asset), variables, self.project.config) for each in findings)
 
     def _promise(self, key: str) -> str:
         """What the checks of a table are held against now."""

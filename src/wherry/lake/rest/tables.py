@@ -8,6 +8,7 @@ from wherry.lake import moves, namespaces, read
 from wherry.lake.iceberg import without_history
 from wherry.lake.refusal import bad, no_table
 from wherry.lake.rest.request import Answer, Contents, Endpoint, Request, identifier, page
+from wherry.lake.shape import wished
 from wherry.lake.tables import TableChange
 
 
@@ -35,7 +36,9 @@ def spelled(contents: Contents, request: Request) -> str:
 
 def _create(contents: Contents, request: Request) -> Answer:
     namespace = spelled(contents, request)
-    return 200, contents.tables.create(request.branch, namespace, request.body, request.author)
+    return 200, contents.tables.create(
+        request.branch, namespace, request.body, request.author, by_duckdb=request.by_duckdb
+    )
 
 
 def _register(contents: Contents, request: Request) -> Answer:
@@ -53,7 +56,7 @@ def _register(contents: Contents, request: Request) -> Answer:
 def _load(contents: Contents, request: Request) -> Answer:
     if "." in request.names[0]:
         raise no_table(request.full_name)
-    answer = contents.tables.load(request.branch, request.full_name, request.at, by_clock=request.by_duckdb)
+    answer = contents.tables.load(request.branch, request.full_name, request.at, by_duckdb=request.by_duckdb)
     wanted = request.query.get("snapshots") or "all"
     if wanted not in ("all", "refs"):
         raise bad(f"snapshots are `all` or `refs`, not `{wanted}`")
@@ -105,9 +108,8 @@ def _credentials(contents: Contents, request: Request) -> Answer:
 def _change(namespace: str, name: str, body: Mapping[str, Any]) -> TableChange:
     if not namespace or "." in namespace or not name:
         raise bad("a table's name is one schema and one name")
-    return TableChange(
-        namespace=namespace, name=name, requirements=body.get("requirements") or (), updates=body["updates"]
-    )
+    updates = tuple(wished(body["updates"]))
+    return TableChange(namespace=namespace, name=name, requirements=body.get("requirements") or (), updates=updates)
 
 
 _TABLE = "namespaces/{namespace}/tables/{table}"

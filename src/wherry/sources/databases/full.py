@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Pieces that may wait while the lake is busy; with those under way this bounds the memory of a load.
 WAITING = 2
 KEPT = "The table is as it was loaded last."
+#: Of a first load, and of one that is to load anew.
+NOTHING = "Nothing was loaded: the table is as it was."
 
 
 def changed(look: Look, table: TableRequest, cursor: Mapping[str, Any]) -> str | None:
@@ -33,10 +35,11 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
     if cursor is not None and look.changed_since(described, cursor) is None:
         return
     query = look.query(described)
-    rows = _Rows(look, look.streams(described)) if query is None else _Asked(look, query)
+    kept = KEPT if cursor is not None else NOTHING
+    rows = _Rows(look, look.streams(described), kept) if query is None else _Asked(look, query, kept)
 
     def reached() -> Mapping[str, Any]:
-        with telling(look, KEPT):
+        with telling(look, kept):
             return dict(look.mark(described, rows.count))
 
     yield Batch(
@@ -52,8 +55,8 @@ def read_full(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None)
 class _Asked:
     """Rows that a query gives to whoever runs it."""
 
-    def __init__(self, look: Look, query: Query) -> None:
-        self._look, self._query = look, query
+    def __init__(self, look: Look, query: Query, kept: str) -> None:
+        self._look, self._query, self._kept = look, query, kept
         self.count = self.size = 0
 
     def given(self) -> Query:
@@ -65,7 +68,7 @@ class _Asked:
     @contextmanager
     def _attached(self, connection: Any) -> Iterator[None]:
         with ExitStack() as stack:
-            with telling(self._look, KEPT):
+            with telling(self._look, self._kept):
                 stack.enter_context(self._query.attached(connection))
             yield
 
@@ -75,7 +78,7 @@ class _Asked:
             with self._query.reading(connection):
                 yield
         except SourceError as error:
-            raise standing(error, KEPT) from None
+            raise standing(error, self._kept) from None
 
     def _counted(self, rows: int) -> None:
         self.count = rows
@@ -84,8 +87,8 @@ class _Asked:
 class _Rows:
     """Rows of several streams at once, as one reader."""
 
-    def __init__(self, look: Look, streams: Sequence[pa.RecordBatchReader]) -> None:
-        self._look, self._streams = look, streams
+    def __init__(self, look: Look, streams: Sequence[pa.RecordBatchReader], kept: str) -> None:
+        self._look, self._streams, self._kept = look, streams, kept
         self.count = self.size = 0
         self._error: SourceError | None = None
 
@@ -110,7 +113,7 @@ class _Rows:
             known = error if isinstance(error, SourceError) else self._look.explain(error)
             if known is None:
                 raise
-            self._error = standing(known, KEPT)
+            self._error = standing(known, self._kept)
             raise self._error from None
 
 

@@ -225,8 +225,8 @@ class _Read:
             if count := int(self._count(f"{order} IS NULL")):
                 rows = f"{count} row{'s' if count != 1 else ''} of `{self.described.name}`"
                 message = (
-                    f"{rows} {'have' if count != 1 else 'has'} no `{self.column.name}`. They are loaded, and read again"
-                    " each time."
+                    f"{rows} {'have' if count != 1 else 'has'} no `{self.column.name}`. "
+                    f"{'They are' if count != 1 else 'It is'} loaded, and read again each time."
                 )
                 hint = "Fill the column at the source, or take one that is never null as `cursor:`."
                 self.findings.append(warning("null-cursor", message, hint))
@@ -300,8 +300,7 @@ class _Read:
             example = f"{copies} rows have {', '.join(f'{each.name} = {value!r}' for each, value in pairs)}"
         else:
             example = f"{empty} row{'s have' if empty != 1 else ' has'} no value in it"
-        stands = f"the cursor stands at {self.before}" if self.before is not None else "nothing was loaded"
-        message = f"The key of `{self.described.name}` is not unique: {example}. What was loaded is kept; {stands}."
+        message = f"The key of `{self.described.name}` is not unique: {example}."
         raise problem(
             "bad-key", message, "Name all columns of the key (`key: [a, b]`), or mend the rows at the source."
         )
@@ -339,7 +338,7 @@ class _Rows:
 def stands(batches: int, position: Position | None) -> str:
     """What was kept, and where the cursor stands."""
     kept = f"{batches} batch{'es' if batches != 1 else ''} of this load {'are' if batches != 1 else 'is'} kept"
-    where = f"the cursor stands at {position}" if position is not None else "nothing was loaded before"
+    where = f"the cursor stands at {position}" if position is not None else "the cursor stands nowhere yet"
     return f"{kept if batches else 'Nothing of this load was kept'}; {where}."
 
 

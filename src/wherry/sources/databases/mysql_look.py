@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ from wherry.errors import SourceError
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 from wherry.sources.databases import mysql_errors as errors
-from wherry.sources.databases.arriving import arrived, arrow_type
+from wherry.sources.databases.arriving import arrow_type
 from wherry.sources.databases.look import Described, Field, Look, conditions, signature
 from wherry.sources.databases.misfits import Misfits
+from wherry.sources.databases.mysql_prepared import Values, prepared, prepared_pieces
 from wherry.sources.databases.mysql_types import DATES, Native, described_by_result, field_of, quoted
-from wherry.sources.databases.mysql_wire import columns_of, pieces
+from wherry.sources.databases.mysql_wire import Texts, columns_of, pieces
 from wherry.sources.databases.problems import no_table, problem
 from wherry.sources.databases.wanted import named_columns, wanted_type
 
@@ -124,40 +125,44 @@ class MySQLLook(Look):
         import pyarrow as pa
 
         self._expect_free()
-        names = [field.name for field in columns_of(self._connection, sql)]
-        self._streaming = True
         known = {field.name: field for field in described.fields}
-        fields = [known[name] for name in names]
+        binary = prepared(self._connection, sql, known)
+        told = binary[:-1] if binary is not None else columns_of(self._connection, sql)
+        self._streaming = True
+        fields = [known[field.name] for field in told]
         schema = pa.schema([(field.name, arrow_type(field.type)) for field in fields])
 
         def read() -> Iterator[pa.RecordBatch]:
-            for arrays in pieces(self._connection, len(fields), described.piece):
-                yield self._piece(arrays, fields, schema, described)
+            come: Iterator[Sequence[Texts | Values]] = pieces(self._connection, len(fields), described.piece)
+            if binary is not None:
+                come = prepared_pieces(self._connection, binary, described.piece)
+            for columns in come:
+                yield self._piece(columns, fields, schema, described)
             self._streaming = False
 
         return pa.RecordBatchReader.from_batches(schema, read())
 
-    def _piece(self, arrays: list[Any], fields: list[Field], schema: Any, described: Described) -> Any:
+    def _piece(self, columns: Sequence[Texts | Values], fields: list[Field], schema: Any, described: Described) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         values, aside = [], None
-        for texts, field in zip(arrays, fields, strict=True):
-            value, misfits = arrived(texts, field.type)
+        for column, field in zip(columns, fields, strict=True):
+            value, misfits = column.arrived(field.type)
             values.append(value)
-            if misfits is not None and not self._emptied(texts, field, misfits, described):
+            if misfits is not None and not self._emptied(column, field, misfits, described):
                 reason = f"column `{field.name}`: no {field.type}"
-                self._set_aside(arrays, fields, misfits, reason, aside)
+                self._set_aside(columns, fields, misfits, reason, aside)
                 aside = misfits if aside is None else pc.or_(aside, misfits)
         batch = pa.RecordBatch.from_arrays(values, schema=schema)
         return batch if aside is None else batch.filter(pc.invert(aside))
 
-    def _emptied(self, texts: Any, field: Field, misfits: Any, described: Described) -> bool:
+    def _emptied(self, column: Texts | Values, field: Field, misfits: Any, described: Described) -> bool:
         """Whether dates that are none stay null; they are told of."""
         if field.name not in described.more["dates"]:
             return False
         rows = [row for row, bad in enumerate(misfits.to_pylist()) if bad]
-        example = texts[rows[0]].as_py().decode()
+        example = (column.text(rows[0]) or b"").decode()
         if field.name.lower() == described.more["cursor"].lower():
             message = f"The cursor column `{field.name}` of `{described.name}` holds {example}, which is no date."
             hint = f"Leave such rows out (`where:`), or compare the column as text: `types: {{{field.name}: text}}`."
@@ -168,12 +173,14 @@ class MySQLLook(Look):
         self._misfits.empty(field.name, example, len(rows))
         return True
 
-    def _set_aside(self, arrays: list[Any], fields: list[Field], misfits: Any, reason: str, before: Any) -> None:
+    def _set_aside(
+        self, columns: Sequence[Texts | Values], fields: list[Field], misfits: Any, reason: str, before: Any
+    ) -> None:
         assert self._misfits is not None
         told = before.to_pylist() if before is not None else [False] * len(misfits)
         for row, bad in enumerate(misfits.to_pylist()):
             if bad and not told[row]:
-                whole = {field.name: texts[row].as_py() for field, texts in zip(fields, arrays, strict=True)}
+                whole = {field.name: column.text(row) for field, column in zip(fields, columns, strict=True)}
                 self._misfits.reject(reason, whole)
 
     def name(self, name: str) -> str:

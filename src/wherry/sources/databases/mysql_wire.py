@@ -8,8 +8,11 @@ views into the bytes that were received. See "Protocol::ResultsetRow" of the MyS
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any
+
+from wherry.sources.databases.arriving import arrived
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,8 +39,30 @@ def columns_of(connection: Any, sql: str) -> list[Any]:
     return fields
 
 
-def pieces(connection: Any, count: int, most: int | None = None) -> Iterator[list[pa.Array]]:
-    """The rows that follow, piece by piece: for each of ``count`` columns an array of binary views.
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column as binary views of texts."""
+
+    texts: pa.Array
+
+    def arrived(self, kind: str) -> tuple[pa.Array, pa.Array | None]:
+        """The values, and where a text is no ``kind``."""
+        return arrived(self.texts, kind)
+
+    def text(self, row: int) -> bytes | None:
+        """What the server printed."""
+        text: bytes | None = self.texts[row].as_py()
+        return text
+
+
+def pieces(connection: Any, count: int, most: int | None = None) -> Iterator[list[Texts]]:
+    """The rows that follow, piece by piece, as ``count`` columns."""
+    for buffer, begins in packets(connection, most):
+        yield _columns(buffer, begins, count)
+
+
+def packets(connection: Any, most: int | None) -> Iterator[tuple[bytearray, list[int]]]:
+    """The packets of the rows that follow, piece by piece: bytes, and where in them each row begins.
 
     After ``most`` rows no more is read for a piece.
     """
@@ -45,7 +70,7 @@ def pieces(connection: Any, count: int, most: int | None = None) -> Iterator[lis
     while True:
         buffer, begins, rest, done = _piece(connection, rest, most or PIECE)
         if begins:
-            yield _columns(buffer, begins, count)
+            yield buffer, begins
         if done:
             return
 
@@ -118,29 +143,41 @@ def _read(file: Any, size: int) -> bytes:
     return got
 
 
-def _columns(buffer: bytearray, begins: list[int], count: int) -> list[pa.Array]:
+def _columns(buffer: bytearray, begins: list[int], count: int) -> list[Texts]:
     import numpy as np
-    import pyarrow as pa
 
     raw = np.frombuffer(buffer, dtype=np.uint8)
     # Four or eight bytes from any position on, whatever its alignment.
     words = np.ndarray(shape=(len(buffer) - 3,), dtype="<u4", buffer=buffer, strides=(1,))
     longs = np.ndarray(shape=(len(buffer) - 7,), dtype="<u8", buffer=buffer, strides=(1,))
-    data, rows = pa.py_buffer(buffer), len(begins)
     at = np.array(begins, dtype=np.int64)
-    arrays = []
+    columns = []
     for _ in range(count):
-        head = raw[at]
-        size, start, null = head.astype(np.int64), at + 1, head == _NULL
-        if head.max() >= _NULL:
-            _long_sizes(head, at, size, start, words)
-            size[null] = 0
-        at = start + size
-        some = bool(null.any())
-        valid = pa.py_buffer(np.packbits(~null, bitorder="little").tobytes()) if some else None
-        views = pa.py_buffer(_views(size, start, words, longs))
-        arrays.append(pa.Array.from_buffers(pa.binary_view(), rows, [valid, views, data]))
-    return arrays
+        null = raw[at] == _NULL
+        # A null is one byte that says so.
+        column, at = text_column(buffer, raw, words, longs, at, null if bool(null.any()) else None, width=1)
+        columns.append(column)
+    return columns
+
+
+def text_column(
+    buffer: bytearray, raw: Any, words: Any, longs: Any, at: Any, null: Any, width: int = 0
+) -> tuple[Texts, Any]:
+    """A column of texts whose lengths stand ``at``, and where the next column begins; a null takes ``width`` bytes."""
+    import numpy as np
+    import pyarrow as pa
+
+    head = raw[at]
+    size, start = head.astype(np.int64), at + 1
+    if head.max() >= _NULL:
+        _long_sizes(head, at, size, start, words)
+    if null is not None:
+        size[null] = 0
+        start[null] = at[null] + width
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little").tobytes()) if null is not None else None
+    views = pa.py_buffer(_views(size, start, words, longs))
+    array = pa.Array.from_buffers(pa.binary_view(), len(at), [valid, views, pa.py_buffer(buffer)])
+    return Texts(array), start + size
 
 
 def _long_sizes(head: Any, at: Any, size: Any, start: Any, words: Any) -> None:

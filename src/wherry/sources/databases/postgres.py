@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -345,9 +346,7 @@ def _address(options: Options) -> tuple[str, tuple[str, ...]]:
     except ImportError:
         hint = "pip install 'wherry[postgres]'"
         raise problem("missing-extra", "Reading PostgreSQL needs more packages.", hint) from None
-    url = options.url
-    for prefix in ("postgresql+psycopg://", "postgresql+psycopg2://"):
-        url = url.replace(prefix, "postgresql://")
+    url = re.sub(r"^postgres(ql)?\+\w+://", "postgresql://", options.url)
     try:
         given = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
     except psycopg.Error:

@@ -25,6 +25,8 @@ _MOMENT = re.compile(r"DATE|TIMESTAMP( WITH TIME ZONE)?")
 _FIRST = "4714-11-24 (BC)"
 #: How many rows the server has sent to the connection with that number; PostgreSQL 14 and later.
 _PASSED = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE pid = %s"
+#: How often in a row nobody may answer that before it is asked no more.
+_TRIES = 3
 
 _CANCEL = (
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
@@ -53,11 +55,16 @@ class Reading:
     beside: Callable[[], psycopg.Connection[Any]]
     alias: str = field(default_factory=lambda: f"__wherry_postgres_{uuid4().hex}")
     pid: int | None = None
+    #: What the thread asks with that shows how far the reading is; it alone uses it.
+    _watch: psycopg.Connection[Any] | None = field(default=None, init=False)
+    _unanswered: int = field(default=0, init=False)
 
     def query(self) -> Query:
         columns = ", ".join(f"{self.column(each)} AS {name(each.name)}" for each in self.described.fields)
         sql = f"SELECT {columns} FROM {self.given()}"
-        return Query(sql=sql, attached=self.attached, reading=self.reading, passed=self.passed)
+        return Query(
+            sql=sql, attached=self.attached, reading=self.reading, passed=self.passed, unwatched=self.unwatched
+        )
 
     def given(self) -> str:
         """What follows FROM in DuckDB's SQL."""
@@ -106,17 +113,27 @@ class Reading:
                 raise
 
     def passed(self) -> int | None:
-        """Rows so far; None where the server does not tell."""
+        """Rows so far; None where the server does not tell. One connection serves every look, until it is lost."""
         import psycopg
 
         if self.pid is None:
             return 0
         try:
-            with self.beside() as beside:
-                found = beside.execute(_PASSED, [self.pid]).fetchone()
+            if self._watch is None:
+                self._watch = self.beside()
+            found = self._watch.execute(_PASSED, [self.pid]).fetchone()
         except psycopg.Error:
-            return None
+            self.unwatched()
+            self._unanswered += 1
+            return None if self._unanswered == _TRIES else 0
+        self._unanswered = 0
         return int(found[0]) if found is not None else 0
+
+    def unwatched(self) -> None:
+        """Let go of the connection that was asked."""
+        if self._watch is not None:
+            self._watch.close()
+        self._watch = None
 
     def cancel(self) -> None:
         """Have the server send no more: to end the transaction, all that it sends would have to be taken first."""

@@ -73,6 +73,6 @@ def _stands(table: TableRequest | None, cursor: Mapping[str, Any] | None) -> str
     if table is None:
         return "Nothing was kept or changed."
     if table.mode == "full":
-        return full.KEPT if cursor is not None else "Nothing was loaded before."
+        return full.KEPT if cursor is not None else full.NOTHING
     position = Position.read(cursor)
-    return f"What was loaded is kept; the cursor stands at {position}." if position else "Nothing was loaded before."
+    return f"What was loaded is kept; the cursor stands at {position}." if position else full.NOTHING

@@ -35,6 +35,8 @@ class Files:
 
     Options: type = said.Options
     TableOptions: type = said.TableOptions
+    #: Options that are secrets: they are named in the file, not written out.
+    secret_options = tuple(name for name in said.SECRETS if not name.endswith("_ACCESS_KEY_ID"))
 
     def __init__(self) -> None:
         self._memory: dict[Any, str] = {}
@@ -57,6 +59,12 @@ class Files:
         from wherry.sources.files.found import found_files
 
         return found_files(options)
+
+    def named(self, options: said.Options, table: str) -> Found:
+        """One file of the place. Raises ``SourceError`` when it is not there."""
+        from wherry.sources.files.found import named_file
+
+        return named_file(options, table)
 
     def columns(self, options: said.Options, table: TableRequest) -> Mapping[str, str] | None:
         """Columns of the first local file, from its first rows. None when that is not known."""

@@ -9,6 +9,7 @@ from contextlib import closing
 from wherry.errors import WherryError
 from wherry.ports import Found, TableRequest
 from wherry.sources.files.database import failed
+from wherry.sources.files.listing import list_files
 from wherry.sources.files.options import COMPRESSIONS, ENDINGS, Options, TableOptions, is_archive
 from wherry.sources.files.places.place import File, address, open_place
 
@@ -42,6 +43,15 @@ def found_files(options: Options) -> Iterator[Found]:
             size=size,
             about=f"{len(files)} files; new ones as they come: mode: incremental" if together else "",
         )
+
+
+def named_file(options: Options, name: str) -> Found:
+    """One file as a table. Raises ``SourceError`` when it is not there."""
+    pattern = name if options.scheme in ("http", "https") else _escaped(name)
+    with closing(open_place(options)) as place:
+        file = list_files(options, place, pattern)[0]
+    columns = tuple(_columns(options, pattern).items())
+    return Found(name=pattern, kind="file", columns=columns, size=file.size if file.size >= 0 else None)
 
 
 def _escaped(name: str) -> str:

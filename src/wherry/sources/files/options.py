@@ -6,9 +6,11 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from wherry.errors import ProjectError
+from wherry.errors import ProjectError, SourceError
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 
@@ -53,7 +55,8 @@ SECRETS = (
 class Options:
     """Files in a folder, in a bucket, on an SFTP or FTP server or behind a web address.
 
-    Credentials of a bucket that are not given here are taken from environment variables of the same names.
+    Credentials of a bucket that are not given here are taken from variables of the same names, of the environment or
+    ``.env``.
     """
 
     #: The folder: relative to the project, absolute, or an address: ``s3://bucket/prefix``, ``gs://bucket/prefix``,
@@ -62,6 +65,8 @@ class Options:
     path: str = "."
     #: Absolute folder that a relative ``path`` starts from; filled in by wherry.
     project: str = ""
+    #: The project's environment, with its ``.env``, for credentials that are not given here; filled in by wherry.
+    project_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: ``reject`` puts rows that cannot be read aside and loads the rest; ``fail`` loads nothing.
     on_bad_row: str = "reject"
     #: Key id for ``s3://``; without one the bucket is read anonymously.
@@ -184,7 +189,7 @@ def bad_option(option: str, value: object, allowed: Iterable[str] | str) -> Find
 
 def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     """Everything that is wrong with the options, at once."""
-    found: list[Finding] = [*_misplaced(options)]
+    found: list[Finding] = [*misplaced(options)]
     for name, value, allowed in (
         ("on_bad_row", options.on_bad_row, ("reject", "fail")),
         ("on_bad_row", table.on_bad_row, ("", "reject", "fail")),
@@ -215,7 +220,7 @@ def option_findings(options: Options, table: TableOptions) -> list[Finding]:
     return found
 
 
-def _misplaced(options: Options) -> Iterable[Finding]:
+def misplaced(options: Options) -> Iterable[Finding]:
     """Credentials that the kind of address has no use for: they would be dropped silently."""
     scheme = options.scheme
     if scheme and scheme not in BELONGS:
@@ -251,14 +256,29 @@ def table_options(options: Options, table: TableRequest) -> TableOptions:
 
 
 def credential(options: Options, name: str) -> str:
-    """A credential of a bucket: as given, or else the environment variable of the same name."""
-    return str(getattr(options, name)) or os.environ.get(name, "")
+    """A credential of a bucket: as given, or else the variable of the same name, of the environment or ``.env``."""
+    return str(getattr(options, name)) or options.project_variables.get(name) or os.environ.get(name, "")
+
+
+def own_file(options: Options, path: str) -> str | None:
+    """Where a file lies that an option names: relative to the project, or to the home with ``~``; None for none.
+
+    Raises ``SourceError`` when it is not there.
+    """
+    if not path:
+        return None
+    file = Path(options.project, Path(path).expanduser())
+    if not file.is_file():
+        hint = "A relative path starts at the project's folder."
+        raise SourceError(findings=[Finding(code="no-file", message=f"There is no file `{path}`.", hint=hint)])
+    return str(file)
 
 
 def without_secrets(text: str, options: Options) -> str:
     """The text with credentials struck out."""
     hidden = [credential(options, name) if name.isupper() else getattr(options, name) for name in SECRETS]
-    for secret in (*hidden, *options.headers.values()):
+    written = urlsplit(options.path).password or ""
+    for secret in (*hidden, *options.headers.values(), written, unquote(written)):
         if len(secret) > 3:
             text = text.replace(secret, "***")
     return text

@@ -23,12 +23,19 @@ from wherry.sources.files.options import (
     is_archive,
 )
 from wherry.sources.files.places.place import File, open_place
-from wherry.sources.files.reading import Reading
+from wherry.sources.files.reading import Reading, damage
 from wherry.sources.files.unpack import unpacked
 
 
 def preview(options: Options, table: TableRequest, chosen: TableOptions) -> Mapping[str, str] | None:
-    """Types are those of the first rows: later ones may widen them. None when only reading would tell."""
+    """Types are those of the first rows: later ones may widen them. None when only reading would tell, or fail."""
+    try:
+        return _of_first_rows(options, table, chosen)
+    except damage():
+        return None  # what is wrong with the file, a load will tell
+
+
+def _of_first_rows(options: Options, table: TableRequest, chosen: TableOptions) -> Mapping[str, str] | None:
     if options.scheme or chosen.format in TABLE_FORMATS or is_archive(in_archive(table.name)[0]):
         return None
     place = open_place(options)

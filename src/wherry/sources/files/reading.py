@@ -29,7 +29,7 @@ from wherry.sources.files.options import (
 )
 from wherry.sources.files.places.local import unreadable
 from wherry.sources.files.places.place import File, Place, fetch
-from wherry.sources.files.unpack import members
+from wherry.sources.files.unpack import BROKEN, members
 from wherry.sources.files.work import Piece, Reject, Rejects, WorkFolder
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 16_384
 #: The module that reads each format, when it is not called like it.
 MODULES = {"jsonl": "json"}
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """What the readers of formats raise for a file that is not what it should be."""
+    import duckdb
+    import pyarrow as pa
+
+    return (duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError, MemoryError, *BROKEN)
 
 
 class Reading:
@@ -209,12 +217,10 @@ class Reading:
     @contextmanager
     def told_plainly(self) -> Iterator[None]:
         """Errors as Findings that say what is kept; a file that changed meanwhile is the error, whatever it led to."""
-        import duckdb
-        import pyarrow as pa
-
+        known: tuple[type[Exception], ...] = (WherryError, *damage())
         try:
             yield
-        except (WherryError, duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError, MemoryError) as error:
+        except known as error:
             cause: Exception = error
             try:
                 self.check_same()
@@ -255,7 +261,7 @@ class Reading:
             if near
             else next((h for words, h in hints if any(w in text for w in words)), "It may be cut off: write it again.")
         )
-        return failed("unreadable", f"{who} cannot be read: {text}", hint)
+        return failed("unreadable", f"{who} cannot be read: {text.rstrip('. ')}.", hint)
 
 
 def with_kept(error: WherryError, kept: str) -> WherryError:

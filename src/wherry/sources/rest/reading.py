@@ -279,7 +279,8 @@ class Reading:
             if name not in self.stage.seen:
                 keys = ", ".join(f"`{key}`" for key in list(self.stage.seen)[:12])
                 message = f"the rows have no `{name}`, which `key:` names; they have {keys}"
-                raise self._problem("bad-key", message, "Name what tells two rows apart.")
+                hint = "Name what tells two rows apart; or say where in the answer the rows are (`records: data`)."
+                raise self._problem("bad-key", message, hint)
         if (progress := self.progress) is not None and progress.high is None and progress.without:
             message = f"the rows have no value in `{progress.column}`, which `cursor:` names"
             raise self._problem("bad-cursor", message, "Name a column that grows with every change.")

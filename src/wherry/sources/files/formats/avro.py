@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,14 @@ def read(piece: Piece, path: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
     stream = Path(path).open("rb")  # noqa: SIM115 - closed with the rows
     try:
-        reader = fastavro.block_reader(stream)
-        written: Any = reader.writer_schema
+        with _damage_told(piece):
+            reader = fastavro.block_reader(stream)
+            written: Any = reader.writer_schema
         if not isinstance(written, dict) or written.get("type") != "record":
             raise failed("not-records", f"`{piece.label}` does not hold records.", "Write records to it.")
-        types = Types(written)
-        columns = [(field["name"], *types.of(field["type"])) for field in written["fields"]]
+        with _damage_told(piece):
+            types = Types(written)
+            columns = [(field["name"], *types.of(field["type"])) for field in written["fields"]]
     except BaseException:
         stream.close()
         raise
@@ -47,7 +50,7 @@ def read(piece: Piece, path: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     def rows() -> Iterator[pa.RecordBatch]:
         waiting: list[dict[str, Any]] = []
         size = 0
-        with stream:
+        with stream, _damage_told(piece):
             for block in reader:
                 size += len(block.bytes_.getvalue()) if hasattr(block, "bytes_") else 0
                 for record in block:
@@ -182,6 +185,19 @@ def _logical(logical: str, schema: Any) -> tuple[pa.DataType, Convert] | None:
     }  # fmt: skip
     kind = known.get((logical, base))
     return None if kind is None else (kind, None)
+
+
+@contextmanager
+def _damage_told(piece: Piece) -> Iterator[None]:
+    """What fastavro stumbles over where bytes are not those that were written."""
+    from fastavro.schema import SchemaParseException, UnknownType
+
+    try:
+        yield
+    except (LookupError, TypeError, ArithmeticError, SchemaParseException, UnknownType) as error:
+        why = f"{type(error).__name__}: {error}".rstrip(". ")
+        hint = "It is cut off or damaged: write or copy it again."
+        raise failed("not-avro", f"`{piece.label}` cannot be read as Avro: {why}.", hint) from None
 
 
 def as_text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 from wherry.sources.files.database import failed, load_extension, named, quoted
 from wherry.sources.files.formats import kinds
@@ -30,6 +31,8 @@ class Sheet:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, table: TableOptions, piece: Piece) -> None:
         self.con, self.table, self.piece = con, table, piece
+        with ZipFile(piece.path):  # DuckDB never ends with an archive that is cut off
+            pass
         settings = ["stop_at_empty = false" if not table.range else ""]
         if table.header is not None or table.names:
             settings.append(f"header = {str(bool(table.header)).lower()}")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import BELONGS, Options, credential, without_secrets
+from wherry.sources.files.options import BELONGS, Options, credential, own_file, without_secrets
 from wherry.sources.files.places.patterns import fixed_part, matches
 from wherry.sources.files.places.place import PATIENCE, Dropped, File, address, below, missing_driver
 
@@ -30,6 +30,9 @@ class Bucket:
         self.obstore, self.options = obstore, options
         self.bucket, prefix = below(options)
         self.prefix = f"{prefix}/" if prefix else ""
+        if not self.bucket:
+            hint = f"Write {options.scheme}://bucket/folder."
+            raise failed("no-bucket", f"`path: {options.path}` names no bucket.", hint)
         with self.told("The bucket"):
             self.store = make_store(options, self.bucket)
 
@@ -125,7 +128,7 @@ def make_store(options: Options, bucket: str) -> Any:
         return AzureStore(bucket, config=_azure(given), **further)
     if options.scheme == "gs" and not given["GOOGLE_ACCESS_KEY_ID"]:
         config = {
-            "service_account": given["GOOGLE_APPLICATION_CREDENTIALS"],
+            "service_account": own_file(options, given["GOOGLE_APPLICATION_CREDENTIALS"]),
             "service_account_key": given["GOOGLE_SERVICE_ACCOUNT_KEY"],
             "base_url": given["GOOGLE_ENDPOINT_URL"],
         }

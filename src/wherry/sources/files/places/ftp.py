@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from wherry.errors import SourceError
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options, without_secrets
+from wherry.sources.files.options import Options, own_file, without_secrets
 from wherry.sources.files.places.patterns import Entry, has_magic, walk
 from wherry.sources.files.places.place import PATIENCE, Dropped, File, address
 
@@ -32,7 +32,7 @@ class Ftp:
         secure = self.options.scheme == "ftps"
         with self.told("The server"):
             if secure:
-                context = ssl.create_default_context(cafile=self.options.certificate or None)
+                context = ssl.create_default_context(cafile=own_file(self.options, self.options.certificate))
                 ftp: ftplib.FTP = ftplib.FTP_TLS(timeout=PATIENCE, context=context)
             else:
                 ftp = ftplib.FTP(timeout=PATIENCE)

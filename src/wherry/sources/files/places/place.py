@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from wherry.errors import SourceError
+from wherry.errors import ProjectError, SourceError
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options
+from wherry.sources.files.options import Options, misplaced
 
 #: Where each kind of address is read.
 PLACES = {
@@ -62,7 +62,9 @@ class Dropped(Exception):
 
 
 def open_place(options: Options) -> Place:
-    """The place that ``path`` speaks of; close it after use."""
+    """The place that ``path`` speaks of; close it after use. Raises ``ProjectError`` for options of other places."""
+    if wrong := list(misplaced(options)):
+        raise ProjectError(findings=wrong)
     module: Any = import_module(f"wherry.sources.files.places.{PLACES[options.scheme]}")
     return module.open_place(options)  # type: ignore[no-any-return]
 

@@ -7,13 +7,12 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import SourceError
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options, without_secrets
+from wherry.sources.files.options import Options, own_file, without_secrets
 from wherry.sources.files.places.patterns import Entry, has_magic, walk
 from wherry.sources.files.places.place import PATIENCE, Dropped, File, address, missing_driver
 
@@ -35,15 +34,16 @@ class Sftp:
         self.paramiko, self.options = paramiko, options
         parts = urlsplit(options.path)
         folder = unquote(parts.path).rstrip("/")
+        self.user = options.username or unquote(parts.username or "")
         self.folder = folder.removeprefix("/~/") if folder.startswith("/~/") else folder
         self.client = paramiko.SSHClient()
         self.trust(parts.hostname or "", parts.port or 22)
         with self.told("The server"):
             self.client.connect(
                 parts.hostname or "", parts.port or 22,
-                username=options.username or unquote(parts.username or "") or None,
+                username=self.user or None,
                 password=options.password or unquote(parts.password or "") or None,
-                key_filename=str(Path(options.private_key).expanduser()) if options.private_key else None,
+                key_filename=own_file(options, options.private_key),
                 passphrase=options.passphrase or None,
                 allow_agent=not (options.password or options.private_key),
                 look_for_keys=not (options.password or options.private_key),
@@ -168,13 +168,15 @@ class Sftp:
             if isinstance(error, PermissionError):
                 raise failed(
                     "refused", f"{what} in `{where}` may not be read: permission denied.",
-                    f"Let the user `{self.options.username}` of the server read it.",
+                    f"Let the user `{self.user or 'that you are'}` of the server read it.",
                 ) from None  # fmt: skip
             if isinstance(error, socket.gaierror):
                 raise failed("unreachable", f"The host of `{where}` is not known.", "Correct `path:`.") from None
             why = without_secrets(str(error) or type(error).__name__, self.options)
             raise failed(
-                "unreadable", f"{what} in `{where}` cannot be read: {why}.", "Is the server well? Run again later."
+                "unreadable",
+                f"{what} in `{where}` cannot be read: {why.rstrip('.')}.",
+                "Is the address right, and the server well? Run again later.",
             ) from None
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from wherry.errors import SourceError
 from wherry.sources.files.database import failed
-from wherry.sources.files.options import Options, without_secrets
+from wherry.sources.files.options import Options, own_file, without_secrets
 from wherry.sources.files.places.place import PATIENCE, Dropped, File, address
 
 CHUNK = 1 << 20
@@ -35,11 +35,13 @@ class Web:
         self.headers = {"Accept-Encoding": "identity", "User-Agent": "wherry", **options.headers}
         if options.token:
             self.headers["Authorization"] = f"Bearer {options.token}"
-        name, password = options.username or unquote(parts.username or ""), options.password or parts.password or ""
+        name = options.username or unquote(parts.username or "")
+        password = options.password or unquote(parts.password or "")
         if name or options.password:
             pair = base64.b64encode(f"{name}:{password}".encode()).decode()
             self.headers["Authorization"] = f"Basic {pair}"
-        context = ssl.create_default_context(cafile=options.certificate or None) if parts.scheme == "https" else None
+        trusted = own_file(options, options.certificate)
+        context = ssl.create_default_context(cafile=trusted) if parts.scheme == "https" else None
         handlers = [urllib.request.HTTPSHandler(context=context)] if context else []
         self.opener = urllib.request.build_opener(_Redirects, *handlers)
 
