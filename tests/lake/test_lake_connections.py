@@ -144,6 +144,9 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND wait_
 
 
 def test_a_commit_that_the_server_is_still_at(postgres: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if all others were in use.
+    monkeypatch.setattr("wherry.lake.postgres._MOST", 1)
+    monkeypatch.setattr(connecting, "_PATIENCE", 0)
     with Lake.open(postgres, f"{tmp_path}/lake") as lake, psycopg.connect(postgres, autocommit=True) as other:
         other.execute(SLOW)
         other.execute("SELECT pg_advisory_lock(7)")

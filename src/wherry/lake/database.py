@@ -5,7 +5,7 @@ database, so that one transaction moves all of it. Its tables are written down i
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from wherry.errors import DiskFull, LakeError
 from wherry.lake.address import database_at
@@ -70,7 +70,8 @@ def _took_place(database: Database, number: str) -> bool:
     """Whether a transaction whose end was not heard was committed. Raises where that cannot be found out."""
     database.close_idle()
     try:
-        with database.connection() as connection:
+        # One more than there may be: others may have been cut off too, and each holds what it lost.
+        with closing(database.open()) as connection:
             # The server may be at it still: whoever gets the writers' turn comes after it.
             connection.row("SELECT value FROM meta WHERE name = 'version' FOR UPDATE")
             state = connection.value("SELECT pg_xact_status(CAST(:number AS xid8))", {"number": number})
