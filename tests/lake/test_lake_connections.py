@@ -93,6 +93,20 @@ def test_a_writer_that_never_ends_is_told(postgres: str, tmp_path: object, monke
         assert lake.put("main", [view], author="ada", message="m").seq == lake.log()[0].seq
 
 
+def test_who_may_only_read_is_told(postgres: str, tmp_path: object) -> None:
+    with Lake.open(postgres, f"{tmp_path}/lake"), psycopg.connect(postgres, autocommit=True) as owner:
+        role = owner.info.dbname
+        owner.execute(f"CREATE ROLE {role} LOGIN")
+        owner.execute(f"GRANT USAGE ON SCHEMA wherry TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA wherry TO {role}")
+        try:
+            with Lake.open(postgres.replace("wherry@", f"{role}@"), f"{tmp_path}/lake") as lake:
+                assert lake.log() == []
+                with pytest.raises(LakeError, match="permission denied"):
+                    lake.create_branch("b")
+        finally:
+            owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 def test_who_reads_may_be_idle_and_who_writes_may_not(postgres: str, tmp_path: object) -> None:
     """Upkeep reads files in between; a writer that was stopped has others wait."""
     with Lake.open(postgres, f"{tmp_path}/lake") as lake:

@@ -148,6 +148,8 @@ class Database(ABC):
     is_sqlite: bool
     #: The driver's module, for its errors.
     driver: Any
+    #: Errors of the driver's that say what the user of the database may not do.
+    denied: tuple[type[Exception], ...] = ()
     #: The path or address, without secrets.
     shown: str
     #: The file of a SQLite database.

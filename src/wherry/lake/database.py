@@ -86,7 +86,7 @@ def _told(database: Database) -> Iterator[None]:
     driver = database.driver
     try:
         yield
-    except (driver.OperationalError, driver.InternalError, driver.InterfaceError) as problem:
+    except (driver.OperationalError, driver.InternalError, driver.InterfaceError, *database.denied) as problem:
         if DiskFull.told_by(problem):
             raise DiskFull from problem
         raise LakeError(f"the lake's database cannot be used now: {_first_line(problem)}") from problem

@@ -40,6 +40,7 @@ _names = count()
 class PostgresDatabase(Database):
     is_sqlite = False
     driver = psycopg
+    denied = (psycopg.errors.InsufficientPrivilege,)
 
     def __init__(self, address: Mapping[str, str], schema: str, shown: str) -> None:
         """``address``: libpq's parameters. Nothing is opened yet."""
