@@ -21,6 +21,12 @@ from wherry.imports.folder import read_checks
         ("        constraints: [{type: not_null}]\n", "`constraints`", "warning"),
         ("    constraints: [{type: primary_key, columns: [id]}]\n", "`constraints`", "warning"),
         ("unit_tests: [{name: t, model: orders}]\n", "`unit_tests`", "warning"),
+        # What dbt passes over with all the tests below it.
+        ("        test: [not_null]\n", "`test`", "error"),
+        ("    colums: [{name: id, tests: [not_null]}]\n", "`colums`", "error"),
+        ("modles: [{name: orders, tests: [unique]}]\n", "`modles`", "error"),
+        ("sources: [{name: raw, tabels: [{name: orders}]}]\n", "`tabels`", "error"),
+        ("  - {nme: orders, columns: [{name: id, tests: [not_null]}]}\n", "`name`", "error"),
     ],
 )
 def test_it_is_told(text: str, what: str, severity: str) -> None:
@@ -29,6 +35,12 @@ def test_it_is_told(text: str, what: str, severity: str) -> None:
     (finding,) = found.findings
     assert (finding.code, finding.severity, finding.line) == ("not-imported", severity, 5)
     assert what in finding.message
+
+
+def test_what_has_no_tests_is_passed_over() -> None:
+    text = "exposures: [{name: e}]\nmodels: [{name: o, tags: [a], columns: [{name: id, tags: [b], tests: [unique]}]}]\n"
+    (found,) = read_checks(text, "checks/f.yml")
+    assert not found.findings and [check.kind for check in found.checks] == ["unique"]
 
 
 #: Each test of the packages that has arguments beside the usual ones -> all of them, as its macro takes them.

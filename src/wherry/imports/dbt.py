@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wherry.imports import Imported, NotUnderstood, not_imported
+from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_jinja import has_jinja, rendered
 from wherry.imports.dbt_test import CONFIG_KEYS, Failing, Test, checks_of, listed, read_test
@@ -13,9 +13,13 @@ from wherry.imports.making import Making
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
+from wherry.project.nearest import nearest
 from wherry.sql.statement import body
 
 _KINDS = ("models", "seeds", "snapshots")
+#: Keys with lists in which tests stand, and others with lists that look like them.
+_HOLDING = ("columns", "tests", "data_tests", "versions")
+_OTHERS = ("unit_tests", "dimensions", "exposures")
 
 
 def recognises(document: Any) -> bool:
@@ -35,12 +39,14 @@ def read_located(located: Located, file: str) -> list[Imported]:
     broken = [Imported(table="", findings=located.findings)] if located.findings else []
     document = located.value if isinstance(located.value, Mapping) else {}
     reading = _Reading(located, file)
+    reading.misspelt("", document, "", (*_KINDS, "sources"))
     for kind in _KINDS:
         for index, model in _mappings(document.get(kind)):
-            reading.model(str(model.get("name")), model, f"{kind}/{index}")
+            reading.model(str(model.get("name") or ""), model, f"{kind}/{index}")
     for index, source in _mappings(document.get("sources")):
+        reading.misspelt("", source, f"sources/{index}", ("tables",))
         for number, table in _mappings(source.get("tables")):
-            name = f"{source.get('name')}.{table.get('name')}"
+            name = f"{source.get('name')}.{table['name']}" if table.get("name") else ""
             reading.model(name, table, f"sources/{index}/tables/{number}")
     for kind in ("unit_tests", "metrics", "exposures", "semantic_models", "macros"):
         if kind == "unit_tests" and document.get(kind):
@@ -64,6 +70,9 @@ class _Reading:
         ]
 
     def model(self, name: str, model: Mapping[str, Any], path: str) -> None:
+        if not name:
+            self.refuse("", path, "Tests were not taken over: they have no `name` of a table.", Mistaken("no name"))
+            return
         versions = list(_mappings(model.get("versions")))
         if not versions:
             self.tests(name, model, path, "")
@@ -96,7 +105,16 @@ class _Reading:
         for index, column in _mappings(model.get("columns")):
             self.tests(name, column, f"{path}/columns/{index}", str(column.get("name") or ""))
 
+    def misspelt(self, table: str, holder: Mapping[str, Any], path: str, known: tuple[str, ...]) -> None:
+        """Tell of keys that dbt passes over, with the tests below them."""
+        for key, value in holder.items():
+            like = nearest(str(key), known) if isinstance(value, list) and key not in (*known, *_OTHERS) else ""
+            if like:
+                problem = Mistaken("there is no such key", f"Did you mean `{like}`?")
+                self.refuse(table, f"{path}/{key}".lstrip("/"), f"`{key}` was not taken over: {problem}.", problem)
+
     def tests(self, table: str, holder: Mapping[str, Any], path: str, column: str) -> None:
+        self.misspelt(table, holder, path, _HOLDING)
         if holder.get("constraints"):
             why = "in dbt it is the database that keeps them; write them as tests"
             self.refuse(table, f"{path}/constraints", f"`constraints` were not taken over: {why}.")
