@@ -290,6 +290,19 @@ def test_a_file_of_which_nothing_can_be_read_holds_back_all(wherry: Wherry, tmp_
     assert run.code == 1 and not run.json["commit"]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("checks/x.YML", "checks for t:\n  - row_count > 100\n"),
+        ("checks/x.SQL", "SELECT * FROM s.t\n"),
+        ("contracts/x.YAML", CONTRACT.replace("integer", "string")),
+    ],
+)
+def test_a_file_counts_however_its_ending_is_written(wherry: Wherry, tmp_path: Path, file: str, text: str) -> None:
+    run = wherry("run", "--project", write(tmp_path, FILES | {file: text}), "--json")
+    assert {asset["name"]: asset["state"] for asset in run.json["assets"]}["s.t"] == "failed"
+
+
 def test_a_suite_of_a_table_that_the_project_does_not_have_is_listed(wherry: Wherry, tmp_path: Path) -> None:
     """A file of another tool may speak of tables that stayed there."""
     text = "checks for elsewhere:\n  - row_count > 0\n  - averge(x) = 1\n"

@@ -100,6 +100,13 @@ def test_what_is_not_taken_over_is_told_with_its_line(text: str, what: str, line
     assert (finding.code, finding.line) == ("not-imported", line) and what in finding.message
 
 
+@pytest.mark.parametrize("text", ["    cheks: [{missing: }]\n", "colums: [{name: id, checks: [{missing: }]}]\n"])
+def test_a_key_that_hides_the_checks_below_it_is_a_mistake(text: str) -> None:
+    _, (finding,) = read(HEAD + text)
+    assert (finding.code, finding.severity, finding.line) == ("not-imported", "error", 6)
+    assert "Did you mean" in finding.hint
+
+
 def test_variables_have_the_values_that_the_contract_gives_them() -> None:
     text = (
         HEAD + "variables:\n  DAY: {default: '2026-01-01'}\n  LAST: {default: '${var.DAY}'}\n"

@@ -52,4 +52,4 @@ def read_checks(text: str, file: str, suites: Mapping[str, str] | None = None) -
 
 def _located(text: str, file: str) -> Located:
     # JSON is YAML but for tabs, which YAML does not take as blanks.
-    return read_yaml(text.replace("\t", " ") if file.endswith(".json") else text, file=file)
+    return read_yaml(text.replace("\t", " ") if file.lower().endswith(".json") else text, file=file)

@@ -18,6 +18,7 @@ from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
 from wherry.project.located import Located
+from wherry.project.nearest import nearest
 from wherry.quoting import name, names
 
 _NONE = Threshold(operator="=", value=0)
@@ -53,10 +54,12 @@ def read_soda_contract(located: Located, file: str) -> list[Imported]:
     reading.where = next((str(document[key]).strip() for key in _FILTERS if document.get(key)), "")
     reading.scopes = document.get("scopes")
     for path, key in unknown_keys(document):
-        reading.refuse(key, path, "a contract has nothing of the name")
+        why, like = "a contract has nothing of the name", nearest(key, ("columns", "checks"))
+        # Soda passes over the checks that stand below it.
+        reading.refuse(key, path, Mistaken(why, f"Did you mean `{like}`?") if like else why)
     for index, column in enumerate(_list(document.get("columns"))):
         if not isinstance(column, Mapping) or not isinstance(column.get("name"), str):
-            reading.refuse("columns", f"columns/{index}", "a column has a name")
+            reading.refuse("columns", f"columns/{index}", Mistaken("a column has a name"))
             continue
         for number, item in enumerate(_list(column.get("checks"))):
             reading.check(item, f"columns/{index}/checks/{number}", column["name"], column)

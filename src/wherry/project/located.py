@@ -79,9 +79,9 @@ def read_yaml(text: str, *, file: str, line: int = 0, column: int = 0) -> Locate
         findings.append(
             Finding(
                 code="not-yaml",
-                message=f"This is not {'JSON' if file.endswith('.json') else 'YAML'}: {problem}.",
+                message=f"This is not {'JSON' if file.lower().endswith('.json') else 'YAML'}: {problem}.",
                 hint=""
-                if file.endswith(".json")
+                if file.lower().endswith(".json")
                 else 'Quote text that holds any of : [ ] { } > , # or a leading symbol, for example ">= 0".',
                 file=file,
                 line=(mark.line + 1 if mark else 1) + line,

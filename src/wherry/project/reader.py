@@ -46,7 +46,7 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
 
     def table(file: str, text: str) -> None:
         name = _table_name(file, drafts)
-        if name and file.endswith(".sql"):
+        if name and file.lower().endswith(".sql"):
             sql.table(name, file, text)
         elif name:
             read_python_table(name, file, text, config.folder, drafts)
@@ -107,7 +107,7 @@ def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]
     start = root / folder
     for path in sorted(start.rglob("*")) if start.is_dir() else ():
         hidden = any(part[0] in "._" for part in path.relative_to(start).parts)
-        if path.suffix in endings and not hidden and not path.is_dir():
+        if path.suffix.lower() in endings and not hidden and not path.is_dir():
             yield path.relative_to(root).as_posix()
 
 

@@ -129,7 +129,7 @@ def _tables_of(graph: Graph, file: str, text: str, *, unread: bool = False) -> l
     found = {key for key in names if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)", lower)}
     dotted = {word for word in _DOTTED.findall(lower) if word not in names}
     found |= {nearest(word, names).lower() for word in dotted if nearest(word, names)}
-    sql = file.endswith(".sql")
+    sql = file.lower().endswith(".sql")
     if not (sql and found):  # other files may call a table by its last name, or by that of its source or its suite
         from wherry.imports.gx import SUITE_ENDS
 
