@@ -102,7 +102,7 @@ def _list(place: Place, project: Project, lake: Lake) -> int:
 
 def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[str, Any]:
     """All about one table, as ``--json`` gives it."""
-    from wherry.run.quarantine import rejected_name
+    from wherry.run.rejected import rejected_name
     from wherry.sql.lineage import column_sources
 
     pointer, beside = lake.pointer(branch, asset.name), lake.pointer(branch, rejected_name(asset.name))
@@ -147,7 +147,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
 
 
 def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
-    from wherry.run.quarantine import rejected_name
+    from wherry.run.rejected import rejected_name
     from wherry.state.runs import last_result
 
     told = document(project, lake, place.branch, asset)
@@ -204,7 +204,7 @@ def _last(run: Run, result: AssetResult) -> dict[str, Any]:
 
 def _failing(place: Place, project: Project, lake: Lake, asset: Asset, limit: int) -> int:
     from wherry.run.failing import failing_rows
-    from wherry.run.quarantine import rejected_name
+    from wherry.run.rejected import rejected_name
 
     answers = failing_rows(project.config, lake, project.graph, asset, place.branch, limit)
     if place.as_json:

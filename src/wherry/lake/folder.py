@@ -3,7 +3,6 @@
 The only file that knows that files must be flushed to survive a power cut.
 """
 
-import ctypes
 import os
 import secrets
 import stat
@@ -235,6 +234,8 @@ def _sync_file_system(path: Path) -> bool:
     """Flush the file system that ``path`` is on; False where that cannot be asked for."""
     if not sys.platform.startswith("linux"):
         return False
+    import ctypes
+
     handle = os.open(path, os.O_RDONLY)
     try:
         return ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 from wherry.project.bounds_form import (
@@ -57,7 +58,7 @@ def column_form(text: str, column: str, custom: Iterable[str] = ()) -> Short:
     if text in WORDS or text in custom:
         return Short(text)
     for pattern, read in _COLUMN_FORMS:
-        if match := pattern.match(text):
+        if match := _compiled(pattern).match(text):
             return read(match)
     head = " ".join(text.split()[: 2 if text.lower().startswith(("not ", "no ", "values ")) else 1])
     close = nearest(head, (*_HEADS, *custom))
@@ -81,7 +82,7 @@ def of_column(text: str) -> bool:
 def table_form(text: str) -> Short:
     """What the short form of a check of a table says; any other text is a SQL condition over the row."""
     for pattern, read in _TABLE_FORMS:
-        if match := pattern.match(text):
+        if match := _compiled(pattern).match(text):
             return read(match)
     if text.lower() in WORDS:
         raise CheckFormError(f"`{text}` is a check of a column.", "Put it beside its column, under `columns:`.")
@@ -196,61 +197,62 @@ def _whole(bounds: dict[str, Any], what: str) -> dict[str, Any]:
     return bounds
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+@cache
+def _compiled(text: str) -> re.Pattern[str]:
     return re.compile(text + r"\Z", re.IGNORECASE | re.DOTALL)
 
 
 _TABLE = r"([A-Za-z_][\w]*\.[\w]+|\"[^\"]+\"\.\"[^\"]+\"|\S+)"
-_COLUMN_FORMS: tuple[tuple[re.Pattern[str], _Read], ...] = (
-    (_pattern(rf"{_OP}\s*(\S.*)"), lambda m: Short("compare", {"operator": m[1], "value": operand(m[2])})),
-    (_pattern(r"(strictly\s+)?between\s+(\S.*?)\s+and\s+(\S.*)"), _between),
-    (_pattern(r"in\s*(\[.*\])"), lambda m: Short("in", {"values": read_list(m[1], "in")})),
-    (_pattern(r"not\s+in\s*(\[.*\])"), lambda m: Short("not_in", {"values": read_list(m[1], "not in")})),
-    (_pattern(r"(not\s+)?(matches|like)\s+(?:(any|all)\s+(?=\[))?(\S.*)"), _patterns),
-    (_pattern(r"(starts\s+with|ends\s+with|contains)\s+(\S.*)"), _literal),
+_COLUMN_FORMS: tuple[tuple[str, _Read], ...] = (
+    (rf"{_OP}\s*(\S.*)", lambda m: Short("compare", {"operator": m[1], "value": operand(m[2])})),
+    (r"(strictly\s+)?between\s+(\S.*?)\s+and\s+(\S.*)", _between),
+    (r"in\s*(\[.*\])", lambda m: Short("in", {"values": read_list(m[1], "in")})),
+    (r"not\s+in\s*(\[.*\])", lambda m: Short("not_in", {"values": read_list(m[1], "not in")})),
+    (r"(not\s+)?(matches|like)\s+(?:(any|all)\s+(?=\[))?(\S.*)", _patterns),
+    (r"(starts\s+with|ends\s+with|contains)\s+(\S.*)", _literal),
     (
-        _pattern(rf"length\s*((?:{_OP}|(?:strictly\s+)?between\b).*)"),
+        rf"length\s*((?:{_OP}|(?:strictly\s+)?between\b).*)",
         lambda m: Short("length", _whole(read_bounds(m[1], "length"), "length")),
     ),
-    (_pattern(r"format\s+(\S.*)"), _format),
-    (_pattern(r"casts\s+to\s+(\S.*)"), lambda m: Short("casts_to", {"type": m[1]})),
-    (_pattern(r"type\s+(\S.*)"), lambda m: Short("type", {"types": [t.strip() for t in m[1].split(" or ")]})),
+    (r"format\s+(\S.*)", _format),
+    (r"casts\s+to\s+(\S.*)", lambda m: Short("casts_to", {"type": m[1]})),
+    (r"type\s+(\S.*)", lambda m: Short("type", {"types": [t.strip() for t in m[1].split(" or ")]})),
     (
-        _pattern(r"refers\s+to\s+(\S+)\.([^.\s]+)"),
+        r"refers\s+to\s+(\S+)\.([^.\s]+)",
         lambda m: Short("refers", {"table": m[1], "columns": [m[2].strip('"')]}),
     ),
-    (_pattern(r"(increasing|decreasing)(\s+strictly)?(?:\s+by\s+(.+?))?(?:\s+per\s+(.+?))?"), _ordered),
-    (_pattern(r"sequential\s+(?:by\s+)?step\s+(\S.*)"), _step),
+    (r"(increasing|decreasing)(\s+strictly)?(?:\s+by\s+(.+?))?(?:\s+per\s+(.+?))?", _ordered),
+    (r"sequential\s+(?:by\s+)?step\s+(\S.*)", _step),
     (
-        _pattern(r"fresh\s+within\s+(\S.*?)\s+per\s+(\S.*)"),
+        r"fresh\s+within\s+(\S.*?)\s+per\s+(\S.*)",
         lambda m: Short("fresh_each", {"seconds": read_seconds(m[1]), "per": read_names(m[2], "per")}),
     ),
-    (_pattern(r"fresh\s+within\s+(\S.*)"), lambda m: Short("fresh", {"seconds": read_seconds(m[1])})),
-    (_pattern(rf"({'|'.join((*MEASURES, *DISTINCT))})\s*((?:{_OP}|(?:strictly\s+)?between\b).*)"), _measure),
+    (r"fresh\s+within\s+(\S.*)", lambda m: Short("fresh", {"seconds": read_seconds(m[1])})),
+    (rf"({'|'.join((*MEASURES, *DISTINCT))})\s*((?:{_OP}|(?:strictly\s+)?between\b).*)", _measure),
     (
-        _pattern(rf"median\s*((?:{_OP}|(?:strictly\s+)?between\b).*)"),
+        rf"median\s*((?:{_OP}|(?:strictly\s+)?between\b).*)",
         lambda m: Short("quantile", {"quantile": 0.5, **read_bounds(m[1], "median", numbers=False)}),
     ),
     (
-        _pattern(r"quantile\s*\(\s*(\d*\.?\d+%?)\s*\)\s*(\S.*)"),
+        r"quantile\s*\(\s*(\d*\.?\d+%?)\s*\)\s*(\S.*)",
         lambda m: Short(
             "quantile", {"quantile": _share(m[1], "quantile"), **read_bounds(m[2], f"quantile({m[1]})", numbers=False)}
         ),
     ),
     (
-        _pattern(r"values\s+(in|cover|equal)\s*(\[.*\])"),
+        r"values\s+(in|cover|equal)\s*(\[.*\])",
         lambda m: Short(f"values_{m[1].lower()}", {"values": read_list(m[2], f"values {m[1]}")}),
     ),
     (
-        _pattern(r"same\s+values\s+as\s+(\S+)\.([^.\s]+)"),
+        r"same\s+values\s+as\s+(\S+)\.([^.\s]+)",
         lambda m: Short("values_same", {"table": m[1], "column": m[2]}),
     ),
     (
-        _pattern(r"most\s+common\s+in\s*(\[.*\])"),
+        r"most\s+common\s+in\s*(\[.*\])",
         lambda m: Short("most_common_in", {"values": read_list(m[1], "most common in")}),
     ),
-    (_pattern(r"no\s+outliers(?:\s+beyond\s+(\d*\.?\d+)\s*(stddev|iqr))?"), _outliers),
-    (_pattern(rf"({'|'.join(DISTANCES)})\s+against\s+(\S+)\.([^.\s]+)\s+(p\s*)?({_OP}.*|between\b.*)"), _against),
+    (r"no\s+outliers(?:\s+beyond\s+(\d*\.?\d+)\s*(stddev|iqr))?", _outliers),
+    (rf"({'|'.join(DISTANCES)})\s+against\s+(\S+)\.([^.\s]+)\s+(p\s*)?({_OP}.*|between\b.*)", _against),
 )
 
 
@@ -265,53 +267,51 @@ def _names(match: re.Match[str]) -> tuple[str, ...]:
     return tuple(read_names(match[2], match[1]))
 
 
-_TABLE_FORMS: tuple[tuple[re.Pattern[str], _Read], ...] = (
+_TABLE_FORMS: tuple[tuple[str, _Read], ...] = (
     (
-        _pattern(rf"rows\s*((?:{_OP}\s*[0-9]|(?:strictly\s+)?between\s+[0-9]).*)"),
+        rf"rows\s*((?:{_OP}\s*[0-9]|(?:strictly\s+)?between\s+[0-9]).*)",
         lambda m: Short("rows", _whole(read_bounds(m[1], "rows"), "rows")),
     ),
     (
-        _pattern(rf"rows\s*{_OP}\s*rows\s+of\s+(\S+)"),
+        rf"rows\s*{_OP}\s*rows\s+of\s+(\S+)",
         lambda m: Short("rows_equal", {"operator": m[1], "table": m[2]}),
     ),
-    (_pattern(r"rows\s+change\s+(\S.*)"), _change),
-    (_pattern(r"(unique)\s*\[(.*)\]"), lambda m: Short("unique", {"columns": list(_names(m))})),
-    (_pattern(r"(complete)\s*\[(.*)\]"), lambda m: Short("complete", columns=_names(m))),
-    (_pattern(r"(distinct\s+in\s+row)\s*\[(.*)\]"), lambda m: Short("distinct_in_row", columns=_names(m))),
+    (r"rows\s+change\s+(\S.*)", _change),
+    (r"(unique)\s*\[(.*)\]", lambda m: Short("unique", {"columns": list(_names(m))})),
+    (r"(complete)\s*\[(.*)\]", lambda m: Short("complete", columns=_names(m))),
+    (r"(distinct\s+in\s+row)\s*\[(.*)\]", lambda m: Short("distinct_in_row", columns=_names(m))),
     (
-        _pattern(r"(refers)\s*\[(.*)\]\s*to\s+(\S+)\s*\[(.*)\]"),
+        r"(refers)\s*\[(.*)\]\s*to\s+(\S+)\s*\[(.*)\]",
         lambda m: Short("refers", {"table": m[3], "columns": read_names(m[4], "refers")}, _names(m)),
     ),
-    (_pattern(r"(columns)\s*\[(.*)\]"), lambda m: Short("columns_are", {"how": "exact"}, _names(m))),
-    (_pattern(r"(columns\s+in\s+order)\s*\[(.*)\]"), lambda m: Short("columns_are", {"how": "ordered"}, _names(m))),
-    (_pattern(r"(columns\s+contain)\s*\[(.*)\]"), lambda m: Short("columns_are", {"how": "contains"}, _names(m))),
+    (r"(columns)\s*\[(.*)\]", lambda m: Short("columns_are", {"how": "exact"}, _names(m))),
+    (r"(columns\s+in\s+order)\s*\[(.*)\]", lambda m: Short("columns_are", {"how": "ordered"}, _names(m))),
+    (r"(columns\s+contain)\s*\[(.*)\]", lambda m: Short("columns_are", {"how": "contains"}, _names(m))),
     (
-        _pattern(rf"column\s+count\s*((?:{_OP}|between\b).*)"),
+        rf"column\s+count\s*((?:{_OP}|between\b).*)",
         lambda m: Short("columns_are", {"count": _whole(read_bounds(m[1], "column count"), "column count")}),
     ),
     (
-        _pattern(r"(no\s+overlap)\s*\[(.*)\](?:\s+per\s+(\S.*))?"),
+        r"(no\s+overlap)\s*\[(.*)\](?:\s+per\s+(\S.*))?",
         lambda m: Short("no_overlap", {"per": read_names(m[3], "per")} if m[3] else {}, _names(m)),
     ),
     (
-        _pattern(r"(sum\s+of)\s*\[(.*)\]\s*=\s*(\S.*)"),
+        r"(sum\s+of)\s*\[(.*)\]\s*=\s*(\S.*)",
         lambda m: Short("columns_sum", {"total": _total(m[3])}, _names(m)),
     ),
-    (_pattern(r"same\s+(\S.*\))\s+as\s+([A-Za-z_]\w*\.\w+)(?:\s+within\s+(\S+))?(?:\s+per\s+(\S.*))?"), _same),
-    (_pattern(r"no\s+duplicates"), lambda m: Short("duplicates")),
+    (r"same\s+(\S.*\))\s+as\s+([A-Za-z_]\w*\.\w+)(?:\s+within\s+(\S+))?(?:\s+per\s+(\S.*))?", _same),
+    (r"no\s+duplicates", lambda m: Short("duplicates")),
     (
-        _pattern(r"same\s+columns\s+as\s+([A-Za-z_]\w*\.\w+)"),
+        r"same\s+columns\s+as\s+([A-Za-z_]\w*\.\w+)",
         lambda m: Short("columns_same", {"table": m[1]}),
     ),
-    (_pattern(r"equals\s+([A-Za-z_]\w*\.\w+)"), lambda m: Short("table_equals", {"table": m[1]})),
+    (r"equals\s+([A-Za-z_]\w*\.\w+)", lambda m: Short("table_equals", {"table": m[1]})),
     (
-        _pattern(rf"(cramers_phi)\s*\[(.*)\]\s*({_OP}.*|between\b.*)"),
+        rf"(cramers_phi)\s*\[(.*)\]\s*({_OP}.*|between\b.*)",
         lambda m: Short("association", {"measure": "cramers_phi", **read_bounds(m[3], "cramers_phi")}, _names(m)),
     ),
     (
-        _pattern(
-            r"aggregate\s+(\S.*?)\s*((?:>=|<=|!=|<>|=|>|<)\s*[-+0-9.%'\"][^<>=]*|(?:strictly\s+)?between\s+\S+\s+and\s+\S+)"
-        ),
+        r"aggregate\s+(\S.*?)\s*((?:>=|<=|!=|<>|=|>|<)\s*[-+0-9.%'\"][^<>=]*|(?:strictly\s+)?between\s+\S+\s+and\s+\S+)",
         lambda m: Short("aggregate", {"sql": m[1], **read_bounds(m[2], "aggregate", numbers=False)}),
     ),
 )

@@ -15,8 +15,8 @@ from wherry.model.plan import Built, Step
 from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names
 from wherry.run.layout import declare_order, ordered, partitioned_by
-from wherry.run.quarantine import rejected_name, taken_back
 from wherry.run.record import to_state
+from wherry.run.rejected import rejected_name, taken_back
 from wherry.run.replace import place_for, take_place
 from wherry.run.session import Session
 from wherry.sql.bind import HISTORY_COLUMNS

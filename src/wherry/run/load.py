@@ -17,8 +17,8 @@ from wherry.ports import Batch, Query, Source, TableRequest
 from wherry.quoting import full_name
 from wherry.run.batch import Beside, Target, prepared
 from wherry.run.layout import declare_order, partitioned_by
-from wherry.run.quarantine import rejected_name
 from wherry.run.record import from_state, to_state
+from wherry.run.rejected import rejected_name
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
 

@@ -9,9 +9,8 @@ from wherry.model.asset import Asset
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.run import AssetResult, CheckResult
 from wherry.run.load import REJECTS
-from wherry.run.quarantine import REJECTED
 from wherry.run.record import from_state
-from wherry.run.verdict import run_sql_check
+from wherry.run.rejected import REJECTED
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -74,6 +73,8 @@ def run_sql_checks(
         attempt.session.show(check.inputs)
         for name in check.functions:
             attempt.session.define(graph.functions[name].text)
+        from wherry.run.verdict import run_sql_check
+
         yield check, run_sql_check(attempt.session.engine, check), fresh
 
 

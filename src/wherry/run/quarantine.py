@@ -7,11 +7,11 @@ Rows that a build makes anew are taken out of the table of rejected rows by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
@@ -19,6 +19,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
+from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
 from wherry.run.widen import make_room
@@ -26,16 +27,9 @@ from wherry.run.widen import make_room
 if TYPE_CHECKING:
     from wherry.run.check_subject import Find
 
-#: What the table of rows that broke a check is called, after its table's name.
-REJECTED = "__rejected"
-#: Its columns beside those of the table.
+#: Columns of the table of rejected rows beside those of its table.
 REASONS, MOMENT = "rejected_for", "rejected_at"
 _FILE, _ROW = "__wherry_file", "__wherry_row"
-
-
-def rejected_name(table: str) -> str:
-    """The name of the table that a table's rejected rows go to."""
-    return table + REJECTED
 
 
 def expect_tables(session: Session, asset: Asset, checks: Sequence[Check]) -> None:
@@ -124,15 +118,6 @@ def _stage(cursor: DuckDB, asset: Asset, statement: str) -> None:
             f"({first_line(error)}).",
             hint="Take `quarantine` away from that check. The table is as it was.",
         ) from None
-
-
-def taken_back(
-    session: Session, table: str, condition: str, values: Mapping[str, Any] | None = None
-) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """The statement of a build's transaction that takes out the rejected rows (``t``) which it makes anew."""
-    if rejected_name(table).lower() not in session.pointers:
-        return []
-    return [(f"DELETE FROM lake.{full_name(rejected_name(table))} AS t WHERE {condition}", values)]
 
 
 def _make(session: Session, cursor: DuckDB, asset: Asset, like: str, columns: Sequence[tuple[str, str]]) -> None:

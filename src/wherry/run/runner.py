@@ -24,7 +24,7 @@ from wherry.run.owed import Owed
 from wherry.run.planning import plan_for
 from wherry.run.project import Project
 from wherry.run.publishing import publishable, run_sql_checks
-from wherry.run.quarantine import REJECTED
+from wherry.run.rejected import REJECTED
 from wherry.run.replace import NEW
 from wherry.run.schedule import carry_out_all
 from wherry.run.seen import WORK, Seen, see, see_work

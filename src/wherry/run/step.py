@@ -26,11 +26,11 @@ from wherry.run.failure import explain, placed
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
-from wherry.run.quarantine import rejected_name
 from wherry.run.reading import reading
 from wherry.run.record import from_state, new_version, to_state
 from wherry.run.redact import redacted
 from wherry.run.refusals import held_against
+from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
 from wherry.sql.statement import body
 
