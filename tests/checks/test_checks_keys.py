@@ -1,8 +1,6 @@
 """Ways to prove that no key is there twice, which must never prove it of keys that are."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,17 +29,6 @@ MANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 UNIQUE = read_check("unique", column="k", file="", line=0)
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
-    folder: Path = tmp_path_factory.mktemp("keys")
-    with Lake.open(folder / "lake.db", folder / "lake") as lake:
-        db = DuckDB(folder=folder, scratch=folder / "scratch")
-        lake.attach(db.connection, "main", "lake")
-        db.execute("CREATE SCHEMA lake.s")
-        yield lake, db
-        db.close()
 
 
 TEXTS = st.text(alphabet="abé", max_size=3)

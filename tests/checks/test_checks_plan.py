@@ -1,9 +1,7 @@
 """How little is read: one pass for the cheap, one GROUP BY for those that share it, nothing where metadata answers."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,17 +48,6 @@ def test_the_cheap_share_a_pass_and_the_same_groups_are_made_once() -> None:
 def test_a_pass_of_very_many_checks_is_split() -> None:
     jobs = plan_checks(items(*(form("not_null", f"c{number}") for number in range(1000))), "t")
     assert len(jobs) == 3 and sum(len(job.members) for job in jobs) == 1000
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
-    folder: Path = tmp_path_factory.mktemp("plan")
-    with Lake.open(folder / "lake.db", folder / "lake") as lake:
-        db = DuckDB(folder=folder, scratch=folder / "scratch")
-        lake.attach(db.connection, "main", "lake")
-        db.execute("CREATE SCHEMA lake.s")
-        yield lake, db
-        db.close()
 
 
 def known(lake: Lake, name: str) -> statistics.Facts | None:

@@ -2,8 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,17 +25,6 @@ MANY = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
-    folder: Path = tmp_path_factory.mktemp("quick")
-    with Lake.open(folder / "lake.db", folder / "lake") as lake:
-        db = DuckDB(folder=folder, scratch=folder / "scratch")
-        lake.attach(db.connection, "main", "lake")
-        db.execute("CREATE SCHEMA lake.s")
-        yield lake, db
-        db.close()
 
 
 def form(written: str, column: str = "", **long: Any) -> Check:

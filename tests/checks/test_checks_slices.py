@@ -1,9 +1,7 @@
 """Looking at what came and went finds what looking at all finds: random tables, random changes, every kind."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -231,17 +229,12 @@ class Table:
         return check_table(self.db, CHECKS, Subject(name=self.name, relation=f"lake.{self.name}", find=kind)).results
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, DuckDB]]:
-    folder: Path = tmp_path_factory.mktemp("slices")
-    with Lake.open(folder / "lake.db", folder / "lake") as lake:
-        db = DuckDB(folder=folder, scratch=folder / "scratch")
-        lake.attach(db.connection, "main", "lake")
-        db.execute("CREATE SCHEMA lake.s")
-        db.execute("CREATE SCHEMA s")
-        db.execute("CREATE TABLE s.other AS SELECT range AS id FROM range(1, 4)")
-        yield lake, db
-        db.close()
+@pytest.fixture(autouse=True, scope="module")
+def other(opened: tuple[Lake, DuckDB]) -> None:
+    """A table that checks refer to."""
+    _, db = opened
+    db.execute("CREATE SCHEMA s")
+    db.execute("CREATE TABLE s.other AS SELECT range AS id FROM range(1, 4)")
 
 
 def told(result: CheckResult) -> tuple[Any, ...]:
