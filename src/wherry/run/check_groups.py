@@ -58,6 +58,13 @@ def moved_groups(
             yield found
 
 
+def apart(subject: Subject, change: Change, columns: Sequence[str]) -> bool:
+    """Whether the rows that came can have no key of those that stayed."""
+    if subject.ranges is None or not change.grows:
+        return False
+    return any(subject.ranges.apart(plain(column), change.added) for column in columns)
+
+
 class _Groups:
     """Checks that share their groups."""
 
@@ -79,7 +86,7 @@ class _Groups:
 
     def changed(self, kept: tuple[str, ...]) -> Found | None:
         """What became of the groups; ``kept`` are the files of hashes of ``key``."""
-        if self._new():
+        if apart(self.subject, self.change, self.columns):
             came = self._narrowed(self.change.rows_that_came(self.subject.lake))
             row = self.asking.row_if(f"SELECT {', '.join(self.wanted)} FROM ({grouped(came, self.columns)})")
             return self._found(row and (*row, *(0 for _ in row)), self._kept(kept, came, self.columns))
@@ -92,13 +99,6 @@ class _Groups:
         finally:
             for table in (_MOVED, _MET):
                 self.asking.row_if(f"DROP TABLE IF EXISTS {table}")
-
-    def _new(self) -> bool:
-        """Whether the rows that came can have no key of those that stayed."""
-        ranges = self.subject.ranges
-        if ranges is None or not self.change.grows:
-            return False
-        return any(ranges.apart(plain(column), self.change.added) for column in self.columns)
 
     def _found(self, row: tuple[Any, ...] | None, hashes: tuple[str, ...]) -> Found | None:
         if row is None:

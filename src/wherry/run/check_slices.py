@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.run import check_plan, check_state
-from wherry.run.check_groups import moved_groups
+from wherry.run.check_groups import apart, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
 from wherry.run.check_subject import Asking, Subject
@@ -80,13 +80,18 @@ class Slices:
         try:
             with self.asking.cursor.alone(cursor), ThreadPoolExecutor(1) as beside:
                 # Keys that are looked for among hashes are as much work as all else.
-                hashed = [item for item in left if self.hashes.get(item.index)] or left
+                hashed = [item for item in left if self._looked_for(item)] or left
                 found = beside.submit(self._groups, replace(self.asking, cursor=cursor), hashed)
                 yield from [*self._rows(rows, passed), *self._rows(slices, {})]
                 yield from self._groups(self.asking, [item for item in left if item not in hashed])
                 yield from found.result()
         finally:
             cursor.close()
+
+    def _looked_for(self, item: Item) -> bool:
+        """Whether the keys of a check are looked for among hashes."""
+        keys = tuple(item.kind.group_by(item.check))
+        return bool(self.hashes.get(item.index)) and not apart(self.subject, self.change, keys)
 
     def _groups(self, asking: Asking, items: Sequence[Item]) -> list[tuple[int, Sliced]]:
         """What the checks of groups find."""

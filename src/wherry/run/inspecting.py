@@ -11,7 +11,7 @@ from typing import Any
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import change_since, identity
 from wherry.lake.ranges import Ranges
-from wherry.lake.statistics import facts, files
+from wherry.lake.statistics import File, facts, files
 from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
@@ -31,6 +31,8 @@ from wherry.run.session import Session
 
 #: From so many rows on the lake's metadata is asked first, and what the checks found is kept for the next time.
 WORTH = 20_000
+#: Rows that came, from which on a file of theirs shows how columns are stored; it is the smaller one to ask.
+_TELLING = 20_000
 #: Names of DuckDB's that say where a row of a table lies; a column of such a name hides them.
 _PLACES = frozenset(("filename", "file_row_number"))
 
@@ -151,22 +153,30 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     listed = files(storage, metadata)
     subject = replace(plain, lake=table)
     if listed:
-        largest = max(listed, key=lambda each: (not each.content, each.rows))
         ranges = Ranges.of(metadata, listed)
-        subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=largest.path)
+        subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=_largest(listed))
     subject = replace(subject, columns=cursor.schema(f"FROM {table}"))
     hidden = _PLACES & {column.lower() for column, _ in subject.columns}
     if not _gathers(asset) or hidden:
         return subject
     built = work.built[asset.name.lower()]
     kept = Kept.from_json(built.kept)
+    change = change_since(storage, metadata, kept.of) if kept is not None else None
+    if change is not None and change.rows_added >= _TELLING:
+        subject = replace(subject, file=_largest([each for each in listed or () if each.path in change.added]))
     return replace(
         subject,
         identify=partial(_identity_of, work),
         hashes=KeyHashes(folder=session.engine.scratch / "keys"),
         kept=kept,
-        change=change_since(storage, metadata, kept.of) if kept is not None else None,
+        change=change,
     )
+
+
+def _largest(listed: Sequence[File]) -> str:
+    """The path of the data file with the most rows; empty for none."""
+    largest = max(listed, key=lambda each: (not each.content, each.rows), default=None)
+    return largest.path if largest is not None else ""
 
 
 def _gathers(asset: Asset) -> bool:
