@@ -50,17 +50,3 @@ def test_nobody_is_alone_where_others_are_busy(engine: DuckDB) -> None:
     with cursor._turns.taken(other.connection), cursor.alone():
         assert threads(engine) == usual
     assert threads(engine) == usual
-
-
-def test_some_can_be_alone_together(engine: DuckDB) -> None:
-    usual, cursor, beside, other = threads(engine), engine.cursor(), engine.cursor(), engine.cursor()
-    with cursor.alone(beside):
-        beside.execute("SELECT 1")
-        cursor.execute("SELECT 1")
-        assert threads(engine) == 1
-        with beside.alone():
-            pass
-        assert threads(engine) == 1
-        other.execute("SELECT 1")
-        assert threads(engine) == usual
-    assert threads(engine) == usual

@@ -87,13 +87,12 @@ class DuckDB:
             return self.connection.execute(sql, dict(values) if values else None).fetchall()
 
     @contextmanager
-    def alone(self, *others: DuckDB) -> Iterator[None]:
-        """Statements of the block, and those of ``others``, do without further threads, until yet another connection
-        has something to do.
+    def alone(self) -> Iterator[None]:
+        """Statements of the block do without further threads, until another connection has something to do.
 
         For what is read in one stream: the threads left over would spin until it ends, at the cost of those that send.
         """
-        self._turns.limit(self.connection, *(each.connection for each in others))
+        self._turns.limit(self.connection)
         try:
             yield
         finally:
@@ -159,8 +158,7 @@ class _Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._busy: Counter[int] = Counter()
-        #: Those that do with one thread, the one that asked for it first; none: nobody asked.
-        self._limited: tuple[int, ...] = ()
+        self._limited: int | None = None
         # Of its own, since that of a statement may be in a transaction that failed.
         self._setting: duckdb.DuckDBPyConnection | None = None
 
@@ -170,7 +168,7 @@ class _Turns:
         key = id(connection)
         with self._lock:
             self._busy[key] += 1
-            if self._limited and key not in self._limited:
+            if self._limited not in (None, key):
                 self._unlimit()
         try:
             yield
@@ -178,21 +176,21 @@ class _Turns:
             with self._lock:
                 self._busy[key] -= 1
 
-    def limit(self, connection: duckdb.DuckDBPyConnection, *further: duckdb.DuckDBPyConnection) -> None:
-        """Do with one thread each, unless others are busy."""
+    def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Do with one thread, unless others are busy."""
         with self._lock:
-            if not self._limited and not +self._busy:
+            if self._limited is None and not +self._busy:
                 self._setting = connection.cursor()
                 self._setting.execute("SET GLOBAL threads = 1")
-                self._limited = (id(connection), *map(id, further))
+                self._limited = id(connection)
 
     def lift(self, connection: duckdb.DuckDBPyConnection) -> None:
         with self._lock:
-            if self._limited[:1] == (id(connection),):
+            if self._limited == id(connection):
                 self._unlimit()
 
     def _unlimit(self) -> None:
-        self._limited = ()
+        self._limited = None
         if self._setting is not None:
             self._setting.execute("RESET GLOBAL threads")
             self._setting.close()

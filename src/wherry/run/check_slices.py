@@ -75,10 +75,10 @@ class Slices:
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        # Two streams of one thread each: there is too little of either for two threads to share.
+        # Two streams: there is too little of either for two threads to share.
         cursor = self.asking.cursor.cursor()
         try:
-            with self.asking.cursor.alone(cursor), ThreadPoolExecutor(1) as beside:
+            with ThreadPoolExecutor(1) as beside:
                 # Keys that are looked for among hashes are as much work as all else.
                 hashed = [item for item in left if self._looked_for(item)] or left
                 found = beside.submit(self._groups, replace(self.asking, cursor=cursor), hashed)
