@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import duckdb
@@ -62,17 +63,24 @@ def made(server: Server, key: dict[str, tuple[str, str]], *, unique: bool = True
     )
 
 
-def load(server: Server, **options: Any) -> int:
-    """How many rows were read by ranges of pages and looked at, as a load does it."""
+@contextmanager
+def begun(server: Server, **options: Any) -> Iterator[tuple[duckdb.DuckDBPyConnection, Query]]:
+    """A read by ranges of pages that has begun: the connection that is to run its query, and that."""
     request = server.request("public.t", parallel=3, **options)
     with closing(source.read(server.options, request, None)) as batches:  # type: ignore[type-var]
         query = next(batches).rows
         assert isinstance(query, Query) and query.parallel
         with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection, query.attached(connection):
-            with query.reading(connection):
-                connection.execute(f"CREATE TABLE got AS {query.sql}")
-                query.written(connection, "got")
-            return len(connection.execute("FROM got").fetchall())
+            yield connection, query
+
+
+def load(server: Server, **options: Any) -> int:
+    """How many rows were read and looked at, as a load does it."""
+    with begun(server, **options) as (connection, query):
+        with query.reading(connection):
+            connection.execute(f"CREATE TABLE got AS {query.sql}")
+            query.written(connection, "got")
+        return len(connection.execute("FROM got").fetchall())
 
 
 def refused(server: Server, column: str = "amount %", **options: Any) -> None:
@@ -153,38 +161,24 @@ def test_without_a_hint_the_whole_table_is_searched(server: Server, searched: li
 def test_rows_that_arrive_as_another_type(server: Server, searched: list[list[str]]) -> None:
     made(server, KEYS["number"])
     server.run("""UPDATE t SET "amount %" = 'NaN' WHERE id = 2""")
-    request = server.request("public.t", parallel=3)
-    with closing(source.read(server.options, request, None)) as batches:  # type: ignore[type-var]
-        query = next(batches).rows
-        assert isinstance(query, Query)
-        with (
-            duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection,
-            query.attached(connection),
-            pytest.raises(SourceError, match="NaN"),
-            query.reading(connection),
-        ):
-            sql = f"""SELECT * REPLACE ("amount %"::VARCHAR AS "amount %") FROM ({query.sql})"""
-            connection.execute(f"CREATE TABLE got AS {sql}")
-            query.written(connection, "got")
+    with (
+        begun(server) as (connection, query),
+        pytest.raises(SourceError, match="NaN"),
+        query.reading(connection),
+    ):
+        sql = f"""SELECT * REPLACE ("amount %"::VARCHAR AS "amount %") FROM ({query.sql})"""
+        connection.execute(f"CREATE TABLE got AS {sql}")
+        query.written(connection, "got")
     assert searched == [["amount %"]]
 
 
 def test_after_the_connection_is_lost(server: Server) -> None:
     made(server, KEYS["number"])
-    request = server.request("public.t", parallel=3)
-    with closing(source.read(server.options, request, None)) as batches:  # type: ignore[type-var]
-        query = next(batches).rows
-        assert isinstance(query, Query)
-        with (
-            duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection,
-            query.attached(connection),
-            pytest.raises(SourceError) as raised,
-            query.reading(connection),
-        ):
-            connection.execute(f"CREATE TABLE got AS {query.sql}")
-            server.run(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            query.written(connection, "got")
+    with begun(server) as (connection, query), pytest.raises(SourceError) as raised, query.reading(connection):
+        connection.execute(f"CREATE TABLE got AS {query.sql}")
+        server.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        query.written(connection, "got")
     assert raised.value.findings[0].code == "connection-lost"

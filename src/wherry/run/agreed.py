@@ -1,6 +1,6 @@
 """Promises that lie in files of their own: contracts, and suites of other tools.
 
-What reads them is loaded where there is such a file: most folders have none, and it is a twentieth of a short run.
+What reads them is loaded where there is such a file: most folders have none, and a short run is mostly imports.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
-from wherry.ports import Found, Query, Source, TableRequest
+from wherry.ports import Found, Names, Query, Source, TableRequest
 from wherry.project.nearest import did_you_mean
 from wherry.run.project import Project, ReadySource, filled_in, variables_of
 from wherry.run.redact import redacted
@@ -33,7 +33,7 @@ def tables_of(connector: str, options: Mapping[str, Any], config: Config, table:
     """
     source, made = _made(connector, options, config)
     if table:
-        return [source.named(made, table)]  # type: ignore[attr-defined]
+        return [cast(Names, source).named(made, table)]
     listing = getattr(source, "tables", None)
     if listing is None:
         raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
@@ -53,7 +53,9 @@ def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Fou
         batches = iter(source.read(made, request, None))
         try:
             rows = next(batches).rows
-            yield replace(each, columns=tuple((one.name, str(one.type)) for one in rows.schema))  # type: ignore[union-attr]
+            if not isinstance(rows, Query):
+                each = replace(each, columns=tuple((one.name, str(one.type)) for one in rows.schema))
+            yield each
         except (WherryError, StopIteration):
             yield each  # what is wrong with it, a load will tell
         finally:

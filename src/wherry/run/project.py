@@ -146,19 +146,12 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             options, problems = make_options(
                 source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
             )
-            if not config.secrets and variables_in(_written(asset)) - set(config.variables):
+            incomplete = not config.secrets and bool(variables_in(_written(asset)) - set(config.variables))
+            if incomplete:
                 # Told already, with its line; what is wrong beside it is told too.
                 problems = [each for each in problems if not variables_in(table.options.get(each.option))]
-                incomplete = True
-            else:
-                incomplete = False
             for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
-                line = _line(table.option_lines, problem.option, 1)
-                findings.append(
-                    Finding(
-                        code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
-                    )
-                )
+                findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
             findings += _written_out(source, table, asset.file)
             findings += _passwords(table, asset.file)
             table_options, wrong = make_options(
@@ -166,11 +159,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
             )
             for problem in _elsewhere(wrong, source.Options, "of the whole file, beside `connector:`"):
                 line = _line(table.option_lines, f"table.{problem.option}", asset.line)
-                findings.append(
-                    Finding(
-                        code="bad-option", message=str(problem), hint=problem.hint, file=asset.file, line=line, column=1
-                    )
-                )
+                findings.append(_bad_option(problem, asset.file, line))
             if not problems and not wrong and not incomplete:
                 request = TableRequest(
                     name=table.table,
@@ -228,6 +217,10 @@ def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Ite
             yield OptionProblem(each.option, str(each), f"`{each.option}` is said {where}.")
         else:
             yield each
+
+
+def _bad_option(problem: OptionProblem, file: str, line: int) -> Finding:
+    return Finding(code="bad-option", message=str(problem), hint=problem.hint, file=file, line=line, column=1)
 
 
 def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
