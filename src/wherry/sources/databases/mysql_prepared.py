@@ -178,7 +178,7 @@ def _moments(field: Any, words: Any, longs: Any, at: Any, size: Any, null: Any) 
     packed = longs[at + 1]
     least = int(size.min())
     if least < 8:
-        packed &= _BYTES()[np.minimum(size, 8)]
+        packed &= _masks()[np.minimum(size, 8)]
     year, month, day = packed & 0xFFFF, packed >> 16 & 0xFF, packed >> 24 & 0xFF
     first, length = _months()
     index = np.minimum(year, 9999) << 4 | np.minimum(month, 15)
@@ -223,7 +223,8 @@ def _array(values: Any, null: Any) -> pa.Array:
 
 
 @cache
-def _BYTES() -> Any:
+def _masks() -> Any:
+    """By a number of bytes: what keeps so many of a word, and no more."""
     import numpy as np
 
     return np.array([(1 << 8 * size) - 1 for size in range(8)] + [(1 << 64) - 1], dtype=np.uint64)
