@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check for the moment of the run
 

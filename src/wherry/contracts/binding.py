@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wherry.contracts.columns import column_checks, primary_key, relationships
@@ -16,6 +16,7 @@ from wherry.imports.making import Making
 from wherry.imports.names import Names
 from wherry.model.asset import Asset, Check, Column
 from wherry.model.contract import Breach, Contract, ContractTable
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.check_form import refused

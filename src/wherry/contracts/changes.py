@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from wherry.contracts.odcs import parts
 from wherry.contracts.quality_changes import quality_changes
 from wherry.contracts.service_levels import FRESHNESS, Level, levels
 from wherry.contracts.types import family, width_change
+from wherry.model.dataclass import dataclass
 
 Effect = Literal["breaking", "compatible"]
 

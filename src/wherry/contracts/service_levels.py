@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.contracts.odcs import parts
+from wherry.model.dataclass import dataclass
 
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800, "m": 2_629_746, "y": 31_556_952}
 _UNITS = {

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -21,6 +21,7 @@ from wherry.errors import SourceError
 from wherry.http.clock import Clock, Limit
 from wherry.http.unpack import Cut, unpacked
 from wherry.http.veil import Veil
+from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     import httpx

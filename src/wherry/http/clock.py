@@ -6,8 +6,10 @@ import random
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
+
+from wherry.model.dataclass import dataclass
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week|[smhdw])s?\s*\Z", re.IGNORECASE)

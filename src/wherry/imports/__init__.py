@@ -5,9 +5,8 @@ Each importer is a module with ``read(text, file) -> list[Imported]``. What it c
 a check that fails stands in its place.
 """
 
-from dataclasses import dataclass
-
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding, Severity
 
 

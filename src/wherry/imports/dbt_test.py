@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wherry.imports import Mistaken, NotUnderstood
 from wherry.imports.making import Making
 from wherry.imports.threshold import Threshold, parse
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 
 CONFIG_KEYS = (
     "severity", "where", "warn_if", "error_if", "limit", "fail_calc", "enabled", "store_failures", "store_failures_as",

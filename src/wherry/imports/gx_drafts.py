@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wherry.imports import Mistaken
 from wherry.imports.gx_conditions import NotImported
 from wherry.imports.gx_parameters import Moment
 from wherry.imports.gx_types import type_of
+from wherry.model.dataclass import dataclass
 from wherry.quoting import literal, name
 
 Given = Mapping[str, Any]

@@ -3,11 +3,11 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from wherry.imports.gx_conditions import NotImported
+from wherry.model.dataclass import dataclass
 from wherry.quoting import NOW, text
 
 

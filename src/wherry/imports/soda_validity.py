@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.imports import Mistaken
 from wherry.imports.soda_formats import FORMATS
+from wherry.model.dataclass import dataclass
 from wherry.quoting import name, text
 
 MISSING_KEYS = ("missing values", "missing regex", "missing format")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
@@ -19,6 +19,7 @@ from wherry.imports.soda_thresholds import ages, thresholds
 from wherry.imports.soda_validity import MISSING_KEYS, VALID_KEYS, Validity
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.located import Located
 from wherry.quoting import name

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from wherry.model.dataclass import dataclass
 
 #: Keys of ODCS and of Soda's contracts -> operator.
 MUST_BE = {

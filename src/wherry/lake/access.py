@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from wherry import quoting
 from wherry.errors import LakeError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 #: What a lake's address may start with, and the extra that brings what it takes.

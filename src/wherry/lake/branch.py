@@ -1,7 +1,6 @@
 """Branches: made in an instant, whatever the lake holds, and dropped as fast."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from wherry.errors import LakeError, NoSuchBranch
 from wherry.lake import database as db
@@ -13,6 +12,7 @@ from wherry.lake.names import MAIN, check_branch, is_work
 from wherry.lake.pointer import Pointer, same
 from wherry.lake.storage import Storage
 from wherry.lake.upkeep.unmoved import unmoved
+from wherry.model.dataclass import dataclass
 
 _KNOWN = "SELECT name FROM branch WHERE name = :name"
 _LISTING = """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wherry.lake import iceberg
 from wherry.lake.statistics import File, differing
 from wherry.lake.upkeep.unmoved import rows_of
+from wherry.model.dataclass import dataclass
 from wherry.quoting import text
 
 if TYPE_CHECKING:

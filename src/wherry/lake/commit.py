@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from wherry.lake.connecting import Connection, Database, insert
 from wherry.lake.names import is_work, key, split
 from wherry.lake.pointer import Kind, Pointer, Put
 from wherry.lake.storage import Storage
+from wherry.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from wherry.errors import NoSuchCommit
@@ -15,6 +14,7 @@ from wherry.lake.pointer import Kind, Pointer
 from wherry.lake.storage import Storage
 from wherry.lake.types import from_iceberg
 from wherry.lake.upkeep.unmoved import same_rows as hold_same_rows
+from wherry.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Publishing and updating: everything that moves from one branch to another appears there at once, or nothing does."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from wherry.errors import Conflict, LakeError, UsageError
@@ -15,6 +15,7 @@ from wherry.lake.pointer import Kind, Pointer, Put, same
 from wherry.lake.storage import Storage
 from wherry.lake.threeway import Outcome, Take, by_key, common_base, three_way
 from wherry.lake.upkeep.unmoved import unmoved
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 

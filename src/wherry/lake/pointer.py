@@ -1,8 +1,10 @@
 """What a name means on a branch: a table's metadata file, or a view's SQL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from wherry.model.dataclass import dataclass
 
 Kind = Literal["table", "view", "dropped"]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wherry.lake import iceberg
 from wherry.lake.statistics import File, bound
+from wherry.model.dataclass import dataclass
 
 _DATA = 0
 #: Pairs of files that are compared at most.

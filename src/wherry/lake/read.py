@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.errors import NoSuchBranch
 from wherry.lake.connecting import Connection, Row
 from wherry.lake.names import MAIN, key
 from wherry.lake.pointer import Pointer
+from wherry.model.dataclass import dataclass
 
 _FIELDS = ("namespace", "name", "kind", "location", "sql", "state", "rows", "seq")
 _SELECT = ", ".join(_FIELDS)

@@ -9,13 +9,13 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Condition, Lock, Thread
 from typing import Any
 from urllib.parse import parse_qsl
 
 from wherry.lake.refusal import Refused, bad
+from wherry.model.dataclass import dataclass
 
 #: ``handle(method, path, query, body, author=..., agent=...) -> (status, body)``
 Handle = Callable[..., tuple[int, dict[str, Any] | None]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.lake import iceberg
 from wherry.lake.types import from_iceberg
 from wherry.lake.upkeep import avro
+from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from wherry.lake.storage import Storage

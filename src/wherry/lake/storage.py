@@ -12,7 +12,6 @@ import uuid
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from wherry.errors import LakeError, MissingFile
 from wherry.lake.access import secrets_for_duckdb, without_secrets
 from wherry.lake.pointer import Pointer
+from wherry.model.dataclass import dataclass
 
 #: Upkeep's own notes, below the root; no file of a table.
 NOTES = ".upkeep"

@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.errors import LakeError
@@ -18,6 +17,7 @@ from wherry.lake.refusal import Refused, bad, exists, lost, no_table
 from wherry.lake.shape import shaped, shaped_new
 from wherry.lake.storage import Storage
 from wherry.lake.upkeep import manifest, tidy
+from wherry.model.dataclass import dataclass
 
 #: Properties that send an engine's files elsewhere.
 _PLACES = ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.folder-storage.path")

@@ -1,7 +1,7 @@
 """Three-way merge of tables: what each side made of the state that both come from."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from wherry.lake import read
@@ -9,6 +9,7 @@ from wherry.lake.connecting import Connection
 from wherry.lake.horizon import horizon
 from wherry.lake.names import key
 from wherry.lake.pointer import Pointer, same
+from wherry.model.dataclass import dataclass
 
 #: Which side's table to take where both changed it.
 Side = Literal["source", "target"]

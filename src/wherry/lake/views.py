@@ -5,7 +5,7 @@ it moves with the pointer when a branch is published or restored, and no file ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from wherry.lake.names import file_name, is_work
 from wherry.lake.pointer import Pointer
 from wherry.lake.refusal import bad, exists, no_view
 from wherry.lake.storage import Storage
+from wherry.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

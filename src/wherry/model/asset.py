@@ -1,8 +1,10 @@
 """A table of the project and what its author said about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from wherry.model.dataclass import dataclass
 
 BuildWord = Literal["view", "replace", "append", "incremental", "merge", "history", "follow"]
 AssetKind = Literal["source", "sql", "python"]

@@ -1,8 +1,10 @@
 """A data contract: what is promised of some tables, as a file of the Open Data Contract Standard says it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from wherry.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """A problem, told so that its reader can mend it."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from wherry.model.dataclass import dataclass
 
 Severity = Literal["error", "warning"]
 

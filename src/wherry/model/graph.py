@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from wherry.model.asset import Asset
 from wherry.model.contract import Breach, Contract
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 

@@ -1,10 +1,11 @@
 """What a run would do, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
+from wherry.model.dataclass import dataclass
 from wherry.model.slice import Slice
 
 Action = Literal["build", "load", "skip", "drop"]

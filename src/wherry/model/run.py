@@ -1,9 +1,10 @@
 """What happened: runs and their events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 RunState = Literal["running", "done", "failed", "killed"]

@@ -1,10 +1,10 @@
 """Slices of time: what of an incremental table is filled, what is missing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wherry.model.asset import Grain
+from wherry.model.dataclass import dataclass
 
 #: Before every moment that data speaks of; stands for "from the beginning".
 BEGINNING = datetime(1, 1, 1)

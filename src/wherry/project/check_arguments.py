@@ -1,9 +1,10 @@
 """The arguments that each kind of check takes in its long form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.project.bounds_form import CheckFormError, read_bounds, read_seconds, read_value
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import DISTANCES, DISTINCT, FORMAT_NAMES, MEASURES, operand

@@ -4,13 +4,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from wherry.errors import ProjectError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.duration import read_duration
 from wherry.project.nearest import did_you_mean

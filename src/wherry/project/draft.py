@@ -1,9 +1,10 @@
 """What one file says, before its references are joined to the other files'."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Function, SqlCheck, UnitTest
 from wherry.sql.statement import Statement

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from wherry.model.dataclass import dataclass
 
 #: git branches that are the lake's ``main``.
 TRUNKS = ("main", "master")

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.located import Located, read_yaml
 from wherry.project.nearest import nearest

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.check_form import CheckFormError, may_split, read_check, refused
 from wherry.project.layout_form import LayoutFormError, read_partition, read_sort

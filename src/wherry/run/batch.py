@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
 from wherry.lake.types import select_storable
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.run import Drift
 from wherry.ports import Batch, Query

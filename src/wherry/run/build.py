@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
 from wherry.lake.types import select_storable
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.plan import Built, Step
 from wherry.model.slice import Slice, union
 from wherry.quoting import full_name, name, names

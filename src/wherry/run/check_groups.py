@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.lake.changes import Change
+from wherry.model.dataclass import dataclass
 from wherry.run import key_hashes
 from wherry.run.check_keys import alike, plain
 from wherry.run.check_plan import Item, grouped, looked_at

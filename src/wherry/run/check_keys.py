@@ -6,10 +6,10 @@ Each of these proves it or proves nothing; then groups tell.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.lake.statistics import Facts
+from wherry.model.dataclass import dataclass
 from wherry.run.check_facts import literal
 from wherry.run.check_plan import Item, looked_at
 from wherry.run.check_subject import Asking, Subject

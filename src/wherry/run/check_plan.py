@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from wherry.checks import length, matches
 from wherry.checks.matches.shape import lengths
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name
 

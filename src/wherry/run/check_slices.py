@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from wherry.lake.changes import Change
+from wherry.model.dataclass import dataclass
 from wherry.run import check_plan, check_state
 from wherry.run.check_groups import apart, moved_groups
 from wherry.run.check_keys import plain

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
 from wherry.run.check_plan import Item, bad_rows_sql, row_counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ from wherry.engines.duckdb import DuckDB
 from wherry.lake.changes import Change
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import Facts
+from wherry.model.dataclass import dataclass
 from wherry.run.check_plan import Item, at
 from wherry.run.check_state import Kept
 from wherry.run.key_hashes import KeyHashes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
 from wherry.run import check_facts, check_keys, check_plan, check_refers, check_state

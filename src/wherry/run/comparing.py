@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import UsageError
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.project.nearest import did_you_mean
 from wherry.quoting import full_name, name, text
 from wherry.run.session import Session

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from wherry.errors import DataError
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.run import Drift
 from wherry.quoting import name

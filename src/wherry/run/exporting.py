@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from wherry.lake.exchange import delta, ducklake, iceberg_out, parquet
 from wherry.lake.exchange.foreign import Foreign
 from wherry.lake.exchange.foreign import at as place_at
 from wherry.lake.types import select_storable
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.nearest import did_you_mean
 from wherry.quoting import full_name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from wherry.lake.exchange.foreign import Foreign, Offer, at, schema_of
 from wherry.lake.names import split
 from wherry.lake.pointer import Put
 from wherry.lake.types import select_storable
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.model.plan import Built

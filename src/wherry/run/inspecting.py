@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from wherry.lake.changes import change_since, identity
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
 from wherry.model.asset import Asset, Check
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.model.plan import Built

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
 from wherry.model.run import Drift

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
 from wherry.ports import Found, Names, Query, Source, TableRequest

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph
 from wherry.model.plan import Built
 from wherry.run.record import from_state

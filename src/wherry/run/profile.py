@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.quoting import name
 
 if TYPE_CHECKING:

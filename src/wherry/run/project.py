@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset, SourceTable
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.model.unshown import without_passwords

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wherry.imports.making import Making
 from wherry.imports.threshold import Threshold
 from wherry.model.asset import Check
+from wherry.model.dataclass import dataclass
 from wherry.run.checking import run_checks
 from wherry.run.profile import ColumnProfile, Profile, is_moment, is_number
 

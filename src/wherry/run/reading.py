@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import UsageError
+from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph
 from wherry.project.nearest import did_you_mean
 from wherry.project.reader import read_functions

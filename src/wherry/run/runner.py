@@ -7,13 +7,14 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import Conflict
 from wherry.lake.pointer import Put, as_put, same
+from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState

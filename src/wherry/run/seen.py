@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from wherry.lake.pointer import same
+from wherry.model.dataclass import dataclass
 from wherry.model.plan import Built
 from wherry.run.record import from_state
 from wherry.run.replace import NEW

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError, ProjectError
 from wherry.lake.pointer import Pointer, Put, as_put
 from wherry.model.asset import Asset, Check
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import SqlCheck
 from wherry.model.plan import Built, Request, Step

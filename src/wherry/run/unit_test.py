@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import UnitTest
 from wherry.quoting import full_name, name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from wherry.lake.names import MAIN
 from wherry.lake.upkeep import upkeep as lake_upkeep
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.upkeep import GRACE, KEEP, Options, Report
+from wherry.model.dataclass import dataclass
 from wherry.model.run import Event
 from wherry.run.layout import layout_of
 from wherry.run.lock import run_lock

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import Batch, TableRequest
 

@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from wherry.model.asset import Asset
+from wherry.model.dataclass import dataclass
 from wherry.quoting import full_name, name, text
 from wherry.sql.place import place, place_of_character
 from wherry.sql.statement import lead

@@ -7,10 +7,11 @@ tree with the place of every reference, in 0.4 ms.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.quoting import text
 from wherry.sql.place import place, place_of_character
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
 from wherry.lake.connecting import Database
+from wherry.model.dataclass import dataclass
 
 #: Kind of the event that keeps the rows of a check: ``at`` is its place in the table's result.
 BAD_ROWS = "bad rows"

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from wherry.lake import database as db
 from wherry.lake.clock import boot, stamp
 from wherry.lake.connecting import Connection, Database, Row, insert
+from wherry.model.dataclass import dataclass
 
 #: Seconds between two confirmations, and after how many without one a lease may be taken over.
 BEAT, BOUND = 15.0, 90.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from wherry.model.dataclass import dataclass
 
 #: Places of a shape, at most.
 _MOST = 64

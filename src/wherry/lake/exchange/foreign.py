@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from wherry import quoting
 from wherry.errors import LakeError, WherryError
 from wherry.lake.access import SCHEMES, Access, find_access, without_secrets
 from wherry.lake.attach import load_extensions
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
 """What an endpoint is given, and what requests of every kind have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wherry.lake.connecting import Database
 from wherry.lake.refusal import Refused, bad
 from wherry.lake.tables import Tables
 from wherry.lake.views import Views
+from wherry.model.dataclass import dataclass
 
 #: Status and JSON body; None: no body.
 Answer = tuple[int, dict[str, Any] | None]

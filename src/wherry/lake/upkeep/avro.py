@@ -9,11 +9,11 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from wherry.errors import LakeError
+from wherry.model.dataclass import dataclass
 
 _MAGIC = b"Obj\x01"
 Value = Any

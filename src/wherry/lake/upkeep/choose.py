@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from wherry.lake.upkeep.manifest import DATA, EQUALITY_DELETES, Entry
+from wherry.model.dataclass import dataclass
 
 #: Bytes of a data file that is large enough, unless the table's ``write.target-file-size-bytes`` says otherwise.
 TARGET = 512 * 1024 * 1024

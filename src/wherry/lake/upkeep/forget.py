@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ from wherry.lake import read
 from wherry.lake.clock import stamp
 from wherry.lake.connecting import Connection, Database, insert
 from wherry.lake.horizon import HORIZON, horizon, standing
+from wherry.model.dataclass import dataclass
 
 #: Rows that go in one transaction: others wait for it.
 _BATCH = 500

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from wherry.lake import iceberg
 from wherry.model.asset import Partition, Sort
+from wherry.model.dataclass import dataclass
 
 Metadata = dict[str, Any]
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wherry import quoting
@@ -17,6 +17,7 @@ from wherry.lake.upkeep.choose import TARGET, Choice, choose
 from wherry.lake.upkeep.manifest import DATA, Entry, Manifest
 from wherry.lake.upkeep.scratch import Scratch, attached, emptied, holding
 from wherry.lake.upkeep.unmoved import ROWS_OF, rows_of
+from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

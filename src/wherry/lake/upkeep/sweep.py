@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from wherry.errors import MissingFile
 from wherry.lake.storage import NOTES, Storage, StoredFile
+from wherry.model.dataclass import dataclass
 
 #: Files that are removed before the database is asked again for new commits.
 _BATCH = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from wherry.lake.upkeep import layout as laying
 from wherry.lake.upkeep import rewrite, tidy
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.rewrite import Contents, Work, Written
+from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

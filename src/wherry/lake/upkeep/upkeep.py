@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cache
@@ -21,6 +21,7 @@ from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.reach import Reach
 from wherry.lake.upkeep.sweep import Ages, Swept, sweep
 from wherry.lake.upkeep.table import TableResult, Turn, keep_table
+from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

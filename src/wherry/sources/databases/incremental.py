@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.databases.cutting import Cuts

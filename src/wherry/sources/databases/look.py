@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import Query, TableRequest
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.ports import Found
 from wherry.sources.databases import mysql_errors
 from wherry.sources.databases import options as said

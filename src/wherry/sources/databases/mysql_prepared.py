@@ -8,11 +8,11 @@ its length before it. See "Binary Protocol Resultset" of the MySQL client/server
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.databases.arriving import arrived, arrow_type
 from wherry.sources.databases.look import Field
 from wherry.sources.databases.mysql_wire import Texts, packets, text_column

@@ -8,8 +8,8 @@ six digits, a BIT as raw bytes, a geometry as a blob) another expression is read
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.databases.look import Field
 from wherry.sources.databases.wanted import spelled
 

@@ -8,10 +8,10 @@ views into the bytes that were received. See "Protocol::ResultsetRow" of the MyS
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.databases.arriving import arrived
 
 if TYPE_CHECKING:

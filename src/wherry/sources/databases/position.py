@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from wherry.model.dataclass import dataclass
 
 #: Families of types whose values can be compared with one another.
 _FAMILIES = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.ports import Found
 from wherry.quoting import name
 from wherry.sources.databases.postgres_types import Native, arriving

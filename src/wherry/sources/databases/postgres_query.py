@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from wherry.model.dataclass import dataclass
 from wherry.ports import Query
 from wherry.quoting import name, text
 from wherry.sources.databases.look import Described, Field

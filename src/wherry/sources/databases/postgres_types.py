@@ -6,8 +6,8 @@ The table in docs/sources-postgres.md says the same, and a test holds the two to
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from wherry.model.dataclass import dataclass
 from wherry.quoting import name, text
 
 #: Types that arrive with every value as it is.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.ports import Found
 from wherry.sources.databases import options as said
 from wherry.sources.databases.look import Look

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.formats.records import Dialect, first_record
 from wherry.sources.files.formats.text import HEAD, RecordCount, is_utf8
 from wherry.sources.files.options import TableOptions, compression_of

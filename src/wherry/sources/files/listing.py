@@ -7,11 +7,11 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wherry.errors import ProjectError, SourceError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import Options, in_archive

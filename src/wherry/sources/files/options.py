@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import ProjectError, SourceError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 

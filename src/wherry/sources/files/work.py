@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.ports import REJECT_COLUMNS
 from wherry.sources.files.database import texts
 from wherry.sources.files.places.place import File

@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from wherry.http.client import Answer, Call, Client, Credentials, Failed
 from wherry.http.unpack import Cut
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.sources.rest.ask import ask_json
 from wherry.sources.rest.options import Auth, Basic, Key, Login, OAuth2, Options

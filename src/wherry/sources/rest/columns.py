@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest import kinds
 
 

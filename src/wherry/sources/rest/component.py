@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.ask import value_at
 from wherry.sources.rest.declared import Row
 from wherry.sources.rest.kinds import as_text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from wherry.errors import ProjectError
 from wherry.http.client import Call, Client, Credentials
 from wherry.http.clock import rate, seconds
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import TableRequest
 from wherry.sources.rest.ask import compiled, fill, looks_at_rows, places_in

@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from wherry.http.client import Answer
 from wherry.http.unpack import Cut
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.ask import ask_json, simple_path
 from wherry.sources.rest.json_stream import JsonStream, TooLong, stream_rows
 

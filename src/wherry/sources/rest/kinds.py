@@ -15,11 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+
+from wherry.model.dataclass import dataclass
 
 BOOL, INT, DECIMAL, TEXT, DATE, STAMP, ZONED, NESTED, INEXACT = (1 << n for n in range(9))
 NUMBERS = INT | DECIMAL

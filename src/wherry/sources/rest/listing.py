@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from wherry.http.client import Answer, Call, Client, Failed
 from wherry.http.unpack import Cut
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.declared import Declared, Row
 from wherry.sources.rest.formats import BadRow, NoRecords, Page, rows_of
 from wherry.sources.rest.json_stream import TooLong

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from wherry.errors import ProjectError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import Found, TableRequest
 from wherry.sources.rest.declared import Declared

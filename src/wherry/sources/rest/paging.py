@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import urljoin
 
 from wherry.http.client import Call
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.ask import ask_json, looks_at_rows
 from wherry.sources.rest.formats import Page
 from wherry.sources.rest.options import Pages

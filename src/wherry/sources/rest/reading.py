@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from wherry.errors import SourceError
 from wherry.http.client import Client, Failed
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced, TableRequest
 from wherry.sources.rest import kinds

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from wherry.http.clock import Clock, seconds
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.kinds import as_text
 from wherry.sources.rest.options import Since
 from wherry.sources.rest.stage import digest_of

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest import kinds
 from wherry.sources.rest.ask import value_at
 from wherry.sources.rest.declared import Declared, Row, flattened

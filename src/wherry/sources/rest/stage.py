@@ -12,10 +12,11 @@ import struct
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.ports import REJECT_COLUMNS
 from wherry.sources.rest import kinds
 

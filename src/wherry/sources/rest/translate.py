@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from wherry.http.client import Call
+from wherry.model.dataclass import dataclass
 from wherry.ports import TableRequest
 from wherry.sources.rest.auth import joined
 from wherry.sources.rest.component import Component, Slices, at, text, truth

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from wherry.http.client import Client
+from wherry.model.dataclass import dataclass
 from wherry.sources.rest.ask import value_at
 from wherry.sources.rest.declared import Declared, Row
 from wherry.sources.rest.listing import Listing, Rows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.dialect import looks_like_header, sniff_delimiter

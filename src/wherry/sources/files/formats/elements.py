@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from wherry.model.dataclass import dataclass
 
 #: Bytes that are kept of a value that is too long.
 SHOWN = 1 << 20

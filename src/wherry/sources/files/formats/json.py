@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.json_values import LONGEST, Part, Places, clean, places_of

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed
 from wherry.sources.files.formats.elements import Element, elements, lines
 from wherry.sources.files.formats.records import undecodable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import literal_path, named, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.scan import (

@@ -11,9 +11,11 @@ import mmap
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO
+
+from wherry.model.dataclass import dataclass
 
 #: DuckDB's longest record, in bytes.
 LONGEST = 2_000_000

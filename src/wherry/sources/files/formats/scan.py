@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProjectError
+from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.sources.files.options import TableOptions
 from wherry.sources.files.work import Piece, Rejects, WorkFolder

@@ -6,10 +6,10 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.errors import SourceError
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import TableOptions, compression_of
 from wherry.sources.files.unpack import BROKEN, Allowance, broken, unpacked

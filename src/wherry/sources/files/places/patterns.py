@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from wherry.model.dataclass import dataclass
 
 _MAGIC = re.compile(r"[*?[]")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from wherry.errors import ProjectError, SourceError
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import Options, misplaced
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import Options
 from wherry.sources.files.places.local import base_folder
