@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "wherry"
-CORE = {"model", "errors", "quoting", "memory"}
+CORE = {"model", "errors", "quoting", "memory", "duckdb"}
 PLUGIN = CORE | {"ports", "http"}  # beside these only its own driver
 SIBLINGS = {"sources", "engines", "checks", "publishers", "notifiers", "secrets"}
 #: What each part of wherry may import beside itself. A new part gets a line here.
@@ -17,6 +17,7 @@ ALLOWED = {
     "model": set(),
     "quoting": set(),
     "memory": set(),
+    "duckdb": set(),
     "start": set(),
     "errors": {"model"},
     **dict.fromkeys(("ports", "http", "sql", "author"), CORE),
@@ -58,6 +59,8 @@ def problem(path: Path, name: str) -> str:
     if there[0] != "wherry":
         if there[0] == "sqlglot" and part != "sql":
             return "only wherry.sql imports sqlglot"
+        if there[0] in ("duckdb", "_duckdb") and here != ("duckdb",):
+            return "only wherry.duckdb imports DuckDB's package: it is slow to import"
         if there[0] == "sqlalchemy" and not path.is_relative_to(SOURCE / "sources"):
             return "only a source imports sqlalchemy, which is an extra"
         return f"wherry.model imports {name}" if part == "model" and there[0] not in sys.stdlib_module_names else ""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from wherry.quoting import full_name
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
+    from wherry import duckdb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Name = TypeVar("Name")

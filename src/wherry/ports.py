@@ -13,7 +13,8 @@ from wherry.quoting import NOW as NOW  # stands in the SQL of a kind of check fo
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 #: Arrow schema of a batch's rejects, in this order: the file, table or request they came from; the line (1-based) or
 #: position, null when unknown; the reason; the row as text.

@@ -53,8 +53,7 @@ def command(place: Place, query: str | None, form: str, output: Path | None, at:
 
 def answer(read: Reading, query: str, form: str, output: Path | None) -> None:
     """Run a query and print what it returns, streamed. Raises ``UsageError`` with the reason DuckDB gives."""
-    import duckdb
-
+    from wherry import duckdb
     from wherry.errors import LakeError, UsageError
 
     session = read.session

@@ -131,7 +131,7 @@ def width_change(before: str, after: str) -> str:
 
 def described(type_name: str) -> dict[str, Any]:
     """The keys of a property that say a DuckDB type: ``logicalType``, ``physicalType`` and what lies within."""
-    import duckdb
+    from wherry import duckdb
 
     try:
         kind: Any = duckdb.sqltype(type_name)

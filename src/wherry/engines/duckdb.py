@@ -15,9 +15,9 @@ from wherry.memory import allowed_memory
 from wherry.quoting import text
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
+    from wherry import duckdb
     from wherry.ports import Query
 
 #: Share of what this process may have that the database takes at most.
@@ -48,7 +48,7 @@ class DuckDB:
         return self._scratch
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
+        from wherry import duckdb
 
         self._scratch.mkdir(parents=True, exist_ok=True)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -134,7 +134,7 @@ class DuckDB:
 
 def read_query(query: Query, limit: int | None = None) -> pa.Table:
     """The rows of a query (at most ``limit`` of them), read by a database made for it."""
-    import duckdb
+    from wherry import duckdb
 
     query = query.few if limit is not None and query.few is not None else query
     with duckdb.connect(":memory:", config={"allow_unsigned_extensions": "true"}) as connection:

@@ -68,7 +68,7 @@ def _contract_type(column: Mapping[str, Any]) -> str:
 
 def duckdb_type(written: str) -> str:
     """The type as DuckDB names it."""
-    import duckdb
+    from wherry import duckdb
 
     try:
         return str(duckdb.sqltype(written))

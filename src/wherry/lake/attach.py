@@ -13,8 +13,7 @@ from wherry.errors import LakeError
 from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.server import Server
     from wherry.lake.storage import Storage
 
@@ -28,7 +27,7 @@ def connect(database: str = ":memory:") -> DuckDBPyConnection:
     DuckDB would hash the 80 MB of the extensions each time to check their signatures. They come from the same package
     index as this program, so for these files, and no longer, that is switched off.
     """
-    import duckdb
+    from wherry import duckdb
 
     connection = duckdb.connect(database, config={"allow_unsigned_extensions": "true"})
     load_extensions(connection)
@@ -54,7 +53,7 @@ def load_extensions(connection: DuckDBPyConnection, further: Sequence[str] = ())
 
 def extension_file(name: str) -> str:
     """The extension's file for the DuckDB that runs. Raises ``LakeError`` when its package is missing."""
-    import duckdb
+    from wherry import duckdb
 
     spec = find_spec(f"duckdb_extension_{name}")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -94,7 +93,7 @@ def attach(
 
 def give_access(connection: DuckDBPyConnection, storage: Storage) -> None:
     """Let a connection read and write the files of a storage."""
-    import duckdb
+    from wherry import duckdb
 
     for statement in storage.secrets():
         try:

@@ -24,8 +24,7 @@ from wherry.lake.pointer import Pointer, Put
 from wherry.lake.storage import Storage, open_storage
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.catalog import Catalog
     from wherry.lake.connecting import Database
     from wherry.lake.diff import Moment, TableDiff

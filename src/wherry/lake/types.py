@@ -181,7 +181,7 @@ def _field_name(name: str) -> str:
 
 @cache
 def _keywords() -> frozenset[str]:
-    import duckdb
+    from wherry import duckdb
 
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()

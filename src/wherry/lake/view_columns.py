@@ -11,7 +11,7 @@ from wherry.lake import types, view_metadata
 from wherry.lake.pointer import Pointer
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from wherry.duckdb import DuckDBPyConnection
 
 
 def columns(
@@ -22,7 +22,7 @@ def columns(
     ``pointers`` is what the branch sees, by key; ``read`` gives a table's metadata. Raises ``LakeError`` when the
     view does not fit its tables any more.
     """
-    import duckdb
+    from wherry import duckdb
 
     with duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": "false"}) as connection:
         try:

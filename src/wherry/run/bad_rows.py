@@ -13,7 +13,7 @@ KEPT, CHARACTERS = 100, 1_000
 
 def bad_rows(cursor: DuckDB, select: str, limit: int = KEPT) -> list[dict[str, Any]]:
     """The first rows of a query; none when DuckDB refuses to show what it could count."""
-    import duckdb
+    from wherry import duckdb
 
     try:
         columns, rows = cursor.rows(f"SELECT * FROM (\n{select}\n) LIMIT {limit}")

@@ -81,7 +81,7 @@ class Asking:
 
     def rows_if(self, sql: str) -> list[tuple[Any, ...]] | None:
         """The rows of a statement; None when DuckDB refuses it."""
-        import duckdb
+        from wherry import duckdb
 
         try:
             return self.rows(sql)
@@ -90,7 +90,7 @@ class Asking:
 
     def schema_if(self, sql: str) -> list[tuple[str, str]] | None:
         """Names and types of what a SELECT returns; None when DuckDB refuses it."""
-        import duckdb
+        from wherry import duckdb
 
         try:
             return self.cursor.schema(sql)

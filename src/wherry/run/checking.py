@@ -170,7 +170,7 @@ class _Checking:
 
     def _reads_one(self, item: Item) -> bool:
         """Whether the condition of a check binds where there is no other column than its own."""
-        import duckdb
+        from wherry import duckdb
 
         check, kind = item.check, self.types.get(item.check.column.lower())
         if kind is None:

@@ -236,7 +236,7 @@ def _taken(foreign: Foreign) -> UsageError:
 
 @contextmanager
 def _told(foreign: Foreign) -> Iterator[None]:
-    import duckdb
+    from wherry import duckdb
 
     try:
         yield

@@ -14,7 +14,7 @@ _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], int]:
     """Findings that say where in the asset's file, and the exit code of whoever is at fault."""
-    import duckdb
+    from wherry import duckdb
 
     if not isinstance(error, WherryError) and DiskFull.told_by(error):
         error = DiskFull()

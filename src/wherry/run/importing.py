@@ -24,8 +24,7 @@ from wherry.run.lock import run_lock
 from wherry.run.record import new_version, to_state
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from wherry import duckdb
     from wherry.lake.commit import Commit
     from wherry.lake.lake import Lake
     from wherry.project.config import Config
@@ -267,7 +266,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, table: str, offer: Offer, forei
 
 @contextmanager
 def _told(table: str, foreign: Foreign) -> Iterator[None]:
-    import duckdb
+    from wherry import duckdb
 
     try:
         yield

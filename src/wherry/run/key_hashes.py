@@ -43,7 +43,7 @@ class Key:
     @property
     def digest(self) -> str:
         """The same for hashes that can be compared."""
-        import duckdb
+        from wherry import duckdb
 
         return digest(duckdb.__version__, *self.columns, "", *self.types, "", self.rows)[:16]
 
@@ -60,7 +60,7 @@ class KeyHashes:
 
     def write(self, asking: Asking, key: Key, sql: str) -> str:
         """Keep the hashes that ``sql`` selects; the name of their file, empty when it cannot be written."""
-        import duckdb
+        from wherry import duckdb
 
         half = self.folder / f"{key.digest}-{uuid4().hex}.half"
         try:

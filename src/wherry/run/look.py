@@ -173,8 +173,7 @@ def preview(project: Project, source: str, table: str, limit: int) -> pa.Table:
 
 def lake_types(rows: pa.Table) -> dict[str, str]:
     """The types that the lake's columns for these rows have, by column."""
-    import duckdb
-
+    from wherry import duckdb
     from wherry.lake.types import storable
 
     with duckdb.connect() as connection:

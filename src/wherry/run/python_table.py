@@ -102,8 +102,9 @@ def _function(asset: Asset, folder: Path) -> Any:
 
 def _rows(returned: Any, asset: Asset, raised: list[Exception]) -> Any:
     """Something DuckDB can scan; what an iterator raises while it does is kept in ``raised``."""
-    import duckdb
     import pyarrow as pa
+
+    from wherry import duckdb
 
     if isinstance(returned, duckdb.DuckDBPyRelation):
         return returned.to_arrow_reader(122_880)

@@ -108,7 +108,7 @@ def _to_split(check: Check, kind: ModuleType, placed: str, columns: Sequence[str
 
 
 def _stage(cursor: DuckDB, asset: Asset, statement: str) -> None:
-    import duckdb
+    from wherry import duckdb
 
     try:
         cursor.execute(statement)

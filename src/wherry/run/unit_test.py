@@ -136,7 +136,7 @@ class _Case:
                     )
                 ]
             )
-        import duckdb
+        from wherry import duckdb
 
         by_lower = {column.lower(): index for index, (column, _) in enumerate(columns)}
         definition = ", ".join(f"{name(column)} {kind}" for column, kind in columns)

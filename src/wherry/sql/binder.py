@@ -40,7 +40,7 @@ class Binder:
     """A scratch database with an empty table for every table whose columns are known."""
 
     def __init__(self, folder: Path) -> None:
-        import duckdb
+        from wherry import duckdb
 
         # No name may be taken for one of this program's own variables.
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -75,7 +75,7 @@ class Binder:
 
     def columns(self, sql: str, *, describe: bool = True) -> list[tuple[str, str]]:
         """Names and types of what ``sql`` returns; its parameters are moments. Raises ``BindError`` with the place."""
-        import duckdb
+        from wherry import duckdb
 
         if describe and "$" not in sql:
             with suppress(duckdb.Error):  # DESCRIBE tells where the error is
@@ -92,7 +92,7 @@ class Binder:
 
     def row(self, sql: str) -> tuple[Any, ...]:
         """The first row of a query without parameters. Raises ``BindError``."""
-        import duckdb
+        from wherry import duckdb
 
         try:
             return self._connection.execute(sql).fetchone() or ()

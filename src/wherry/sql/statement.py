@@ -27,7 +27,7 @@ def body(sql: str) -> str:
     """A statement without its closing semicolon, to stand inside another."""
     if not _END.search(sql):
         return sql.rstrip()
-    import duckdb
+    from wherry import duckdb
 
     # What looks like the end may stand in quotes: '; --'. DuckDB counts bytes.
     text = sql.encode("utf-8", "surrogatepass")
@@ -138,7 +138,7 @@ class Parser:
 
     def split(self, sql: str) -> list[str]:
         """The statements of a script. Raises ``SqlError``."""
-        import duckdb
+        from wherry import duckdb
 
         try:
             return [statement.query for statement in self._connect().extract_statements(sql)]
@@ -147,7 +147,7 @@ class Parser:
 
     def _connect(self) -> Any:
         if self._connection is None:
-            import duckdb
+            from wherry import duckdb
 
             self._connection = duckdb.connect(":memory:", config={"threads": 1})
             self._connection.execute("SET errors_as_json = true")

@@ -13,8 +13,7 @@ from wherry.lake import types
 from wherry.lake.exchange.foreign import file_list
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.lake import Lake
 
 #: Types that are stored in wider ones, and that a Parquet reader widens by itself.

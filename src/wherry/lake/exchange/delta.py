@@ -12,7 +12,8 @@ from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 EXTENSIONS = ("delta",)
 #: Features of a table after which its Parquet files still hold its rows as they are.

@@ -18,7 +18,8 @@ from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Foreign:
 
     def glob(self, connection: DuckDBPyConnection, pattern: str) -> list[str]:
         """Files below it, by a pattern of DuckDB's."""
-        import duckdb
+        from wherry import duckdb
 
         literal = "".join(f"[{c}]" if c in "*?[" else c for c in self.path)
         try:

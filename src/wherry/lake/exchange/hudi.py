@@ -8,7 +8,8 @@ from wherry.lake.exchange.foreign import Foreign, Offer, driver, told
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 EXTENSIONS = ()
 

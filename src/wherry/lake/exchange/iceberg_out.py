@@ -17,7 +17,7 @@ from wherry.lake.names import file_name, split
 from wherry.lake.storage import open_storage
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from wherry.duckdb import DuckDBPyConnection
 
 _ALIAS = "wherry_out"
 

@@ -21,7 +21,7 @@ from wherry.lake.exchange.foreign import Foreign, Offer, told
 from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from wherry.duckdb import DuckDBPyConnection
 
 EXTENSIONS = ()
 _ENDING = ".metadata.json"

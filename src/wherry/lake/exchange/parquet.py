@@ -10,7 +10,7 @@ from wherry.lake.exchange.foreign import Foreign, Offer, file_list, schema_of, t
 from wherry.model.finding import Finding
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from wherry.duckdb import DuckDBPyConnection
 
 EXTENSIONS = ()
 #: Bytes of one file that is written.

@@ -20,8 +20,7 @@ from wherry.lake.upkeep.unmoved import ROWS_OF, rows_of
 from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.storage import Storage
 
 Metadata = dict[str, Any]

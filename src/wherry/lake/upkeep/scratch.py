@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from duckdb import DuckDBPyConnection
-
+from wherry.duckdb import DuckDBPyConnection
 from wherry.errors import LakeError
 from wherry.lake.attach import attach
 from wherry.lake.refusal import no_table

@@ -16,8 +16,7 @@ from wherry.lake.upkeep.rewrite import Contents, Work, Written
 from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.lake import Lake
 
 Metadata = dict[str, Any]
@@ -67,7 +66,7 @@ def keep_table(turn: Turn, pointer: Pointer, kept: Collection[str], layout: Layo
 
     What goes wrong is in the result; the table is then as it was.
     """
-    import duckdb
+    from wherry import duckdb
 
     try:
         return _keep(turn, pointer, kept, layout)

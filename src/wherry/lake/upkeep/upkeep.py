@@ -24,8 +24,7 @@ from wherry.lake.upkeep.table import TableResult, Turn, keep_table
 from wherry.model.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from wherry.duckdb import DuckDBPyConnection
     from wherry.lake.lake import Lake
 
 #: How long commits are kept.

@@ -330,8 +330,9 @@ class Postgres(Database):
 
 def explain(error: BaseException, secrets: tuple[str, ...]) -> SourceError | None:
     """An error of psycopg or DuckDB in plain words; None for one that is neither's."""
-    import duckdb
     import psycopg
+
+    from wherry import duckdb
 
     if isinstance(error, psycopg.Error | duckdb.Error):
         return explained(without(str(error), secrets), secrets)

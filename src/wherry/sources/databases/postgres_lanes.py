@@ -16,8 +16,9 @@ from wherry.sources.databases.postgres_errors import explained, without
 from wherry.sources.databases.problems import problem
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
+
+    from wherry import duckdb
 
 #: Bytes that a piece should have, and its rows at most.
 PIECE_BYTES, PIECE_ROWS = 8 << 20, 122_880
@@ -31,7 +32,7 @@ _DAY = 86_400_000_000
 
 def open_database() -> duckdb.DuckDBPyConnection:
     """A DuckDB with the scanner, from the installed package. Raises ``SourceError`` when that is missing."""
-    import duckdb
+    from wherry import duckdb
 
     # The package is as trusted as this program; checking the signature of its 40 MB takes a tenth of a second.
     config: dict[str, Any] = {
@@ -52,7 +53,7 @@ def open_database() -> duckdb.DuckDBPyConnection:
 
 def load_scanner(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the scanner from the installed package. Raises ``SourceError`` when that is missing."""
-    import duckdb
+    from wherry import duckdb
 
     spec = find_spec("duckdb_extension_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():

@@ -20,7 +20,8 @@ from wherry.sources.databases.postgres_types import REFUSED
 
 if TYPE_CHECKING:
     import psycopg
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 #: Zeros of a column that are asked about one by one, at most.
 _FEW = 1000

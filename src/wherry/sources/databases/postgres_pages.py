@@ -22,7 +22,8 @@ from wherry.sources.databases.postgres_types import NATIVE
 
 if TYPE_CHECKING:
     import psycopg
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 #: Types that come as text: their exact text, as ``::text`` prints it.
 _AS_TEXT = frozenset(["json", "jsonb"])
@@ -166,7 +167,7 @@ class Pages(Reading):
 
     def passed(self) -> int | None:
         """About how many rows so far, by the pages."""
-        import duckdb
+        from wherry import duckdb
 
         if self.described.rows is None or (running := self._running) is None:
             return 0

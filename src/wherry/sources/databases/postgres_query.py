@@ -19,7 +19,8 @@ from wherry.sources.databases.postgres_types import REFUSED
 
 if TYPE_CHECKING:
     import psycopg
-    from duckdb import DuckDBPyConnection
+
+    from wherry.duckdb import DuckDBPyConnection
 
 _MOMENT = re.compile(r"DATE|TIMESTAMP( WITH TIME ZONE)?")
 #: The first day that PostgreSQL has. What lies before was too large for a DuckDB timestamp, or is -infinity.
@@ -145,7 +146,7 @@ class Reading:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        import duckdb
+        from wherry import duckdb
 
         try:
             yield

@@ -14,7 +14,7 @@ from wherry.model.finding import Finding
 from wherry.sources.files.options import Options, credential
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry import duckdb
 
 
 def quoted(text: str) -> str:
@@ -44,7 +44,7 @@ def failed(code: str, message: str, hint: str = "", file: str = "", line: int = 
 
 def load_extension(con: duckdb.DuckDBPyConnection, name: str, extra: str = "") -> None:
     """Load an extension from its Python package: nothing is downloaded."""
-    import duckdb
+    from wherry import duckdb
 
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -65,7 +65,7 @@ def open_database(options: Options, scratch: Path | None = None) -> duckdb.DuckD
 
     What does not fit its memory goes to ``scratch``.
     """
-    import duckdb
+    from wherry import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,

@@ -33,8 +33,9 @@ from wherry.sources.files.unpack import BROKEN, members
 from wherry.sources.files.work import Piece, Reject, Rejects, WorkFolder
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
+
+    from wherry import duckdb
 
 #: Rows in one Arrow record batch: few, since rows may be long.
 ROWS_PER_BATCH = 16_384
@@ -44,8 +45,9 @@ MODULES = {"jsonl": "json"}
 
 def damage() -> tuple[type[Exception], ...]:
     """What the readers of formats raise for a file that is not what it should be."""
-    import duckdb
     import pyarrow as pa
+
+    from wherry import duckdb
 
     return (duckdb.Error, OSError, pa.ArrowException, ValueError, EOFError, MemoryError, *BROKEN)
 

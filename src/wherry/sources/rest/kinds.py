@@ -138,8 +138,9 @@ def fits(seen: Seen, kind: str) -> bool:
 @lru_cache(maxsize=1000)
 def arrow_type(kind: str) -> Any:
     """The Arrow type of a DuckDB type. Raises ValueError for a type that DuckDB does not know."""
-    import duckdb
     import pyarrow as pa
+
+    from wherry import duckdb
 
     simple = {
         "BIGINT": pa.int64(), "VARCHAR": pa.string(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(),

@@ -243,7 +243,7 @@ class CsvScan:
 
     def first_reading(self, parts: Sequence[Part]) -> Reading | None:
         """Read all rows once: how many there are, and what types hold them. None: DuckDB cannot make sense of them."""
-        import duckdb
+        from wherry import duckdb
 
         open_columns = [c for c in self.columns if c.lower() not in self.types and self.known.get(c) != "VARCHAR"]
         masks = [f"bit_and({kinds.mask(self.at[c], self.table)})" for c in open_columns]

@@ -21,8 +21,7 @@ from wherry.sources.files.formats.scan import (
 from wherry.sources.files.options import TableOptions
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from wherry import duckdb
     from wherry.sources.files.work import Piece
 
 

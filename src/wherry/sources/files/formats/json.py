@@ -110,7 +110,7 @@ class JsonScan:
 
     def first_reading(self, parts: Sequence[Part]) -> dict[str, Any] | None:
         """The structure of all objects. None when a line or a value is none: what DuckDB skips is counted here."""
-        import duckdb
+        from wherry import duckdb
 
         structure: dict[str, Any] = {}
         rows = objects = 0

@@ -16,8 +16,7 @@ from wherry.sources.files.formats.records import undecodable
 from wherry.sources.files.formats.text import Text, chunks, wrong_encoding
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from wherry import duckdb
     from wherry.sources.files.formats.scan import Job
 
 #: Longest JSON value, in bytes.

@@ -13,7 +13,7 @@ from wherry.sources.files.options import TableOptions
 from wherry.sources.files.work import Piece, Rejects, WorkFolder
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry import duckdb
 
 #: Column that says which file a row of an incremental table came from.
 FILE_COLUMN = "_file"
@@ -71,7 +71,7 @@ def distinct_names(names: Iterable[str]) -> list[str]:
 
 def given_types(con: duckdb.DuckDBPyConnection, table: TableOptions) -> dict[str, str]:
     """The option ``types``, by lower-case name, in DuckDB's own spelling. Raises ``ProjectError``."""
-    import duckdb
+    from wherry import duckdb
 
     found: list[Finding] = []
     types: dict[str, str] = {}
@@ -93,7 +93,7 @@ def given_types(con: duckdb.DuckDBPyConnection, table: TableOptions) -> dict[str
 
 def common_type(con: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
     """The type that holds both, as DuckDB's UNION finds it; text where there is none."""
-    import duckdb
+    from wherry import duckdb
 
     if not one or not other or one == other:
         return one or other

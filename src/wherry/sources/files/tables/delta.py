@@ -14,7 +14,7 @@ from wherry.sources.files.places.place import File, Place
 from wherry.sources.files.tables.version import Step, content, files_below, no_table, table_path
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry import duckdb
 
 _COMMIT = re.compile(r"(\d{20})\.json\Z")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\b.*\.parquet\Z")

@@ -14,7 +14,7 @@ from wherry.sources.files.places.place import File, Place, missing_driver
 from wherry.sources.files.tables.version import Step, content, files_below, no_table, table_path
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry import duckdb
 
 _INSTANT = re.compile(r"(\d{14,17})(_\d+)?\.(commit|deltacommit|replacecommit)\Z")
 #: Hudi's own column with the commit that a row is of.

@@ -13,7 +13,7 @@ from wherry.sources.files.places.local import base_folder
 from wherry.sources.files.places.place import File, Place, address
 
 if TYPE_CHECKING:
-    import duckdb
+    from wherry import duckdb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
