@@ -39,6 +39,8 @@ def made(decorator: Callable[..., Any], kind: dict[str, bool]) -> Any:
         key: int
         parts: list[int] = dataclasses.field(default_factory=list)
         seen: str = dataclasses.field(default="", compare=False, repr=False)
+        within: int = dataclasses.field(default=7, init=False)
+        found: list[int] = dataclasses.field(default_factory=list, init=False)
 
     return decorator(**kind)(Row)
 
@@ -63,6 +65,8 @@ ACTS: dict[str, Callable[[Any], object]] = {
     "unknown given": lambda row: row(key=1, other=2),
     "set": lambda row: setattr(row(key=1), "key", 2),
     "delete": lambda row: delattr(row(key=1), "key"),
+    "not given": lambda row: (row(key=1).within, row(key=1).found),
+    "given all the same": lambda row: row(key=1, within=2),
     "replace": lambda row: repr(dataclasses.replace(row(key=1), key=3)),
     "asdict": lambda row: dataclasses.asdict(row(key=1, parts=[1])),
     "fields": lambda row: [(each.name, each.kw_only, each.compare) for each in dataclasses.fields(row)],

@@ -24,7 +24,7 @@ else:
             methods = {"__init__", "__repr__", "__eq__"} - vars(cls).keys()
             methods |= {*(["__hash__"] if frozen else []), *(_ORDER if order else [])}
             for name in methods:
-                setattr(made, name, _later(made, name, methods, {"frozen": frozen, "order": order}))
+                setattr(made, name, _later(made, name, methods, {"frozen": frozen, "slots": slots, "order": order}))
             if frozen:
                 made.__setattr__, made.__delattr__, made.__setstate__ = _set, _delete, _fill
             else:
