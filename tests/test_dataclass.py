@@ -133,6 +133,16 @@ def test_travels_between_processes() -> None:
     assert pickle.loads(pickle.dumps(Counted(3))) == Counted(3)
 
 
+def test_the_very_same_value_is_equal() -> None:
+    @dataclass(frozen=True)
+    class Ratio:
+        value: float
+
+    nan = float("nan")
+    assert Ratio(nan) == Ratio(nan)
+    assert Ratio(nan) != Ratio(float("nan"))
+
+
 def test_what_may_change_has_no_hash() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Counted(1))

@@ -1,16 +1,17 @@
-"""`@dataclass` whose methods are written when one of them is first called.
+"""`@dataclass` that compiles nothing while modules are imported.
 
-The standard library's compiles six methods for each class while its module is imported, a third of a millisecond. A
-command imports a hundred such classes and makes instances of a third of them.
+The standard library's compiles six methods for each class there, a third of a millisecond, and a command imports a
+hundred classes. Here five are the same functions for all classes, and how an instance is made is compiled with the
+first one.
 """
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, field, fields, make_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, fields
 from dataclasses import dataclass as _standard
+from operator import attrgetter, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
-
-_ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # types are checked as the standard library's
@@ -20,39 +21,87 @@ else:
         """As `dataclasses.dataclass` says; `fields`, `replace`, `asdict` and subclasses work the same."""
 
         def decide(cls):
+            own = vars(cls).keys()
             made = _standard(slots=slots, kw_only=kw_only, init=False, repr=False, eq=False)(cls)
-            methods = {"__init__", "__repr__", "__eq__"} - vars(cls).keys()
-            methods |= {*(["__hash__"] if frozen else []), *(_ORDER if order else [])}
-            for name in methods:
-                setattr(made, name, _later(made, name, methods, {"frozen": frozen, "slots": slots, "order": order}))
+            methods = {"__init__": _first(made, slots), "__repr__": _repr, **_compared(made, frozen, order)}
             if frozen:
-                made.__setattr__, made.__delattr__, made.__setstate__ = _set, _delete, _fill
-            else:
-                made.__hash__ = None  # equal by what may change
+                methods |= {"__setattr__": _set, "__delattr__": _delete, "__setstate__": _fill}
+            for name, method in methods.items():
+                if name not in own:
+                    setattr(made, name, method)
             return made
 
         return decide if cls is None else decide(cls)
 
 
-def _later(made: type, name: str, methods: set[str], kind: dict[str, Any]) -> Any:
-    """A method that has all of them written when it is called, and is one of them from then on."""
+def _first(made: type, slots: bool) -> Callable[..., None]:
+    """An ``__init__`` that puts the compiled one into its place."""
 
-    def write(self: Any, *given: Any, **named: Any) -> Any:
-        written = _written(made, kind)
-        for each in methods:
-            setattr(made, each, getattr(written, each))
-        return getattr(written, name)(self, *given, **named)
+    def __init__(self: Any, *given: Any, **named: Any) -> None:
+        compiled: Any = _compiled(made, slots)
+        made.__init__ = compiled  # type: ignore[misc]
+        compiled(self, *given, **named)
 
-    write.__name__, write.__qualname__ = name, f"{made.__qualname__}.{name}"
-    return write
+    return __init__
 
 
-def _written(made: Any, kind: dict[str, Any]) -> type:
-    """A class of the standard library's making that has the same fields, for its methods."""
-    copied = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only")
-    told = [(each.name, each.type, field(**{name: getattr(each, name) for name in copied})) for each in fields(made)]
-    after = {"__post_init__": made.__post_init__} if hasattr(made, "__post_init__") else {}
-    return make_dataclass(made.__name__, told, **kind, namespace=after)
+def _compiled(made: Any, slots: bool) -> Callable[..., None]:
+    """Sets what is given, and to their defaults the fields that are not."""
+    by_place, by_name, body = ["self"], list[str](), list[str]()
+    known: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    for each in fields(made):
+        value, default = each.name, ""
+        if each.default_factory is not MISSING:
+            known[f"_make_{each.name}"] = each.default_factory
+            value, default = f"_make_{each.name}() if {each.name} is _missing else {each.name}", "=_missing"
+        elif each.default is not MISSING:
+            known[f"_default_{each.name}"] = each.default
+            default = f"=_default_{each.name}"
+        if each.init:
+            (by_name if each.kw_only else by_place).append(each.name + default)
+        elif each.default_factory is not MISSING:
+            value = f"_make_{each.name}()"
+        elif slots and each.default is not MISSING:
+            value = f"_default_{each.name}"
+        else:
+            continue  # the class has it
+        body.append(f"_set(self, {each.name!r}, {value})")
+    if hasattr(made, "__post_init__"):
+        body.append("self.__post_init__()")
+    heads = ", ".join([*by_place, *(["*", *by_name] if by_name else [])])
+    exec(f"def __init__({heads}):\n " + "\n ".join(body or ["pass"]), known)
+    known["__init__"].__qualname__ = f"{made.__qualname__}.__init__"
+    return known["__init__"]  # type: ignore[no-any-return]
+
+
+def _compared(made: Any, frozen: bool, order: bool) -> dict[str, Any]:
+    """The methods that look at the values of two instances."""
+    values = _values([each.name for each in fields(made) if each.compare])
+
+    def compare(by: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def method(self: Any, other: Any) -> Any:
+            return by(values(self), values(other)) if other.__class__ is self.__class__ else NotImplemented
+
+        return method
+
+    def __eq__(self: Any, other: Any) -> Any:
+        return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
+
+    def __hash__(self: Any) -> int:
+        return hash(values(self))
+
+    ordered = {"__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge} if order else {}
+    # No hash for what is equal by values that may change.
+    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None, **{n: compare(by) for n, by in ordered.items()}}
+
+
+def _values(names: list[str]) -> Callable[[Any], Any]:
+    return attrgetter(*names) if len(names) > 1 else lambda self: tuple(getattr(self, name) for name in names)
+
+
+def _repr(self: Any) -> str:
+    told = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{self.__class__.__qualname__}({told})"
 
 
 def _set(self: Any, name: str, value: Any) -> None:
