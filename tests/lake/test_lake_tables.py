@@ -240,7 +240,7 @@ def group_rows(lake: Lake, rows: Rows, table: str) -> int:
 
 def test_groups_of_rows_are_small_unless_a_table_says_otherwise(lake: Lake, rows: Rows) -> None:
     rows("CREATE TABLE m.s.t AS SELECT range AS i FROM range(200000)")
-    assert group_rows(lake, rows, "s.t") == lake.storage.group_rows == 61_440
+    assert group_rows(lake, rows, "s.t") == lake.storage.group_rows == 40_960
     pointer = lake.pointer("main", "s.t")
     assert pointer is not None and pointer.location is not None
     properties = lake.storage.read(pointer.location)["properties"]
@@ -251,11 +251,11 @@ def test_groups_of_rows_are_small_unless_a_table_says_otherwise(lake: Lake, rows
     rows("CREATE TABLE m.s.bytes (i BIGINT) WITH ('write.parquet.row-group-size-bytes' = '100000000')")
     rows("SET preserve_insertion_order = false")  # DuckDB wants it so for that property
     rows("INSERT INTO m.s.bytes SELECT range FROM range(200000)")
-    assert group_rows(lake, rows, "s.bytes") > 61_440
+    assert group_rows(lake, rows, "s.bytes") > 40_960
 
 
 def test_a_new_table_keeps_the_properties_that_it_was_given(lake: Lake, rows: Rows) -> None:
-    given = {"write.target-file-size-bytes": "536870912", "write.parquet.row-group-size": "61440", "owner": "me"}
+    given = {"write.target-file-size-bytes": "536870912", "write.parquet.row-group-size": "40960", "owner": "me"}
     said = ", ".join(f"'{name}' = '{value}'" for name, value in given.items())
     rows(f"CREATE TABLE m.s.t WITH ({said}) AS SELECT range AS i FROM range(10)")
     pointer = lake.pointer("main", "s.t")

@@ -30,7 +30,7 @@ class Folder(Storage):
 
     #: Half of DuckDB's own: what is gathered of a group while it is written outgrows a processor's cache later, and
     #: reading costs no more. In a bucket each group would be further requests.
-    group_rows = 61_440
+    group_rows = 40_960
 
     def __init__(self, root: Path, variables: Mapping[str, str] | None = None) -> None:
         super().__init__(variables or {})
