@@ -220,7 +220,6 @@ class Keys:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
 
 
 @pytest.mark.usefixtures("large")

@@ -271,7 +271,6 @@ def test_slices_find_what_the_whole_finds(
     # Few values of a hash: keys meet others in it all the time.
     monkeypatch.setattr(key_hashes, "hash_of", lambda columns: f"hash({', '.join(columns)}) % {values}")
     monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
     monkeypatch.setattr(check_slices, "MOST", 100.0)
     table = Table(*opened, f"s.t{next(number)}")
     table.do("create", first)

@@ -20,7 +20,6 @@ def keyed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setattr("wherry.run.session.MIRRORED_VALUES", 0)
     monkeypatch.setattr(check_slices, "MOST", 100)
     monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
     folder.write({"sources/d.yml": "connector: files\npath: d/\ntables: {o.csv: {as: raw.o}}\n"})
     folder.tables(t=TABLE)
     assert grown(folder, *range(50)).state == "passed"

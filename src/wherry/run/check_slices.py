@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import field, replace
 from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
 from wherry.run import check_plan, check_state
-from wherry.run.check_groups import apart, moved_groups
+from wherry.run.check_groups import apart, group_values, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
 from wherry.run.check_subject import Asking, Subject
@@ -71,8 +70,7 @@ class Slices:
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
         left = [item for item in groups if item.index not in passed]
         if not (left and rows and self.brief and self.change.rows_added >= _WORTH):
-            with self.asking.cursor.alone() if self.brief else nullcontext():
-                yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
+            yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
             return
         from concurrent.futures import ThreadPoolExecutor
 
@@ -101,7 +99,7 @@ class Slices:
             for item in (each for each in items if each.index in found.parts):
                 new, old = found.parts[item.index]
                 parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
-                values = asking.row_if(check_state.group_values_sql(item, parts))
+                values = group_values(asking, item, parts)
                 if values is not None:
                     sliced.append((item.index, Sliced(values=values, parts=parts, hashes=found.hashes)))
         return sliced
@@ -139,7 +137,7 @@ class Slices:
     def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if item.face == "aggregate":
             return check_state.plain_values(item, parts) or self.asking.row_if(check_state.values_sql(item, parts))
-        return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
+        return group_values(self.asking, item, parts) if item.face == "groups" else parts
 
     def _measure(
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
