@@ -17,7 +17,7 @@ from wherry.lake.ranges import Ranges
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import check_keys, check_slices, check_subject, checking, key_hashes
+from wherry.run import check_slices, check_subject, checking, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Subject
 from wherry.run.checking import Checked, check_table

@@ -8,7 +8,7 @@ from run_folder import Folder, result
 
 from wherry.lake.upkeep.upkeep import Options, keep_up
 from wherry.model.run import CheckResult
-from wherry.run import check_keys, check_slices, check_subject, inspecting
+from wherry.run import check_slices, check_subject, inspecting
 
 TABLE = "-- build: append\n-- columns:\n--   x: {checks: [unique]}\nSELECT k AS x FROM raw.o"
 

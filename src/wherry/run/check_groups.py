@@ -12,7 +12,6 @@ from wherry.run.check_keys import alike, plain
 from wherry.run.check_plan import Item, grouped, looked_at
 from wherry.run.check_state import group_parts, group_values_sql, plain_group_values
 from wherry.run.check_subject import Asking, Subject
-from wherry.run.key_hashes import Key
 
 #: Files with hashes of one key; from here on they are made one.
 _FILES = 8
