@@ -17,7 +17,7 @@ from wherry.lake.ranges import Ranges
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import check_slices, check_subject, checking, key_hashes
+from wherry.run import check_groups, check_slices, check_subject, checking, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Subject
 from wherry.run.checking import Checked, check_table
@@ -254,6 +254,7 @@ number = iter(range(10**9))
     values=st.sampled_from([2, 3, 2**63]),
     few=st.booleans(),
     beside=st.booleans(),
+    brief=st.booleans(),
 )
 def test_slices_find_what_the_whole_finds(
     opened: tuple[Lake, DuckDB],
@@ -263,7 +264,10 @@ def test_slices_find_what_the_whole_finds(
     values: int,
     few: bool,
     beside: bool,
+    brief: bool,
 ) -> None:
+    # It is tried first to prove that keys are new, or not.
+    monkeypatch.setattr(check_groups, "BRIEF", 250_000 if brief else -1)
     # Groups are looked at by a thread of their own, or by the one that looks at the rest.
     monkeypatch.setattr(check_slices, "_WORTH", 0 if beside else 10**9)
     # Every column that has a dictionary counts as one of few values, or none does.

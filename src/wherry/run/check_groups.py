@@ -15,8 +15,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Files with hashes of one key; from here on they are made one.
 _FILES = 8
-#: Rows that came, up to which it is tried first to prove that nothing became of the groups that there were.
-_BRIEF = 250_000
+#: Rows that came, up to which a proof that their keys are new is tried before groups are made.
+BRIEF = 250_000
 _MOVED, _MET = "__wherry_moved", "__wherry_met"
 
 
@@ -66,7 +66,7 @@ def group_values(asking: Asking, item: Item, parts: Sequence[Any]) -> tuple[Any,
 
 def _differ(asking: Asking, work: Sequence[_Groups], change: Change, table: str) -> list[_Groups]:
     """Those of ``work`` of which one statement proves that no two of the rows that came share a key."""
-    if not change.grows or change.rows_added > _BRIEF:
+    if not change.grows or change.rows_added > BRIEF:
         return []
     told = {}
     for each in work:

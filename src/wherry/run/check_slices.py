@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
-from wherry.run import check_plan, check_state
+from wherry.run import check_groups, check_plan, check_state
 from wherry.run.check_groups import apart, group_values, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
@@ -16,10 +16,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: Rows of a slice, and of its table, that one thread looks at.
-_ROWS, _TABLE_ROWS = 250_000, 20_000_000
-#: Rows of a slice from which on its groups are looked at beside the rest.
-_WORTH = 20_000
+#: Rows of a slice from which on its groups are looked at beside the rest; and of its table, up to which that is so.
+_WORTH, _TABLE_ROWS = 20_000, 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +54,10 @@ class Slices:
         return self.change.nothing or moved <= MOST * max(self.subject.rows or 0, 1)
 
     @property
-    def brief(self) -> bool:
-        """Whether further threads would have next to nothing to do, and wait for it at the cost of others."""
-        moved = self.change.rows_added + self.change.rows_removed
-        return moved <= _ROWS and (self.subject.rows or 0) <= _TABLE_ROWS
+    def streams(self) -> bool:
+        """Whether there is enough for two threads, and too little of anything for them to share."""
+        few = self.change.rows_added + self.change.rows_removed <= check_groups.BRIEF
+        return few and self.change.rows_added >= _WORTH and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
@@ -69,12 +67,11 @@ class Slices:
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
         left = [item for item in groups if item.index not in passed]
-        if not (left and rows and self.brief and self.change.rows_added >= _WORTH):
+        if not (left and rows and self.streams):
             yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        # Two streams: there is too little of either for two threads to share.
         cursor = self.asking.cursor.cursor()
         try:
             with ThreadPoolExecutor(1) as beside:

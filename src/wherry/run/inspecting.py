@@ -11,6 +11,7 @@ from typing import Any
 from wherry.engines.duckdb import DuckDB
 from wherry.lake import types
 from wherry.lake.changes import change_since, identity
+from wherry.lake.iceberg import current_schema
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
 from wherry.model.asset import Asset, Check
@@ -154,8 +155,10 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     storage = session.lake.storage
     metadata = storage.read(pointer.location)
     listed = files(storage, metadata)
-    # Opening it costs as much as looking at a small slice, by which most verdicts can be told.
-    subject = replace(plain, lake=table, show=partial(session.show, [asset.name]), columns=types.columns(metadata))
+    # A slice often tells all there is to tell, and is looked at in what opening the table takes.
+    nested = any(not isinstance(each["type"], str) for each in current_schema(metadata)["fields"])
+    columns = cursor.schema(f"FROM {table}") if nested else types.columns(metadata)
+    subject = replace(plain, lake=table, show=partial(session.show, [asset.name]), columns=columns)
     if listed:
         ranges = Ranges.of(metadata, listed)
         subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=_largest(listed))
