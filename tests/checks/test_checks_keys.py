@@ -17,7 +17,7 @@ from wherry.lake.statistics import File
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult
 from wherry.project.check_form import read_check
-from wherry.run import check_groups, check_keys, check_subject, key_hashes
+from wherry.run import check_groups, check_keys, check_plan, check_subject, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Asking, Subject
 from wherry.run.checking import Checked, check_table
@@ -270,6 +270,19 @@ def test_keys_are_told_to_be_new_only_when_they_are(
         counted = [key for key in there if key is not None or nulls == "count"]
         result = keys.check()
         assert (result.failing, result.how) == (sum(counted.count(key) > 1 for key in counted), "slice")
+
+
+@pytest.mark.usefixtures("large")
+def test_hashes_are_written_in_order_and_prove_that_keys_differ(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keys(opened, "ordered")
+    # Nothing can be grouped.
+    monkeypatch.setattr(check_plan, "grouped", lambda relation, keys: "nothing")
+    assert keys.check().state == "passed"
+    (name,) = keys.files
+    hashes = [h for (h,) in keys.db.execute(f"SELECT h FROM '{keys.folder / name}'")]
+    assert hashes == sorted(hashes) and len(hashes) == 1000
 
 
 def test_what_is_known_to_be_new_is_not_grouped(

@@ -158,7 +158,7 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     # A slice often tells all there is to tell, and is looked at in what opening the table takes.
     nested = any(not isinstance(each["type"], str) for each in current_schema(metadata)["fields"])
     columns = cursor.schema(f"FROM {table}") if nested else types.columns(metadata)
-    subject = replace(plain, lake=table, show=partial(session.show, [asset.name]), columns=columns)
+    subject = replace(plain, lake=table, show=session.later(asset.name), columns=columns)
     if listed:
         ranges = Ranges.of(metadata, listed)
         subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=_largest(listed))
