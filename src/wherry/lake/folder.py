@@ -28,7 +28,7 @@ _MANY = 16
 class Folder(Storage):
     """Table folders below a local one."""
 
-    #: Half of DuckDB's own: what is gathered of a group while it is written outgrows a processor's cache later, and
+    #: A third of DuckDB's own: what is gathered of a group while it is written outgrows a processor's cache later, and
     #: reading costs no more. In a bucket each group would be further requests.
     group_rows = 40_960
 
