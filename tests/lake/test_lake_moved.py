@@ -94,7 +94,7 @@ def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None
     with opened(copy / "w.db", copy / "lake") as (lake, connection):
         with pytest.raises(LakeError, match=f"`{copy}/lake` is a copy of them"):
             keep_up(lake, AT_ONCE)
-        with pytest.raises(duckdb.Error, match="must lie in the lake"):
+        with pytest.raises(duckdb.Error, match="is a copy of them"):
             connection.execute("INSERT INTO m.s.t VALUES (9, 'z')")
     assert on_disk(copy / "lake") == before[0]
     assert on_disk(home / "lake") >= before[1]
