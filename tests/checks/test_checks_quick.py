@@ -240,7 +240,7 @@ def test_ends_told_without_sql_are_told_by_sql(
     if found is None:
         return
     assert found == (0, 7) and "other" not in numbers.values()
-    kind = {int: "BIGINT", Decimal: "DECIMAL(12,2)"}[type(low)]
+    kind = {int: "BIGINT", Decimal: "DECIMAL(12,2)", date: "DATE"}[type(low)]
     assert db.execute(f"SELECT {check_facts.broken_ends(item, told, {'k': kind})[0]}") == [(0,)]
 
 
