@@ -372,7 +372,11 @@ class _Checking:
             if item.face in ("aggregate", "groups"):
                 sliced = item.index in self.parts
             else:
-                sliced = self.how.get(item.index) == "slice" or bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
+                sliced = (
+                    self.how.get(item.index) == "slice"
+                    or bool(check_state.measured(item))
+                    or check_state.by_slices(item, self.subject.name)
+                )
             if sliced:
                 kept[self.identities[item.index]] = values
         return kept
