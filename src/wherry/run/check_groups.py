@@ -70,7 +70,7 @@ def _differ(asking: Asking, work: Sequence[_Groups], change: Change, table: str)
         return []
     told = {}
     for each in work:
-        if each.key is not None and (each.kept or each.apart):
+        if each.key is not None and (each.kept or each.apart or not each.subject.large):
             rows = f"({each.check.where}) AND ({each.key.rows})" if each.check.where else each.key.rows
             hashes = f"count(DISTINCT {key_hashes.hash_of(each.columns)}) FILTER (WHERE {rows})"
             told[f"{hashes} = coalesce(count_if({rows}), 0)"] = each
@@ -148,9 +148,15 @@ class _Groups:
     def _none_met(self, came: str) -> bool:
         """Whether it is known, by hashes, that no row that was there has a key of the rows that came."""
         files, key = self.subject.hashes, self.key
-        if files is None or key is None or not self.kept or not files.has(self.asking, key, self.kept):
+        if key is None:
             return False
-        among = f"{key_hashes.hash_of(self.columns)} IN (SELECT h FROM {files.relation(self.kept)})"
+        if files is not None and self.kept and files.has(self.asking, key, self.kept):
+            there = f"SELECT h FROM {files.relation(self.kept)}"
+        elif not self.subject.large:
+            there = key.hashed(looked_at(self.check, self.change.rows_that_stayed(self.subject.lake)))
+        else:
+            return False
+        among = f"{key_hashes.hash_of(self.columns)} IN ({there})"
         return self.asking.row_if(f"SELECT count(*) FROM {came} WHERE {among}") == (0,)
 
     def _hashes(self, kept: tuple[str, ...], came: str, columns: Sequence[str]) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ class Sliced:
     values: tuple[Any, ...]
     #: What is kept of it.
     parts: tuple[Any, ...]
-    #: Files of hashes of its keys.
+    #: Files of hashes of its keys, and all values of its column where that is known.
     hashes: tuple[str, ...] = ()
+    present: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,23 @@ class Slices:
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
         left = [item for item in groups if item.index not in passed]
-        if not (left and rows and self.streams):
-            yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
+        told = set()
+        for index, found in self._look(rows, passed, slices, left):
+            told.add(index)
+            yield index, found
+        if not self.subject.large:
+            # There are values that were not there.
+            yield from self._groups(self.asking, [i for i in groups if i.index in passed and i.index not in told])
+
+    def _look(
+        self,
+        rows: Sequence[Item],
+        passed: Mapping[int, tuple[str, ...]],
+        slices: Sequence[Item],
+        groups: Sequence[Item],
+    ) -> Iterator[tuple[int, Sliced]]:
+        if not (groups and rows and self.streams):
+            yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, groups)]
             return
         from concurrent.futures import ThreadPoolExecutor
 
@@ -76,10 +92,10 @@ class Slices:
         try:
             with ThreadPoolExecutor(1) as beside:
                 # Keys that are looked for among hashes are as much work as all else.
-                hashed = [item for item in left if self._looked_for(item)] or left
+                hashed = [item for item in groups if self._looked_for(item)] or groups
                 found = beside.submit(self._groups, replace(self.asking, cursor=cursor), hashed)
                 yield from [*self._rows(rows, passed), *self._rows(slices, {})]
-                yield from self._groups(self.asking, [item for item in left if item not in hashed])
+                yield from self._groups(self.asking, [item for item in groups if item not in hashed])
                 yield from found.result()
         finally:
             cursor.close()
@@ -123,7 +139,9 @@ class Slices:
                 continue
             values = self._values(item, found)
             if values is not None:
-                yield index, Sliced(values=values, parts=found)
+                # A check of groups is told here when no value came, nor went.
+                present = self.present[index] if item.face == "groups" else ()
+                yield index, Sliced(values=values, parts=found, present=present)
 
     def _together(self, item: Item, came: tuple[Any, ...], went: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         known = self.known[item.index]

@@ -231,7 +231,8 @@ class _Checking:
             further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
         if self.subject.identify is not None:
-            self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
+            which = [item for item in sound if check_state.which_groups(item)]
+            self.listed = {item.index for item in which if not self.subject.large or self._few_groups(item)}
             further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
         follow = check_plan.implied([item for item in sound if item.index not in alone])
         first = [self._typical(item) for item in sound if item.index not in follow]
@@ -331,14 +332,13 @@ class _Checking:
             return
         items = [item for item in self._open(*check_plan.FACES) if item.index in own]
         # Of what is there once each there are many; and where all values are known, how many there are does not matter.
-        told = {index for index, found in slices.known.items() if not any(found)} | slices.present.keys()
+        told = {index for index, found in slices.known.items() if not any(found)}
+        told |= slices.present.keys() if change.grows else set()
         groups = [item for item in items if check_state.group_parts(item)]
         groups = [item for item in groups if item.index in told or not self._few_groups(item)]
         for index, found in slices.look(items, groups):
             self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
-            self.hashes[index] = found.hashes
-            if index in slices.present:
-                self.present[index] = slices.present[index]
+            self.hashes[index], self.present[index] = found.hashes, found.present
 
     # What comes of it
 
@@ -372,11 +372,7 @@ class _Checking:
             if item.face in ("aggregate", "groups"):
                 sliced = item.index in self.parts
             else:
-                sliced = (
-                    self.how.get(item.index) == "slice"
-                    or bool(check_state.measured(item))
-                    or check_state.by_slices(item, self.subject.name)
-                )
+                sliced = bool(check_state.measured(item)) or check_state.by_slices(item, self.subject.name)
             if sliced:
                 kept[self.identities[item.index]] = values
         return kept
