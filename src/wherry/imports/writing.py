@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wherry.model.asset import Check
+from wherry.model.column_pattern import as_written
 from wherry.project.check_form import CheckFormError, read_check
 
 _SAME = (
@@ -121,7 +122,7 @@ def as_keys(checks: Iterable[Check]) -> tuple[dict[str, Any], list[Check]]:
     columns: dict[str, dict[str, Any]] = {}
     table: list[Any] = []
     left: list[Check] = []
-    for check in checks:
+    for check in as_written(checks):
         try:
             form = written(check)
         except ValueError:

@@ -93,6 +93,8 @@ class Check:
     quarantine: bool = False
     #: The columns it is about, when they are several; ``column`` is empty then.
     columns: tuple[str, ...] = ()
+    #: The pattern of columns that it was written for; empty for one that names its column.
+    matching: str = ""
     #: What its author noted of it.
     about: str = ""
     file: str = ""

@@ -15,6 +15,7 @@ from typing import Any
 from wherry import quoting
 from wherry.errors import ProjectError
 from wherry.model.asset import Asset, Check
+from wherry.model.column_pattern import is_open
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, SqlCheck, UnitTest
 from wherry.plan.recipe import digest
@@ -61,6 +62,8 @@ class _Checks:
         for check in asset.checks:
             if problems := _needs_findings(self.graph, asset, check):
                 yield from problems
+                continue
+            if is_open(check):
                 continue
             pairs = [each for name in check.needs for each in pair_findings(check, asset, self.graph[name])]
             yield from pairs
