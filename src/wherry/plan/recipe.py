@@ -65,6 +65,7 @@ def checks_hash(checks: Iterable[Check]) -> str:
     described = (
         f"{c.kind} {c.column} {c.columns} {sorted(c.arguments.items())!r} {c.severity} {c.mostly} {c.most} {c.where} "
         f"{c.when} {c.sample} {c.quarantine}{f' {c.matching}' if c.matching else ''}"
+        f"{f' {sorted(c.levels.items())!r}' if c.levels else ''}"
         for c in checks
     )
     return digest(*sorted(described))

@@ -131,8 +131,11 @@ def _of_columns(
 
 def _to_split(check: Check, result: CheckResult) -> bool:
     """Whether there are bad rows, and no more than its author tolerates: beyond, it is for a person to look at."""
-    tolerant = check.mostly < 1 or check.most is not None
-    return result.failing > 0 and not result.error and (result.state == "passed" or not tolerant)
+    if not result.failing or result.error:
+        return False
+    if check.levels:
+        return result.state != "failed"
+    return result.state == "passed" or (check.mostly >= 1 and check.most is None)
 
 
 def _rows(work: Inspection, cursor: DuckDB, check: Check) -> list[dict[str, Any]]:
