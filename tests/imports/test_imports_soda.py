@@ -76,7 +76,6 @@ def test_a_contract_of_soda_4() -> None:
         ("condition", "code", "error"),
         ("columns_are", "", "error"),
         ("rows", "", "error"),
-        ("rows", "", "warn"),
     ]
     assert made[2].where == "(amount > 0) AND (id > 1)"
     assert made[3].columns == ("id", "code") and made[3].arguments == {"how": "exact", "types": {"id": "INTEGER"}}

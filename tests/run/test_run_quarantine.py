@@ -204,7 +204,9 @@ def test_killed_at_any_step(tmp_path: Path, what: str, times: int) -> None:
 
 
 def test_what_was_rejected_stays_beside_the_published_table_when_a_later_build_fails(folder: Folder) -> None:
-    text = "-- checks: [{check: x > 0, most: 1, quarantine: true}]\nSELECT * FROM (VALUES (1), (0), (-1)) AS v(x) LIMIT "
+    text = (
+        "-- checks: [{check: x > 0, most: 1, quarantine: true}]\nSELECT * FROM (VALUES (1), (0), (-1)) AS v(x) LIMIT "
+    )
     folder.tables(t=f"{text}2")
     folder.done()
     folder.tables(t=f"{text}3")

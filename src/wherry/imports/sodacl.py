@@ -11,6 +11,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
+from wherry.imports.levels import with_levels
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
 from wherry.imports.soda_reconciliation import RECONCILIATION, sodacl_reconciliation
@@ -135,7 +136,7 @@ class _Reading:
             at = f"{header}/{path}"
             making = Making(file=self.file, line=self.located.at(at)[0], text=written)
             try:
-                found.checks.extend(make(making))
+                found.checks.extend(with_levels(make(making)))
             except NotUnderstood as problem:
                 self._refuse(target, at, problem, written)
 
@@ -172,7 +173,7 @@ class _Reading:
         if isinstance(keys.get("filter"), str):
             both = [part for part in (where, keys["filter"].strip()) if part]
             making = replace(making, where=" AND ".join(f"({part})" for part in both) if len(both) > 1 else both[0])
-        found.checks.extend(self._made(table, written.strip(), keys, making))
+        found.checks.extend(with_levels(self._made(table, written.strip(), keys, making)))
 
     def _made(self, table: str, written: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
         if written == "schema":

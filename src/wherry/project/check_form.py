@@ -13,16 +13,8 @@ from wherry.project.levels_form import read_levels
 from wherry.project.nearest import did_you_mean
 from wherry.project.short_form import Short, column_form, table_form
 
-__all__ = [
-    "LONG_KEYS",
-    "CheckFormError",
-    "is_refused",
-    "levels_of",
-    "may_split",
-    "read_check",
-    "read_options",
-    "refused",
-]
+__all__ = ["BOUNDS", "LONG_KEYS", "CheckFormError", "is_bounded", "is_refused", "levels_of", "may_split"]
+__all__ += ["read_check", "read_options", "refused", "takes_levels"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
 LONG_KEYS = ("check", "mostly", "most", "where", "severity", "warn", "error", "when", "sample", "quarantine", "name")
@@ -35,7 +27,8 @@ _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 _MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
 #: Those of them that measure a number, which each level may bound.
 _BOUNDED = {kind for kind in _MEASURED if {"low", "high"} <= KINDS[kind].arguments.keys()} | {"fresh"}
-_BOUNDS = ("operator", "value", "low", "high", "strict_low", "strict_high", "seconds")
+#: Arguments that bound a number; a level of a check that measures one has them.
+BOUNDS = ("operator", "value", "low", "high", "strict_low", "strict_high", "seconds")
 _OF_COLUMNS = {"type", "columns_are", "columns_same"}
 #: How the SQL of a check begins that stands for one which cannot run.
 _REFUSED = "SELECT 1 WHERE CAST(error("
@@ -114,7 +107,7 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 def levels_of(kind: str, written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """``warn`` and ``error`` of a check in long form. Raises ``CheckFormError``."""
-    if kind in _MEASURED and kind not in _BOUNDED:
+    if not takes_levels(kind):
         raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `warn` nor `error`.")
     return read_levels(written, kind, counts=kind not in _BOUNDED)
 
@@ -125,7 +118,7 @@ def _with_bound(short: Short, levels: dict[str, dict[str, Any]]) -> tuple[Short,
         return short, levels
     if "bounds" in short.arguments:
         raise CheckFormError("Several bounds take neither `warn` nor `error`.")
-    own = {key: short.arguments[key] for key in _BOUNDS if key in short.arguments}
+    own = {key: short.arguments[key] for key in BOUNDS if key in short.arguments}
     if own and "error" in levels:
         raise CheckFormError("It says twice what is an error.", "Leave out `error:`, or the bound beside `check:`.")
     rest = {key: value for key, value in short.arguments.items() if key not in own}
@@ -145,7 +138,7 @@ def _unbounded(text: str, column: str, custom: Collection[str], *, bare: bool) -
     with suppress(CheckFormError):
         other = _short(f"{text} > 0", column, custom, bare=bare)
         if other.kind in _BOUNDED:
-            return other._replace(arguments={k: v for k, v in other.arguments.items() if k not in _BOUNDS})
+            return other._replace(arguments={k: v for k, v in other.arguments.items() if k not in BOUNDS})
     if found is None:
         raise problem or CheckFormError("A check is empty.")
     return found
@@ -157,6 +150,16 @@ def refused(text: str, why: str, *, file: str, line: int) -> Check:
     # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
     sql = f"{_REFUSED}'{message}') AS BOOLEAN)"
     return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
+
+
+def is_bounded(kind: str) -> bool:
+    """Whether checks of a kind measure a number, which has bounds."""
+    return kind in _BOUNDED
+
+
+def takes_levels(kind: str) -> bool:
+    """Whether checks of a kind measure a number or count rows."""
+    return kind in _BOUNDED or kind not in _MEASURED
 
 
 def is_refused(check: Check) -> bool:
