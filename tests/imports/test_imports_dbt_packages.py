@@ -115,6 +115,9 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             ("expect_select_column_values_to_be_unique_within_record", "", {"column_list": ["v", "w"], "row_condition": "v <> 90"}),
             ("expect_multicolumn_sum_to_equal", "", {"column_list": ["id", "v"], "sum_total": 66}),
             ("expect_column_values_to_be_within_n_stdevs", "v", {"sigma_threshold": 1.5}),
+            ("expect_column_values_to_be_within_n_moving_stdevs", "v", {"date_column_name": "seen", "test_periods": 400, "sigma_threshold": 1.5}),
+            ("expect_table_column_count_to_equal_other_table", "", {"compare_model": "ref('other')"}),
+            ("expect_multicolumn_sum_to_be_between", "", {"column_list": ["id", "v"], "min_value": 66, "max_value": "id * 11"}),
         )
     ),
 ]  # fmt: skip

@@ -253,7 +253,9 @@ KINDS: dict[str, Kind] = {
         rows=False,
     ),
     "columns_same": _table_kind(
-        {"table": _table, "how": _one_of("exact", "ordered", "contains"), "types": _yes}, ("table",), rows=False
+        {"table": _table, "how": _one_of("exact", "ordered", "contains", "count"), "types": _yes},
+        ("table",),
+        rows=False,
     ),
     "rows_equal": _table_kind({**_OTHER, "operator": _OPERATOR, "factor": _number}, ("table",), rows=False),
     "table_equals": _table_kind({**_COLUMNS, **_OTHER, "ignore": _names}, ("table",), rows=False),
