@@ -11,7 +11,7 @@ from wherry.project.bounds_form import CheckFormError, read_value
 from wherry.project.check_arguments import KINDS, read_arguments
 from wherry.project.levels_form import read_levels
 from wherry.project.nearest import did_you_mean
-from wherry.project.short_form import Short, column_form, table_form
+from wherry.project.short_form import GROUPED, Short, column_form, each_group, table_form
 
 __all__ = ["BOUNDS", "LONG_KEYS", "CheckFormError", "is_bounded", "is_refused", "levels_of", "may_split"]
 __all__ += ["read_check", "read_options", "refused", "takes_levels"]
@@ -24,7 +24,7 @@ _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 #: Kinds that do not say of every row whether it is bad.
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 #: Those of them that count nothing, and those that read no rows at all.
-_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
+_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each", "each_group"}
 #: Those of them that measure a number, which each level may bound.
 _BOUNDED = {kind for kind in _MEASURED if {"low", "high"} <= KINDS[kind].arguments.keys()} | {"fresh"}
 #: Arguments that bound a number; a level of a check that measures one has them.
@@ -56,6 +56,8 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     levelled = any(written.get(level) is not None for level in LEVELS)
     found = (_unbounded if levelled else _short)(short.strip(), column, custom, bare=True)
     arguments = {key: value for key, value in written.items() if key not in LONG_KEYS}
+    if found.kind in GROUPED and "per" in arguments:
+        found = each_group(found, [])
     known, levels = KINDS.get(found.kind), levels_of(found.kind, written) if levelled else {}
     held = next(iter(levels.values()), {})
     if known is None:
@@ -69,9 +71,14 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
         read, columns = read_arguments(found.kind, arguments)
         found = Short(found.kind, {**found.arguments, **read}, columns or found.columns)
         known.expect_whole(found.kind, {**found.arguments, **held}, found.columns, column)
+        if found.kind == "each_group":
+            inner = str(found.arguments["of"])
+            KINDS[inner].expect_whole(inner, found.arguments, found.columns, column)
     options = read_options(found.kind, written)
     if levels:
         found, options["levels"] = _with_bound(found, levels)
+    if found.kind == "each_group" and "per" in arguments and short.strip() != found.kind:
+        short = f"{short.strip()} per {', '.join(found.arguments['per'])}"
     return _check(found, column, text=str(written.get("name") or short), file=file, line=line, **options)
 
 
@@ -133,7 +140,7 @@ def _unbounded(text: str, column: str, custom: Collection[str], *, bare: bool) -
         found = _short(text, column, custom, bare=bare)
     except CheckFormError as error:
         problem = error
-    if found is not None and found.kind in _BOUNDED:
+    if found is not None and found.kind != "condition":
         return found
     with suppress(CheckFormError):
         other = _short(f"{text} > 0", column, custom, bare=bare)

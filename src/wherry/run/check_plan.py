@@ -230,7 +230,8 @@ def judge(item: Item, values: Sequence[Any]) -> tuple[Outcome, int | None]:
         return Outcome(passed=not failing, failing=failing), int(values[1]) if values[1] is not None else None
     if item.check.levels and not counts_rows(item.check):
         return _level(item, tuple(values)), None
-    return item.kind.judge(item.check, tuple(values)), None
+    looked = item.kind.looked(tuple(values)) if hasattr(item.kind, "looked") else None
+    return item.kind.judge(item.check, tuple(values)), looked
 
 
 def _level(item: Item, values: tuple[Any, ...]) -> Outcome:
