@@ -8,7 +8,7 @@ Of no rows there are no groups. Bad groups are counted, and the worst shown.
 from collections.abc import Mapping
 from typing import Any
 
-from wherry.checks import aggregate, distinct, quantile
+from wherry.model import measures
 from wherry.model.asset import Check
 from wherry.model.bounds import limits, plain, told
 from wherry.model.run import Outcome
@@ -56,19 +56,20 @@ def _keys(check: Check) -> list[str]:
 
 def _groups(check: Check, table: str) -> str:
     """A SELECT of the groups and what is measured of each."""
-    keys = _keys(check)
-    grouped = ", ".join(f"{name(per)} AS {key}" for key, per in zip(keys, check.arguments["per"], strict=True))
+    keys, given, column = _keys(check), check.arguments, name(check.column)
+    grouped = ", ".join(f"{name(per)} AS {key}" for key, per in zip(keys, given["per"], strict=True))
     places = ", ".join(str(number) for number, _ in enumerate(keys, 1))
-    if check.arguments["of"] == "distinct":
-        (measured,) = distinct.judge_groups(check)
-        counted = f"SELECT {grouped}, {name(check.column)} AS k1, count(*) AS copies FROM {table} GROUP BY ALL"
+    if given["of"] == "distinct":
+        measured = measures.DISTINCT[given["measure"]]
+        counted = f"SELECT {grouped}, {column} AS k1, count(*) AS copies FROM {table} GROUP BY ALL"
         return f"SELECT {', '.join(keys)}, {measured} AS {_VALUE} FROM ({counted}) GROUP BY {places}"
-    if check.arguments["of"] == "rows":
+    if given["of"] == "rows":
         measured = "count(*)"
-    elif check.arguments["of"] == "quantile":
-        measured = f"({quantile.aggregates(check)[0]})[1]"
+    elif given["of"] == "quantile":
+        share = float(given.get("quantile", 0.5))
+        measured = f"({measures.quantiles(column, [share], given.get('between', 'interpolate'))})[1]"
     else:
-        measured = f"({aggregate.aggregates(check)[0]})"
+        measured = f"({measures.aggregate(column, given)})"
     return f"SELECT {grouped}, {measured} AS {_VALUE} FROM {table} GROUP BY {places}"
 
 
