@@ -73,3 +73,28 @@ def test_levels_over_a_slice(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
         ("warned", 1, "slice"),
         ("warned", 1, "slice"),
     ]
+
+
+def test_a_file_of_sql_has_levels_too(folder: Folder) -> None:
+    def check(levels: str) -> None:
+        folder.write({"checks/odd.sql": f"-- Odd numbers.\n--\n{levels}SELECT * FROM s.t WHERE x % 2 = 1"})
+
+    folder.tables(t="SELECT range AS x FROM range(10)")
+    for levels, state in (
+        ("-- warn: from 1 row\n-- error: above 5 rows\n", "warned"),
+        ("-- warn: from 6 rows\n", "passed"),
+        ("-- warn: from 1 row\n-- error: from 5 rows\n", "failed"),
+    ):
+        check(levels)
+        folder.run()
+        (found,) = (what["result"] for kind, what in folder.told if kind == "checked")
+        assert (found.check, found.state, found.failing) == ("odd", state, 5)
+    for levels, line, why in (
+        ("-- error: 5%\n", 3, "does not say of how many"),
+        ("-- severity: warn\n-- warn: from 1 row\n", 4, "does not go with that"),
+        ("-- warn: often\n", 3, "must be a number"),
+    ):
+        check(levels)
+        (finding,) = folder.project().graph.findings
+        assert (finding.file, finding.line) == ("checks/odd.sql", line)
+        assert why in finding.message

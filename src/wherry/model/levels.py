@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from wherry.model.asset import Check
 
+Levels = Mapping[str, Mapping[str, Any]]
 #: The worst first.
 LEVELS: tuple[Literal["error", "warn"], ...] = ("error", "warn")
 #: What must hold -> how what reaches the level is written.
@@ -21,9 +22,9 @@ _HOLDS = {"<": lt, "<=": le}
 OTHER = {"=": "!=", "==": "!=", "!=": "=", "<>": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 
 
-def reached(check: Check, failing: int, looked: int | None) -> Literal["error", "warn", ""]:
+def reached(levels: Levels, failing: int, looked: int | None) -> Literal["error", "warn", ""]:
     """The worst level that so many bad rows of those looked at reach; none when there is none."""
-    return next((level for level in LEVELS if level in check.levels and _bad(check.levels[level], failing, looked)), "")
+    return next((level for level in LEVELS if level in levels and _bad(levels[level], failing, looked)), "")
 
 
 def by_share(check: Check) -> bool:

@@ -39,7 +39,7 @@ def verdict(
 def _state(check: Check, outcome: Outcome, looked: int | None) -> Literal["passed", "failed", "warned"]:
     """What a check comes to that did not pass as it is."""
     if check.levels and (outcome.failing or outcome.level):
-        level = outcome.level or reached(check, outcome.failing, looked)
+        level = outcome.level or reached(check.levels, outcome.failing, looked)
         return "failed" if level == "error" else "warned" if level else "passed"
     if _tolerated(check, outcome, looked):
         return "passed"
@@ -83,5 +83,9 @@ def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
         failing = int(cursor.execute(f"SELECT count(*) FROM (\n{body(check.text)}\n)")[0][0])
     except Exception as problem:
         error = first_line(problem)
-    state = "passed" if not failing and not error else "warned" if check.severity == "warn" and not error else "failed"
+    state = "failed" if error else "passed"
+    if failing and check.levels:
+        state = {"error": "failed", "warn": "warned", "": "passed"}[reached(check.levels, failing, None)]
+    elif failing:
+        state = "warned" if check.severity == "warn" else "failed"
     return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
