@@ -202,3 +202,17 @@ def test_a_pattern_is_a_check_beside_each_column_that_matches(names: list[str], 
     plain = [replace(each, matching="") for each in found]
     assert sorted(map(repr, plain)) == sorted(repr(each) for name in wanted for each in read(name))
     assert spread(found, names) == found
+
+
+def test_checks_are_tried_on_the_columns_that_they_read_whatever_those_are_called(folder: Folder) -> None:
+    folder.tables(
+        t="""-- columns:
+--   'A "b': {checks: ["> 0", "matches 1", {check: not_null, where: other * 2 > 0}]}
+--   Ünder*: {checks: ["> 'a'", '<> cast("A ""b" as varchar)', "> 5"]}
+SELECT 1 AS "a ""B", 'w' AS "ünder", 2 AS other"""
+    )
+    (finding,) = folder.project().graph.findings
+    assert (finding.code, finding.line) == ("bad-check", 3)
+    assert "`> 5`" in finding.message
+    found = told(folder.run())
+    assert [state for _, _, state in found] == ["passed"] * 5 + ["failed"]
