@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import Any, Literal
 
 from wherry.model.dataclass import dataclass
+from wherry.model.finding import Finding
 
 BuildWord = Literal["view", "replace", "append", "incremental", "merge", "history", "follow"]
 AssetKind = Literal["source", "sql", "python"]
@@ -183,6 +184,9 @@ class Asset:
     source: SourceTable | None = None
     #: Hash of what it does, blind to layout and comments.
     meaning: str = ""
+    #: What is wrong with the keys that its file says of it. How it is to be built is not known then: nothing is done
+    #: of it, and of what needs it.
+    held: tuple[Finding, ...] = ()
 
     @property
     def later_checks(self) -> tuple[Check, ...]:

@@ -17,7 +17,7 @@ from wherry.lake.pointer import Put, as_put, same
 from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
-from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
+from wherry.model.run import AssetResult, AssetState, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
@@ -158,7 +158,7 @@ class _Run:
     @staticmethod
     def _settled(plan: Plan, seen: Seen) -> bool:
         """Whether nothing is to be built, checked or published."""
-        return all(step.action == "skip" and not step.only_checks for step in plan.steps) and not any(
+        return all(step.action == "skip" and not step.only_checks and not step.held for step in plan.steps) and not any(
             built.unpublished for built in seen.built.values()
         )
 
@@ -256,6 +256,9 @@ class _Run:
         )
 
     def _blocked(self, step: Step) -> AssetResult | None:
+        if step.held:
+            state: AssetState = "failed" if self.graph[step.name].held else "blocked"
+            return AssetResult(name=step.name, state=state, reason=step.reason, fault=2)
         for name in self.graph[step.name].inputs:
             result = self.results.get(name.lower())
             if result is not None and result.state in ("failed", "blocked"):
@@ -367,4 +370,4 @@ def _stamp() -> str:
 
 def exit_code(run: Run) -> int:
     """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
-    return max((result.fault or 1 for result in run.assets if result.state == "failed"), default=0)
+    return max((result.fault or int(result.state == "failed") for result in run.assets), default=0)
