@@ -130,6 +130,8 @@ def _short(text: str, column: str, custom: Collection[str], *, bare: bool = Fals
 def _tolerance(written: Mapping[str, Any]) -> tuple[float, int | None]:
     """``mostly`` and ``most``: a share that must pass, or how many may fail."""
     mostly, most = written.get("mostly", 1.0), written.get("most")
+    if most is not None and "mostly" in written:
+        raise CheckFormError("`mostly` and `most` say the same in two ways: keep one of them.", _SHARES)
     if isinstance(mostly, str) and (match := _AT_MOST.match(mostly.strip())):
         mostly, most = 1.0, match[1]
     if isinstance(mostly, str) and mostly.strip().endswith("%"):
