@@ -84,6 +84,52 @@ def test_a_file_of_another_tool_is_converted(wherry: Wherry, shop: Path, tmp_pat
     assert wherry("run", "--project", shop).code == 0
 
 
+def test_a_singular_test_of_dbt_is_converted_to_sql(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
+    """With the names of this project, its severity, and the verdict that it has as it is."""
+    given = tmp_path / "not_large.sql"
+    text = "-- limit: what is meant\nselect * from {{ ref('orders') }}\nwhere amount >= 0\n"
+    given.write_text("{{ config(severity='warn', warn_if='>3') }}\n" + text)
+    printed = wherry("new", "checks", "--from", given, "--project", shop)
+    assert printed.code == 0 and printed.out.startswith("-- severity: warn\n\n") and '"a"."orders"' in printed.out
+    assert "{" not in printed.out and not (shop / "checks").exists()
+    for options in (("--write",), ("--to", shop / "checks/x.yml")):
+        told = wherry("new", "checks", "--from", given, "--project", shop, *options)
+        assert told.code == 2 and "--to checks/not_large.sql" in told.err
+    given.write_text("{{ config(error_if='>1000', warn_if='>3') }}\n" + text)
+    target = shop / "checks" / "large.sql"
+    made = wherry("new", "checks", "--from", given, "--to", target, "--project", shop, "--json")
+    assert made.json["written"] == [str(target), str(target.with_stem("large_warning"))]
+    assert wherry("check", "--project", shop).code == 0
+    given.write_text(given.read_text().replace("1000", "1"))
+    assert wherry("new", "checks", "--from", given, "--to", shop / "checks/strict.sql", "--project", shop).code == 0
+    run = wherry("run", "--project", shop, "--json")
+    checks = next(each["checks"] for each in run.json["assets"] if each["name"] == "a.orders")
+    assert {each["check"]: each["state"] for each in checks} == {
+        "large": "passed",
+        "large_warning": "warned",
+        "strict": "failed",
+        "strict_warning": "warned",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("select 1 from {{ my_macro('orders') }}", 0, "needs dbt"),
+        ("{% for x in [1] %} select 1 {% endfor %}", 0, "a program"),
+        ("selec 1 from {{ ref('orders') }}", 2, "does not parse"),
+    ],
+)
+def test_a_singular_test_that_cannot_be_converted_is_told(
+    wherry: Wherry, shop: Path, tmp_path: Path, text: str, code: int, told: str
+) -> None:
+    given = tmp_path / "given.sql"
+    given.write_text(text)
+    target = shop / "checks" / "x.sql"
+    answer = wherry("new", "checks", "--from", given, "--to", target, "--project", shop)
+    assert answer.code == code and told in answer.err and "given.sql:1:" in answer.err and not target.exists()
+
+
 def test_of_a_file_with_a_mistake_the_rest_is_converted(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
     suite = tmp_path / "soda.yml"
     suite.write_text("checks for orders:\n  - mising_count(id) = 0\n  - row_count > 0\n  - missing_count(idd) = 0\n")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Convert a file of Great Expectations, Soda or dbt, or a contract.",
 )
 @click.option("--write", is_flag=True, help="Put them into the headers of the tables' SQL files, instead of printing.")
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write them into this YAML file.")
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write them into this file.")
 @about_project
 def command(place: Place, name: str | None, file: Path | None, write: bool, target: Path | None) -> int:
     """Make checks: proposed from a table's rows, or converted from a file of another tool.
@@ -36,6 +36,10 @@ def command(place: Place, name: str | None, file: Path | None, write: bool, targ
         raise click.UsageError("Say --for TABLE or --from FILE.")
     if write and target is not None:
         raise click.UsageError("--write and --to exclude each other.")
+    if file is not None and file.suffix.lower() == ".sql":
+        from wherry.cli.new_sql_check import converted_sql
+
+        return converted_sql(place, file, write, target)
     made = _proposed(place, name) if name is not None else _converted(place, file)
     return made.tell(place, write, target)
 
