@@ -27,6 +27,7 @@ from wherry.run.checking import bad_rows_sql
 from wherry.run.paired import pair_findings
 from wherry.run.quarantine import trial
 from wherry.run.trial import tried
+from wherry.run.wide_tables import holds_of_few, of_a_null_row
 from wherry.sql.binder import Binder, BindError
 
 
@@ -55,6 +56,10 @@ class _Checks:
     def close(self) -> None:
         if self._binder is not None:
             self._binder.close()
+
+    def _ready(self) -> Binder:
+        self._binder = self._binder or Binder(self.folder)
+        return self._binder
 
     def of(self, asset: Asset) -> Iterator[Finding]:
         columns = {column.name.lower() for column in asset.columns}
@@ -86,6 +91,10 @@ class _Checks:
         read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
         read += check.needs
         try:
+            if not functions and holds_of_few(
+                asset, check, find_check(check.kind, self.folder), self.cache, self._ready
+            ):
+                return
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
         except ProjectError as error:
             yield from (
@@ -101,10 +110,7 @@ class _Checks:
         kind = find_check(check.kind, self.folder)
         condition = kind.bad_row(check) if hasattr(kind, "bad_row") else ""
         if condition and not problem and asset.bound and not functions and not _READS.search(condition + check.where):
-            # A bound of the wrong type binds; it is refused when it meets a row.
-            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in asset.columns)
-            condition = f"({check.where}) AND ({condition})" if check.where else condition
-            row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
+            row = of_a_null_row(check, condition, asset.columns)
             problem = self._problem(at(row, moment), read, functions, run=True)
         if not problem and not functions:
             problem = self._tried(asset, check, kind)
@@ -141,20 +147,19 @@ class _Checks:
         key = "trial:" + digest(said, json.dumps(columns))
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
-            self._binder = self._binder or Binder(self.folder)
-            message = tried(check, kind, asset.columns, self._binder.row)
+            message = tried(check, kind, asset.columns, self._ready().row)
             stored = {"message": message, "hint": ""} if message else {}
             self.cache.put(key, stored)
         return stored
 
     def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str], *, run: bool) -> Mapping[str, Any]:
-        self._binder = self._binder or Binder(self.folder)
+        binder = self._ready()
         try:
             for table in tables:
-                self._binder.table(table)
+                binder.table(table)
             for function in functions:
-                self._binder.function(function, self.graph.functions[function].text)
-            self._binder.columns(sql, describe=not run)
+                binder.function(function, self.graph.functions[function].text)
+            binder.columns(sql, describe=not run)
         except BindError as error:
             there = ", ".join(dict.fromkeys(column.name for table in tables for column in table.columns))
             hint = error.hint or (f"There are: {there}." if error.name else "")
