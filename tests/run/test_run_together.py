@@ -76,3 +76,28 @@ def test_a_check_that_only_warns_holds_nothing_back(wherry: Wherry, tmp_path: Pa
     write(folder, {"tables/s/a.sql": A.replace("1 AS", "1000 AS"), "tables/s/b.sql": "SELECT 2 AS x\n"})
     assert states(wherry, folder) == {"a": "failed", "b": "built", "reader": "built", "other": "skipped"}
     assert rows(wherry, folder) == ["1", "2", "2", "1"]
+
+
+def test_a_file_of_sql_is_asked_though_other_checks_of_its_table_failed(wherry: Wherry, tmp_path: Path) -> None:
+    files = FILES | {
+        "tables/s/a.sql": A.replace('"< 100"', '"< 100", nonsense').replace("1 AS", "1000 AS"),
+        "checks/big.sql": "SELECT * FROM s.a WHERE x > 10\n",
+        "checks/small.sql": "-- severity: warn\nSELECT * FROM s.a WHERE x > 20\n",
+        "checks/fine.sql": "SELECT * FROM s.a WHERE x > 2000\n",
+    }
+    folder = write(tmp_path, files)
+    run = wherry("run", "--project", folder, "--json")
+    assets = {each["name"]: each for each in run.json["assets"]}
+    assert run.code == 1
+    assert {check["check"]: check["state"] for check in assets["s.a"]["checks"]} == {
+        "< 100": "failed",
+        "nonsense": "failed",
+        "big": "failed",
+        "small": "warned",
+        "fine": "passed",
+        "orphans": "failed",
+    }
+    # The other table of that file is not at fault: it waits.
+    assert assets["s.b"]["state"] == "blocked" and assets["s.b"]["reason"].startswith("s.a is not published")
+    shown = wherry("show", "s.a", "--failing", "--project", folder)
+    assert "big" in shown.out and "x: 1000" in shown.out

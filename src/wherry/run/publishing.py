@@ -83,22 +83,28 @@ def _held_against(graph: Graph) -> dict[str, list[tuple[str, str]]]:
 def run_sql_checks(
     graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]
 ) -> Iterator[tuple[SqlCheck, CheckResult, list[str]]]:
-    """Run the files of SQL checks that a table of this run concerns: the verdict, and the tables of this run it is
-    about, which must not be published when it failed."""
+    """Run the files of SQL checks that a table of this run concerns, also one whose own checks failed: the verdict, and
+    the tables of this run it is about, which must not be published when it failed."""
     changed = {*attempt.lake.own_pointers(attempt.session.branch), *attempt.pending} if graph.checks else set()
     for check in graph.checks:
         keys = [name.lower() for name in check.inputs]
-        fresh = [k for k in keys if k in results and (results[k].state == "built" or _open(attempt, k))]
+        fresh = [k for k in keys if k in results and (_made(results[k]) or _open(attempt, k))]
         if not fresh or any(k not in attempt.session.pointers for k in keys):
             continue
-        if any(k in results and results[k].state in ("failed", "blocked") and k in changed for k in keys):
-            continue  # what it would be held against is not published
+        lost = (k for k in keys if k in results and results[k].state in ("failed", "blocked") and k in changed)
+        if any(not _made(results[k]) for k in lost):
+            continue  # what it would be held against is neither published nor whole
         attempt.session.show(check.inputs)
         for name in check.functions:
             attempt.session.define(graph.functions[name].text)
         from wherry.run.verdict import run_sql_check
 
         yield check, run_sql_check(attempt.session.engine, check), fresh
+
+
+def _made(result: AssetResult) -> bool:
+    """Whether a run made a table, though its checks may have failed."""
+    return result.state == "built" or (result.state == "failed" and any(c.state == "failed" for c in result.checks))
 
 
 def _open(attempt: Attempt, key: str) -> bool:

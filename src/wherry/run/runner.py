@@ -313,13 +313,15 @@ class _Run:
         """Add the verdict of a file of SQL to the tables it is about; when it failed, they are not to be published."""
         self.tell("checked", result=verdict, file=check.file)
         rows = attempt.bad_rows_of(check) if verdict.failing else []
+        # Held against a table that failed by itself, the others are not at fault; they wait for it.
+        failed = {key for key in keys if self.results[key].state == "failed"}
         for key in keys:
             if rows:
                 attempt.bad_rows[key] = {len(self.results[key].checks): rows}
                 self._keep_bad_rows(attempt, key)
             result = replace(self.results[key], checks=(*self.results[key].checks, verdict))
             self.results[key] = result
-            if verdict.state == "failed":
+            if verdict.state == "failed" and not failed:
                 attempt.remember_failed(result.name)
                 reason = check_reason([replace(verdict, check=check.file)])
                 self._finish(replace(result, state="failed", reason=reason, fault=1))
