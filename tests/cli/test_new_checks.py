@@ -84,6 +84,40 @@ def test_a_file_of_another_tool_is_converted(wherry: Wherry, shop: Path, tmp_pat
     assert wherry("run", "--project", shop).code == 0
 
 
+def test_a_file_about_several_tables_is_converted_and_read(wherry: Wherry, tmp_path: Path) -> None:
+    folder = write(tmp_path / "p", {"tables/s/a.sql": "SELECT 1 AS id\n", "tables/s/b.sql": "SELECT 2 AS id\n"})
+    suite = tmp_path / "soda.yml"
+    suite.write_text("checks for a:\n  - row_count > 0\nchecks for b:\n  - max(id) < 2\n  - missing_count(id) = 0\n")
+    assert wherry("new", "checks", "--from", suite, "--to", folder / "checks/own.yml", "--project", folder).code == 0
+    assert wherry("check", "--project", folder).code == 0
+    run = wherry("run", "--project", folder, "--json")
+    checks = {each["name"]: [(c["check"], c["state"]) for c in each["checks"]] for each in run.json["assets"]}
+    assert checks == {
+        "s.a": [("row_count > 0", "passed")],
+        "s.b": [("max(id) < 2", "failed"), ("missing_count(id) = 0", "passed")],
+    }
+
+
+def test_documents_of_one_file_are_told_with_their_lines(wherry: Wherry, tmp_path: Path) -> None:
+    """Documents of several tools may stand in one file; a kind of the project's own is known in each."""
+    own = "---\n# first\ntable: s.a\nchecks: [rows > 0, nonsense >]\n--- # second\ntable: s.b\ncolumns:\n"
+    own += "  id: {checks: [even, uniqe]}\n---\nchecks for b:\n  - row_count > 0\n  - averge(id) > 0\n---\n# nothing\n"
+    files = {"checks/x.yml": own, "plugins/even.py": "def bad_row(check):\n    return f'{check.column} % 2 = 1'\n"}
+    folder = write(tmp_path, {"tables/s/a.sql": "SELECT 1 AS id\n", "tables/s/b.sql": "SELECT 2 AS id\n"} | files)
+    told = wherry("check", "--project", folder, "--json")
+    assert [(each["line"], each["severity"]) for each in told.json["findings"]] == [
+        (4, "error"),
+        (8, "error"),
+        (12, "error"),
+    ]
+    run = wherry("run", "--project", folder, "--json")
+    checks = {each["name"]: {c["check"]: c["state"] for c in each["checks"]} for each in run.json["assets"]}
+    assert checks == {
+        "s.a": {"rows > 0": "passed", "nonsense >": "failed"},
+        "s.b": {"even": "passed", "uniqe": "failed", "row_count > 0": "passed", "averge(id) > 0": "failed"},
+    }
+
+
 def test_a_singular_test_of_dbt_is_converted_to_sql(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
     """With the names of this project, its severity, and the verdict that it has as it is."""
     given = tmp_path / "not_large.sql"

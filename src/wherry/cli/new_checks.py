@@ -162,7 +162,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
     from wherry.imports.binding import attach
     from wherry.imports.folder import read_checks
     from wherry.project.check_form import is_refused
-    from wherry.project.reader import with_source_lines
+    from wherry.project.reader import custom_kinds, with_source_lines
 
     assert file is not None
     config = place.config()
@@ -179,7 +179,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
         if contract is not None:
             graph = attach_contracts(graph, [contract], lambda graph, table, column: ())
     else:
-        graph = attach(graph, read_checks(text, shown), shown)
+        graph = attach(graph, read_checks(text, shown, custom=custom_kinds(config.folder)), shown)
     made.findings.extend(with_source_lines(graph.findings, {shown: text}))
     for asset in graph.assets.values():
         # What cannot be read is told; nothing is written in its place.
