@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import Conflict
 from wherry.lake.pointer import Put, as_put, same
+from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises
+from wherry.run.failure import undecided
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
@@ -315,6 +317,10 @@ class _Run:
         rows = attempt.bad_rows_of(check) if verdict.failing else []
         # Held against a table that failed by itself, the others are not at fault; they wait for it.
         failed = {key for key in keys if self.results[key].state == "failed"}
+        if verdict.error:
+            asked = Check(kind="sql", text=check.name, file=check.file, line=1)
+            told = undecided(asked, verdict.error, self.graph.assets[keys[0]])
+            self.results[keys[0]] = replace(self.results[keys[0]], findings=(*self.results[keys[0]].findings, told))
         for key in keys:
             if rows:
                 attempt.bad_rows[key] = {len(self.results[key].checks): rows}

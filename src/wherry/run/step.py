@@ -19,11 +19,12 @@ from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
+from wherry.project.check_form import is_refused
 from wherry.quoting import full_name
 from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
-from wherry.run.failure import explain, placed
+from wherry.run.failure import explain, placed, undecided
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
@@ -145,11 +146,24 @@ class Attempt:
             return None
         from wherry.run.inspecting import inspect
 
-        inspected = replace(inspect(self._inspection(asset), cursor, before), findings=findings)
+        inspected = inspect(self._inspection(asset), cursor, before)
+        inspected = replace(inspected, findings=(*findings, *self._undecided(asset, before, inspected)))
         if inspected.rows:
             with self.lock:
                 self.bad_rows[asset.name.lower()] = inspected.rows
         return inspected
+
+    def _undecided(self, asset: Asset, checks: Sequence[Check], inspected: Inspected) -> tuple[Finding, ...]:
+        """A finding for each check that an error kept from a verdict; those that were told before the run left out."""
+        told = [each for each in self.project.errors if each.code == "bad-check"]
+
+        def known(check: Check) -> bool:
+            here = (each.message for each in told if (each.file, each.line) == (check.file, check.line))
+            return is_refused(check) or any(f"`{check.text}`" in message for message in here)
+
+        asked = [(c, each.error) for c, each in zip(checks, inspected.results, strict=True) if each.error]
+        new = [undecided(check, why, asset) for check, why in asked if not known(check)]
+        return self._placed(new, asset)
 
     def _as_it_is(self, asset: Asset, cursor: DuckDB) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
         """The checks of a table held against the columns that it came to have, where those were not known before."""
@@ -189,6 +203,7 @@ class Attempt:
         start = len(result.checks)
         self.bad_rows[asset.name.lower()] = {start + place: rows for place, rows in found.rows.items()}
         told = tuple(replace(each, after=True) for each in found.results)
+        result = replace(result, findings=(*result.findings, *self._undecided(asset, asset.later_checks, found)))
         for verdict in told:
             self.tell("checked", result=verdict, file="")
         return replace(result, checks=(*result.checks, *told)), True
