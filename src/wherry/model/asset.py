@@ -96,14 +96,16 @@ class Check:
     columns: tuple[str, ...] = ()
     #: What its author noted of it.
     about: str = ""
+    #: Other tables that were found in its SQL, beside those that it names.
+    reads: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Other tables that it reads: every kind names them in its arguments ``table`` or ``tables``."""
+        """Other tables that it reads: those that its arguments ``table`` or ``tables`` name, and those in its SQL."""
         one, several = self.arguments.get("table"), self.arguments.get("tables", ())
-        return (*([str(one)] if one else []), *map(str, several))
+        return (*([str(one)] if one else []), *map(str, several), *self.reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,10 @@ def _check(short: Short, column: str, **fields: Any) -> Check:
     if known is not None and short.columns and len(short.columns) < known.least:
         raise CheckFormError(f"`{fields['text']}` needs {known.least} columns or more.")
     fields |= {"column": "" if short.columns else column, "columns": short.columns}
-    return Check(kind=short.kind, arguments=short.arguments, **fields)
+    arguments = dict(short.arguments)
+    if short.kind in ("sql", "condition"):  # people end SQL with it
+        arguments["sql"] = str(arguments["sql"]).rstrip("; \n\t")
+    return Check(kind=short.kind, arguments=arguments, **fields)
 
 
 def _short(text: str, column: str, custom: Collection[str], *, bare: bool = False) -> Short:

@@ -109,12 +109,22 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     from wherry.lake.types import storable
 
     bound = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    graph = with_agreements(without_lost_columns(graph, bound), config.folder, cache)
+    graph = _with_read_tables(with_agreements(without_lost_columns(graph, bound), config.folder, cache), cache)
     findings = [*graph.findings, *findings, *_promised(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     texts = _texts(config.folder, findings)
     graph = with_refusals(replace(graph, findings=with_source_lines(tuple(findings), texts)), texts)
     return Project(config=config, graph=graph, sources=sources)
+
+
+def _with_read_tables(graph: Graph, cache: Cache) -> Graph:
+    """What reads the SQL of checks is loaded where one has a SELECT in it."""
+    said = (f"{c.arguments} {c.where}".lower() for asset in graph.assets.values() for c in asset.checks)
+    if not any("select" in each or "from" in each for each in said):
+        return graph
+    from wherry.run.read_tables import with_read_tables
+
+    return with_read_tables(graph, cache)
 
 
 def _promised(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:

@@ -59,11 +59,14 @@ def checks_of(text: str, file: str, suites: Mapping[str, str], custom: Collectio
     def store(read: list[Imported]) -> Any:
         return [asdict(each) for each in read]
 
+    def check(kept: dict[str, Any]) -> Check:
+        return Check(**{**kept, "columns": tuple(kept["columns"]), "reads": tuple(kept["reads"])})
+
     def restore(kept: Any) -> list[Imported]:
         return [
             Imported(
                 table=each["table"],
-                checks=tuple(Check(**{**check, "columns": tuple(check["columns"])}) for check in each["checks"]),
+                checks=tuple(map(check, each["checks"])),
                 findings=tuple(Finding(**finding) for finding in each["findings"]),
                 own=each["own"],
             )
