@@ -23,6 +23,7 @@ OF_TABLE = [
         "sql": "WITH z AS (SELECT * FROM s.z_ref) SELECT * FROM {table} WHERE id NOT IN (SELECT id FROM z)",
     },
     "aggregate sum(id) - (SELECT sum(id) FROM s.z_ref) = 0",
+    "known(id)",
 ]
 
 
@@ -32,7 +33,11 @@ def header(checks: list[object], *, column: bool) -> str:
 
 
 def files(checks: list[object], *, column: bool, more: str = "") -> dict[str, str]:
-    return {"tables/s/a.sql": header(checks, column=column) + f"SELECT 1 AS id{more}\n", "tables/s/z_ref.sql": REF}
+    return {
+        "tables/s/a.sql": header(checks, column=column) + f"SELECT 1 AS id{more}\n",
+        "tables/s/z_ref.sql": REF,
+        "functions/known.sql": "CREATE MACRO known(x) AS x IN (SELECT id FROM s.z_ref);\n",
+    }
 
 
 @pytest.mark.parametrize(

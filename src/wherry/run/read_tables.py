@@ -18,8 +18,8 @@ _OWN = "__wherry_own"
 
 
 def with_read_tables(graph: Graph, cache: Cache) -> Graph:
-    """The graph whose checks know what other tables their SQL reads: they wait for those, and are asked again when one
-    changed. Nothing is parsed where no check has a SELECT in it. O(checks)."""
+    """The graph whose checks know what other tables their SQL, and the functions in it, read: they wait for those, and
+    are asked again when one changed. Nothing is parsed where no check has a SELECT in it. O(checks)."""
     work = _Reading(graph, cache)
     changed = {key: checks for key, asset in graph.assets.items() if (checks := work.checks(asset))}
     if not changed:
@@ -40,6 +40,9 @@ class _Reading:
 
     def _of(self, check: Check, asset: Asset) -> tuple[str, ...]:
         names = {name.lower(): None for sql in _texts(check) for name in self._tables(sql)}
+        if self.graph.functions:
+            for each in self.graph.functions_in(f"{check.arguments} {check.where}"):
+                names |= {name.lower(): None for name in self.graph.functions[each].tables}
         known = {name.lower() for name in (asset.name, *check.needs)}
         return tuple(self.graph[name].name for name in names if name in self.graph and name not in known)
 
