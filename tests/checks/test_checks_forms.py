@@ -179,6 +179,9 @@ def test_what_any_long_form_may_say() -> None:
     check = read({"check": "not_null", "mostly": "at most 10 rows", "sample": "10%", "name": "there"})
     assert (check.mostly, check.most, check.sample, check.text) == (1, 10, 0.1, "there")
     assert read({"check": "not_null", "quarantine": True}).quarantine
+    for when in ("after", "after publish", " after publishing"):
+        assert read({"check": "not_null", "when": when}).when == "after"
+    assert read({"check": "not_null", "when": "before publish"}).when == "before"
     for most, expected in ((10, (1, 10)), ("10 rows", (1, 10)), ("5%", (0.95, None)), ("0%", (1, None))):
         check = read({"check": "not_null", "most": most})
         assert (check.mostly, check.most) == expected

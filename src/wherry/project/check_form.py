@@ -78,7 +78,7 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
         "mostly": mostly,
         "most": most,
         "where": where,
-        "when": _choice(written, "when", ("before", "after")),
+        "when": _choice({"when": _when(written.get("when", "before"))}, "when", ("before", "after")),
         "sample": _sample(written.get("sample")),
         "quarantine": _choice(written, "quarantine", (False, True)),
     }
@@ -161,6 +161,11 @@ def _choice(written: Mapping[str, Any], key: str, choices: tuple[Any, ...]) -> A
         shown = " or ".join(str(each).lower() for each in choices)
         raise CheckFormError(f"`{key}: {value}` must be {shown}.")
     return value
+
+
+def _when(value: Any) -> Any:
+    """``after publish`` is ``after``."""
+    return re.sub(r"\s+publish(ing)?\Z", "", value.strip()) if isinstance(value, str) else value
 
 
 def _sample(value: Any) -> float | int:
