@@ -12,6 +12,7 @@ from _duckdb import Error as Error
 from _duckdb import InterruptException as InterruptException
 from _duckdb import InvalidInputException as InvalidInputException
 from _duckdb import IOException as IOException
+from _duckdb import OutOfRangeException as OutOfRangeException
 from _duckdb import ParserException as ParserException
 from _duckdb import __version__ as __version__
 from _duckdb import connect as connect

@@ -43,7 +43,16 @@ COLUMN: list[tuple[str, str, dict[str, Any]]] = [
     ("casts to DECIMAL(5,2)", "casts_to", {"type": "DECIMAL(5,2)"}),
     ("type integer or text", "type", {"types": ["integer", "text"]}),
     ("refers to raw.customers.id", "refers", {"table": "raw.customers", "columns": ["id"]}),
+    ('refers to raw.my-list."a b"', "refers", {"table": "raw.my-list", "columns": ["a b"]}),
+    ('refers to raw.t."a.b ""c"""', "refers", {"table": "raw.t", "columns": ['a.b "c"']}),
+    ('same values as raw.my-list."a b"', "values_same", {"table": "raw.my-list", "column": "a b"}),
+    (
+        'psi against raw.t."a.b" < 0.2',
+        "distribution",
+        {"method": "psi", "table": "raw.t", "column": "a.b", "operator": "<", "value": 0.2},
+    ),
     ("increasing", "increasing", {}),
+    ('increasing by "a, b", c', "increasing", {"by": ["a, b", "c"]}),
     ("decreasing strictly by a, b per c", "decreasing", {"strictly": True, "by": ["a", "b"], "per": ["c"]}),
     ("sequential", "sequential", {}),
     ("sequential step 2", "sequential", {"step": 2}),
@@ -90,6 +99,11 @@ TABLE: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ("rows change >= 0", "change", {"operator": ">=", "value": 0}, ()),
     ("unique [a, b]", "unique", {"columns": ["a", "b"]}, ()),
     ("complete [a, b]", "complete", {}, ("a", "b")),
+    ('complete ["a, b", "c ""d""", e]', "complete", {}, ("a, b", 'c "d"', "e")),
+    ("equals s.my-list", "table_equals", {"table": "s.my-list"}, ()),
+    ("same columns as s.my-list", "columns_same", {"table": "s.my-list"}, ()),
+    ("same sum(a) as s.my-list within 1", "aggregate_equals",
+     {"sql": "sum(a)", "table": "s.my-list", "within": 1}, ()),
     ("distinct in row [a, b]", "distinct_in_row", {}, ("a", "b")),
     ("refers [a, b] to s.t [c, d]", "refers", {"table": "s.t", "columns": ["c", "d"]}, ("a", "b")),
     ("columns [a, b]", "columns_are", {"how": "exact"}, ("a", "b")),
@@ -165,6 +179,9 @@ def test_what_any_long_form_may_say() -> None:
     check = read({"check": "not_null", "mostly": "at most 10 rows", "sample": "10%", "name": "there"})
     assert (check.mostly, check.most, check.sample, check.text) == (1, 10, 0.1, "there")
     assert read({"check": "not_null", "quarantine": True}).quarantine
+    for when in ("after", "after publish", " after publishing"):
+        assert read({"check": "not_null", "when": when}).when == "after"
+    assert read({"check": "not_null", "when": "before publish"}).when == "before"
     for most, expected in ((10, (1, 10)), ("10 rows", (1, 10)), ("5%", (0.95, None)), ("0%", (1, None))):
         check = read({"check": "not_null", "most": most})
         assert (check.mostly, check.most) == expected
@@ -187,6 +204,9 @@ WRONG: list[tuple[Any, str, str, str]] = [
     ("unique []", "", "needs column names", ""),
     ("not_null", "", "`not_null` is a check of a column", "under `columns:`"),
     ({"check": "unique"}, "", "`unique` needs `columns:`", ""),
+    ({"check": "refers", "table": "s.t", "columns": ["a"]}, "", "`refers` needs `to:`", ""),
+    ({"check": "fresh"}, "x", "`fresh` needs `within:`", ""),
+    ("complete [a, , b]", "", "needs column names", ""),
     ({"check": "between"}, "x", "`between` needs `low:` or `high:`", ""),
     ({"check": "outliers", "distanc": 3}, "x", "has no `distanc`", "Did you mean `distance`?"),
     ({"check": "outliers", "method": "zz"}, "x", "`method: zz` must be one of z, iqr", ""),
@@ -195,6 +215,7 @@ WRONG: list[tuple[Any, str, str, str]] = [
     ({"check": "columns_compare", "columns": ["a"], "operator": ">"}, "", "needs `columns:`, a list of 2", ""),
     ({"check": "in", "values": "a"}, "x", "a list of plain values", ""),
     ({"check": "not_null", "mostly": "most"}, "x", "must be a share", "95%"),
+    ({"check": "not_null", "mostly": 0.9, "most": 3}, "x", "keep one of them", ""),
     ({"check": "not_null", "mostly": True}, "x", "must be a share", ""),
     ({"check": "not_null", "most": -1}, "x", "`most: -1`", ""),
     ({"check": "not_null", "most": "200%"}, "x", "from 0% to 100%", ""),

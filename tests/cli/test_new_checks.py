@@ -84,6 +84,86 @@ def test_a_file_of_another_tool_is_converted(wherry: Wherry, shop: Path, tmp_pat
     assert wherry("run", "--project", shop).code == 0
 
 
+def test_a_file_about_several_tables_is_converted_and_read(wherry: Wherry, tmp_path: Path) -> None:
+    folder = write(tmp_path / "p", {"tables/s/a.sql": "SELECT 1 AS id\n", "tables/s/b.sql": "SELECT 2 AS id\n"})
+    suite = tmp_path / "soda.yml"
+    suite.write_text("checks for a:\n  - row_count > 0\nchecks for b:\n  - max(id) < 2\n  - missing_count(id) = 0\n")
+    assert wherry("new", "checks", "--from", suite, "--to", folder / "checks/own.yml", "--project", folder).code == 0
+    assert wherry("check", "--project", folder).code == 0
+    run = wherry("run", "--project", folder, "--json")
+    checks = {each["name"]: [(c["check"], c["state"]) for c in each["checks"]] for each in run.json["assets"]}
+    assert checks == {
+        "s.a": [("row_count > 0", "passed")],
+        "s.b": [("max(id) < 2", "failed"), ("missing_count(id) = 0", "passed")],
+    }
+
+
+def test_documents_of_one_file_are_told_with_their_lines(wherry: Wherry, tmp_path: Path) -> None:
+    """Documents of several tools may stand in one file; a kind of the project's own is known in each."""
+    own = "---\n# first\ntable: s.a\nchecks: [rows > 0, nonsense >]\n--- # second\ntable: s.b\ncolumns:\n"
+    own += "  id: {checks: [even, uniqe]}\n---\nchecks for b:\n  - row_count > 0\n  - averge(id) > 0\n---\n# nothing\n"
+    files = {"checks/x.yml": own, "plugins/even.py": "def bad_row(check):\n    return f'{check.column} % 2 = 1'\n"}
+    folder = write(tmp_path, {"tables/s/a.sql": "SELECT 1 AS id\n", "tables/s/b.sql": "SELECT 2 AS id\n"} | files)
+    told = wherry("check", "--project", folder, "--json")
+    assert [(each["line"], each["severity"]) for each in told.json["findings"]] == [
+        (4, "error"),
+        (8, "error"),
+        (12, "error"),
+    ]
+    run = wherry("run", "--project", folder, "--json")
+    checks = {each["name"]: {c["check"]: c["state"] for c in each["checks"]} for each in run.json["assets"]}
+    assert checks == {
+        "s.a": {"rows > 0": "passed", "nonsense >": "failed"},
+        "s.b": {"even": "passed", "uniqe": "failed", "row_count > 0": "passed", "averge(id) > 0": "failed"},
+    }
+
+
+def test_a_singular_test_of_dbt_is_converted_to_sql(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
+    """With the names of this project, its severity, and the verdict that it has as it is."""
+    given = tmp_path / "not_large.sql"
+    text = "-- limit: what is meant\nselect * from {{ ref('orders') }}\nwhere amount >= 0\n"
+    given.write_text("{{ config(severity='warn', warn_if='>3') }}\n" + text)
+    printed = wherry("new", "checks", "--from", given, "--project", shop)
+    assert printed.code == 0 and printed.out.startswith("-- severity: warn\n\n") and '"a"."orders"' in printed.out
+    assert "{" not in printed.out and not (shop / "checks").exists()
+    for options in (("--write",), ("--to", shop / "checks/x.yml")):
+        told = wherry("new", "checks", "--from", given, "--project", shop, *options)
+        assert told.code == 2 and "--to checks/not_large.sql" in told.err
+    given.write_text("{{ config(error_if='>1000', warn_if='>3') }}\n" + text)
+    target = shop / "checks" / "large.sql"
+    made = wherry("new", "checks", "--from", given, "--to", target, "--project", shop, "--json")
+    assert made.json["written"] == [str(target), str(target.with_stem("large_warning"))]
+    assert wherry("check", "--project", shop).code == 0
+    given.write_text(given.read_text().replace("1000", "1"))
+    assert wherry("new", "checks", "--from", given, "--to", shop / "checks/strict.sql", "--project", shop).code == 0
+    run = wherry("run", "--project", shop, "--json")
+    checks = next(each["checks"] for each in run.json["assets"] if each["name"] == "a.orders")
+    assert {each["check"]: each["state"] for each in checks} == {
+        "large": "passed",
+        "large_warning": "warned",
+        "strict": "failed",
+        "strict_warning": "warned",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("select 1 from {{ my_macro('orders') }}", 0, "needs dbt"),
+        ("{% for x in [1] %} select 1 {% endfor %}", 0, "a program"),
+        ("selec 1 from {{ ref('orders') }}", 2, "does not parse"),
+    ],
+)
+def test_a_singular_test_that_cannot_be_converted_is_told(
+    wherry: Wherry, shop: Path, tmp_path: Path, text: str, code: int, told: str
+) -> None:
+    given = tmp_path / "given.sql"
+    given.write_text(text)
+    target = shop / "checks" / "x.sql"
+    answer = wherry("new", "checks", "--from", given, "--to", target, "--project", shop)
+    assert answer.code == code and told in answer.err and "given.sql:1:" in answer.err and not target.exists()
+
+
 def test_of_a_file_with_a_mistake_the_rest_is_converted(wherry: Wherry, shop: Path, tmp_path: Path) -> None:
     suite = tmp_path / "soda.yml"
     suite.write_text("checks for orders:\n  - mising_count(id) = 0\n  - row_count > 0\n  - missing_count(idd) = 0\n")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,39 @@ def test_infinity_and_nan_do_not_spoil_the_rest(engine: DuckDB) -> None:
     (column,) = of(engine, "odd").columns
     assert (column.mean, column.nulls, column.distinct) == (2.0, 0, 5)
     assert sum(count for _, _, count in column.histogram) == 2
+    (column,) = of(
+        engine, "(SELECT CASE WHEN i % 3 = 0 THEN 'nan'::DOUBLE ELSE i % 3 END AS x FROM range(30) AS r(i))"
+    ).columns
+    assert column.distinct == 3 and sorted(count for _, count in column.top) == [10, 10, 10]
+
+
+def test_moments_with_a_zone(engine: DuckDB) -> None:
+    moments = "TIMESTAMPTZ '2026-01-01 01:00:00+02' + INTERVAL 1 DAY * i"
+    (column,) = of(engine, f"(SELECT {moments} AS x FROM range(3) AS r(i))").columns
+    assert [each.astimezone(UTC).isoformat() for each in (column.min, column.max)] == [
+        "2025-12-31T23:00:00+00:00",
+        "2026-01-02T23:00:00+00:00",
+    ]
+    assert column.distinct == 3 and len(column.quantiles) == 5 and len(column.top) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "mean", "stddev"),
+    [
+        ("DECIMAL(38,0)", ["9" * 38] * 30, 1e38, 0.0),
+        ("HUGEINT", [str(2**127 - 1)] * 30, 2.0**127, 0.0),
+        ("UHUGEINT", [str(2**128 - 1)] * 3, 2.0**128, 0.0),
+        ("DOUBLE", ["1e308", "-1e308", "1e300"], 1e300 / 3, 1e308),
+        ("DOUBLE", ["1e-200", "3e-200"], 2e-200, 0.0),
+    ],
+)
+def test_numbers_whose_sums_or_squares_are_too_large(
+    engine: DuckDB, kind: str, values: list[str], mean: float, stddev: float
+) -> None:
+    rows = ", ".join(f"('{value}'::{kind}, 1)" for value in values)
+    found, beside = of(engine, f"(SELECT * FROM (VALUES {rows}) AS v(n, other))").columns
+    assert found.mean == pytest.approx(mean) and found.stddev == pytest.approx(stddev, rel=1e-6, abs=1e-100)
+    assert (beside.mean, beside.stddev) == (1, 0)
 
 
 def test_a_large_table_is_estimated_within_bounds(engine: DuckDB) -> None:

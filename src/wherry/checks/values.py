@@ -48,7 +48,11 @@ def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
 def bad_rows(check: Check, table: str) -> str:
     column, values = name(check.column), literals(check.arguments["values"])
     if check.kind == "values_cover":
-        return f"SELECT v AS missing FROM (SELECT unnest([{values}]) AS v) WHERE v NOT IN " + (
-            f"(SELECT {column} FROM {table} WHERE {column} IS NOT NULL)"
-        )
+        if not values:
+            return f"SELECT * FROM {table} WHERE false"
+        # Each compared by itself: a text in a list is no longer a date where the column has dates.
+        each = (literals([value]) for value in check.arguments["values"])
+        found = (f"{{'missing': {v}, 'there': coalesce(bool_or({column} = {v}), false)}}" for v in each)
+        told = f"SELECT unnest([{', '.join(found)}]) AS v FROM {table}"
+        return f"SELECT v.missing AS missing FROM ({told}) WHERE NOT v.there"
     return f"SELECT * FROM {table} WHERE {column} IS NOT NULL" + (f" AND {column} NOT IN ({values})" if values else "")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Convert a file of Great Expectations, Soda or dbt, or a contract.",
 )
 @click.option("--write", is_flag=True, help="Put them into the headers of the tables' SQL files, instead of printing.")
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write them into this YAML file.")
+@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write them into this file.")
 @about_project
 def command(place: Place, name: str | None, file: Path | None, write: bool, target: Path | None) -> int:
     """Make checks: proposed from a table's rows, or converted from a file of another tool.
@@ -36,6 +36,10 @@ def command(place: Place, name: str | None, file: Path | None, write: bool, targ
         raise click.UsageError("Say --for TABLE or --from FILE.")
     if write and target is not None:
         raise click.UsageError("--write and --to exclude each other.")
+    if file is not None and file.suffix.lower() == ".sql":
+        from wherry.cli.new_sql_check import converted_sql
+
+        return converted_sql(place, file, write, target)
     made = _proposed(place, name) if name is not None else _converted(place, file)
     return made.tell(place, write, target)
 
@@ -158,7 +162,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
     from wherry.imports.binding import attach
     from wherry.imports.folder import read_checks
     from wherry.project.check_form import is_refused
-    from wherry.project.reader import with_source_lines
+    from wherry.project.reader import custom_kinds, with_source_lines
 
     assert file is not None
     config = place.config()
@@ -175,7 +179,7 @@ def _converted(place: Place, file: Path | None) -> _Made:
         if contract is not None:
             graph = attach_contracts(graph, [contract], lambda graph, table, column: ())
     else:
-        graph = attach(graph, read_checks(text, shown), shown)
+        graph = attach(graph, read_checks(text, shown, custom=custom_kinds(config.folder)), shown)
     made.findings.extend(with_source_lines(graph.findings, {shown: text}))
     for asset in graph.assets.values():
         # What cannot be read is told; nothing is written in its place.

@@ -29,6 +29,8 @@ def command(
         project.expect_buildable()
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
     errors, broken = project.errors, project.graph.breaches
+    held = [step for step in plan.steps if step.held]
+    code = 2 if broken or held else 0
     if place.as_json:
         steps = [
             {"name": s.name, "action": s.action, "reason": s.reason, "slices": [[p.start, p.end] for p in s.slices]}
@@ -36,22 +38,23 @@ def command(
         ]
         more = {"breaks": [asdict(each) for each in broken], "findings": [as_document(each) for each in errors]}
         place.answer({"steps": steps, **(more if errors else {})})
-        return 2 if broken else 0
+        return code
     show_findings(errors)
     moving = [step for step in plan.steps if step.action != "skip" or step.only_checks]
-    told = [step for step in plan.steps if step.action != "skip" or step.only_checks or step.noted]
+    told = [step for step in plan.steps if step.action != "skip" or step.only_checks or step.noted or step.held]
     width = max((len(step.name) for step in told), default=0)
     for step in told:
         slices = f"  [{'; '.join(map(str, step.slices))}]" if step.slices else ""
-        action = "check" if step.only_checks else step.action
+        action = "check" if step.only_checks else "hold" if step.held else step.action
         click.echo(f"{click.style(f'{action:<6}', fg='cyan')} {step.name:<{width}}  {step.reason}{slices}")
-    rest = len(plan.steps) - len(moving)
+    rest = len(plan.steps) - len(moving) - len(held)
     are = "is" if rest == 1 else "are"
     nothing = f"Nothing to do: {counted(rest, 'table')} {are} up to date."
-    click.echo(f"{len(moving)} to do, {rest} unchanged." if moving else nothing)
+    back = f", {len(held)} held back" if held else ""
+    click.echo(f"{len(moving)} to do, {rest} unchanged{back}." if moving or held else nothing)
     if broken:
         click.echo(
             f"{counted(len(broken), 'promise')} of contracts broken: those tables are not published until they agree.",
             err=True,
         )
-    return 2 if broken else 0
+    return code

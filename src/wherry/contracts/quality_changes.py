@@ -24,9 +24,7 @@ def quality_changes(
     old, new = [r for r in before if r.get("type") != "text"], [r for r in after if r.get("type") != "text"]
     left = list(new)
     for rule in old:
-        same = next((each for each in left if _identity(each) == _identity(rule)), None)
-        # A rule of the same metric whose arguments changed is the same rule.
-        same = same or next((each for each in left if _metric(rule) and _metric(each) == _metric(rule)), None)
+        same = same_rule(rule, left)
         if same is None:
             yield "removed", f"the rule {_shown(rule)} is gone"
             continue
@@ -36,6 +34,12 @@ def quality_changes(
             yield word, f"the rule {_shown(rule)} is {_bound(same)}, and was {_bound(rule)}"
     for rule in left:
         yield "added", f"the rule {_shown(rule)} is new"
+
+
+def same_rule(rule: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The rule among others that is about the same thing: of a metric whose arguments changed, that with others."""
+    same = next((each for each in among if _identity(each) == _identity(rule)), None)
+    return same or next((each for each in among if _metric(rule) and _metric(each) == _metric(rule)), None)
 
 
 def _metric(rule: Mapping[str, Any]) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from wherry.imports import Imported, dbt, gx, own, soda
@@ -15,6 +16,8 @@ def suites_of(text: str, file: str) -> dict[str, str]:
     return gx.tables_of(text, file) if any(word in text for word in _CHECKPOINT) else {}
 
 
+#: The line between two documents.
+_BETWEEN = re.compile(r"^---[ \t]*(?:#[^\n]*)?$\n?", re.MULTILINE)
 #: One of these stands in every checkpoint and validation definition.
 _CHECKPOINT = ("expectation_suite_name", '"suite"', "suite:", "validations", "validation_definitions")
 
@@ -28,8 +31,27 @@ def is_expectations(document: Any) -> bool:
     return isinstance(document.get("expectations"), list) or ran
 
 
-def read_checks(text: str, file: str, suites: Mapping[str, str] | None = None) -> list[Imported]:
-    """The checks of a file, whichever tool it is of. ``suites`` says what table a suite is about, by its name."""
+def read_checks(
+    text: str, file: str, suites: Mapping[str, str] | None = None, custom: Collection[str] = ()
+) -> list[Imported]:
+    """The checks of a file, whichever tool it is of.
+
+    ``suites`` says what table a suite is about, by its name; ``custom`` are kinds of checks of the project's own.
+    """
+    return [each for document in _documents(text) for each in _of_document(document, file, suites, custom)]
+
+
+def _documents(text: str) -> list[str]:
+    """The YAML documents of a file, each on the lines that it has there."""
+    parts, line = [], 0
+    for part in _BETWEEN.split(text):
+        parts.append("\n" * line + part)
+        line += part.count("\n") + 1
+    said = [part for part in parts if any(row.strip() and not row.lstrip().startswith("#") for row in part.split("\n"))]
+    return said if len(said) > 1 else [text]
+
+
+def _of_document(text: str, file: str, suites: Mapping[str, str] | None, custom: Collection[str]) -> list[Imported]:
     located = _located(text, file)
     if located.findings and located.value is None:
         return [Imported(table="", findings=located.findings)]
@@ -37,7 +59,7 @@ def read_checks(text: str, file: str, suites: Mapping[str, str] | None = None) -
     if is_expectations(document):
         return gx.read(text, file, suites)
     if own.recognises(document):
-        return own.read_located(located, file)
+        return own.read_located(located, file, custom)
     if dbt.recognises(document):
         return dbt.read_located(located, file)
     if soda.recognises(document):

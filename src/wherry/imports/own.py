@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from wherry.imports import Imported
@@ -20,9 +20,9 @@ def recognises(document: Any) -> bool:
     )
 
 
-def read_located(located: Located, file: str) -> list[Imported]:
-    """The checks of one table."""
-    reader = TableKeys(located=located, file=file)
+def read_located(located: Located, file: str, custom: Collection[str] = ()) -> list[Imported]:
+    """The checks of one table; ``custom`` are kinds of the project's own."""
+    reader = TableKeys(located=located, file=file, custom=custom)
     reader.unknown(located.value, KEYS)
     fields = reader.read({key: located.value[key] for key in ("columns", "checks") if key in located.value})
     findings = (*located.findings, *reader.findings)

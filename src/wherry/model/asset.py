@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import Any, Literal
 
 from wherry.model.dataclass import dataclass
+from wherry.model.finding import Finding
 
 BuildWord = Literal["view", "replace", "append", "incremental", "merge", "history", "follow"]
 AssetKind = Literal["source", "sql", "python"]
@@ -99,14 +100,16 @@ class Check:
     matching: str = ""
     #: What its author noted of it.
     about: str = ""
+    #: Other tables that were found in its SQL, beside those that it names.
+    reads: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Other tables that it reads: every kind names them in its arguments ``table`` or ``tables``."""
+        """Other tables that it reads: those that its arguments ``table`` or ``tables`` name, and those in its SQL."""
         one, several = self.arguments.get("table"), self.arguments.get("tables", ())
-        return (*([str(one)] if one else []), *map(str, several))
+        return (*([str(one)] if one else []), *map(str, several), *self.reads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +190,9 @@ class Asset:
     source: SourceTable | None = None
     #: Hash of what it does, blind to layout and comments.
     meaning: str = ""
+    #: What is wrong with the keys that its file says of it. How it is to be built is not known then: nothing is done
+    #: of it, and of what needs it.
+    held: tuple[Finding, ...] = ()
 
     @property
     def later_checks(self) -> tuple[Check, ...]:

@@ -1,7 +1,7 @@
 """What a measured value is held against: ``> 3``, or between two ends."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
@@ -79,8 +79,10 @@ def _moments(value: date, limit: Any) -> tuple[datetime, datetime]:
     if moment is None:
         raise ValueError(f"the bound `{limit}` is no moment; write it as 2026-01-31")
     whole = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-    if (whole.tzinfo is None) != (moment.tzinfo is None):
-        moment = moment.replace(tzinfo=whole.tzinfo)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if whole.tzinfo is None:
+        whole = whole.replace(tzinfo=UTC)
     return whole, moment
 
 

@@ -85,6 +85,8 @@ class Step:
     refill: bool = False
     #: Whether it is not carried out, for the reason given: rows would be lost that nobody asked to lose.
     refused: bool = False
+    #: Whether nothing may be done: it, or something that it needs, is not understood.
+    held: bool = False
     #: Whether checks run although nothing is built.
     only_checks: bool = False
     #: Whether people should hear of it though nothing is done.

@@ -33,10 +33,14 @@ def make_plan(
     the first two. O(nodes + edges).
     """
     found, promised = lineages(graph), promises(graph)
+    held = graph.downstream(key for key, asset in graph.assets.items() if asset.held)
     moving: dict[str, Step] = {}
     steps: list[Step] = []
     for key, asset in graph.assets.items():
         if key not in selected:
+            continue
+        if key in held:
+            steps.append(_held(asset, held))
             continue
         if asset.kind == "source":
             step = _source_step(asset, built.get(key), found[key], request, source_changes)
@@ -58,6 +62,16 @@ def make_plan(
     if len(selected) == len(graph.assets):
         steps.extend(_removed(graph, built, request))
     return Plan(steps=tuple(steps), by_name={step.name.lower(): step for step in steps})
+
+
+def _held(asset: Asset, held: Collection[str]) -> Step:
+    """Nothing becomes of a table that is not understood, or needs one that is not."""
+    if asset.held:
+        first, more = asset.held[0], len(asset.held) - 1
+        reason = f"held back: {first.file}:{first.line}: {first.message.rstrip('.')}{f', and {more} more' * bool(more)}"
+    else:
+        reason = f"held back: it needs {next(name for name in asset.inputs if name.lower() in held)}"
+    return Step(name=asset.name, action="skip", reason=reason, held=True)
 
 
 def _source_step(

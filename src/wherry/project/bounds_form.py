@@ -9,6 +9,8 @@ _OPERATOR = re.compile(r"(>=|<=|!=|<>|==|=|>|<)\s*(\S.*)\Z", re.DOTALL)
 _BETWEEN = re.compile(r"(strictly\s+)?between\s+(\S.*?)\s+and\s+(\S.*)\Z", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\Z", re.IGNORECASE)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)\s*)?(second|minute|hour|day|week)s?\Z", re.IGNORECASE)
+_NAME = r'(?:\s*"(?:[^"]|"")+"\s*|[^",]+)'
+_NAMES, _ALL_NAMES = re.compile(_NAME), re.compile(rf"{_NAME}(?:,{_NAME})*\Z")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 
 
@@ -62,11 +64,17 @@ def read_list(text: str, what: str) -> list[Any]:
 
 
 def read_names(text: str, what: str) -> list[str]:
-    """``a, "b c"``: names of columns with commas between."""
-    words = [word.strip().strip('"') for word in text.split(",")]
+    """``a, "b, c"``: names of columns with commas between; in quotes a name may hold anything."""
+    words = [read_name(word) for word in (_NAMES.findall(text) if _ALL_NAMES.match(text) else text.split(","))]
     if not all(words):
         raise CheckFormError(f"`{what} [{text}]` needs column names between commas.")
     return words
+
+
+def read_name(text: str) -> str:
+    """A column's name without the quotes around it; two quotes inside them are one."""
+    text = text.strip()
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text.strip('"')
 
 
 def read_seconds(text: str) -> float:

@@ -154,11 +154,18 @@ class Kind:
         """Raises ``CheckFormError`` when something is missing."""
         for group in self.needs:
             if not any(name in arguments for name in group):
-                raise CheckFormError(f"`{kind}` needs {' or '.join(f'`{name}:`' for name in group)}.")
+                raise CheckFormError(f"`{kind}` needs {' or '.join(f'`{_written(kind, name)}:`' for name in group)}.")
         if self.of_column and not column and not columns:
             raise CheckFormError(f"`{kind}` is a check of a column.", "Put it beside its column, under `columns:`.")
         if self.least and len(columns) < self.least:
             raise CheckFormError(f"`{kind}` needs `columns:`, a list of {self.least} or more.")
+
+
+def _written(kind: str, argument: str) -> str:
+    """What an argument is called where people write it."""
+    if kind == "refers" and argument == "columns":
+        return "to"
+    return "within" if argument == "seconds" else argument
 
 
 def _table_kind(arguments: Mapping[str, Reader], *needs: tuple[str, ...], rows: bool = True, least: int = 0) -> Kind:

@@ -97,7 +97,7 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
         "mostly": mostly,
         "most": most,
         "where": where,
-        "when": _choice(written, "when", ("before", "after")),
+        "when": _choice({"when": _when(written.get("when", "before"))}, "when", ("before", "after")),
         "sample": _sample(written.get("sample")),
         "quarantine": _choice(written, "quarantine", (False, True)),
     }
@@ -179,7 +179,10 @@ def _check(short: Short, column: str, **fields: Any) -> Check:
     if known is not None and short.columns and len(short.columns) < known.least:
         raise CheckFormError(f"`{fields['text']}` needs {known.least} columns or more.")
     fields |= {"column": "" if short.columns else column, "columns": short.columns}
-    return Check(kind=short.kind, arguments=short.arguments, **fields)
+    arguments = dict(short.arguments)
+    if short.kind in ("sql", "condition"):  # people end SQL with it
+        arguments["sql"] = str(arguments["sql"]).rstrip("; \n\t")
+    return Check(kind=short.kind, arguments=arguments, **fields)
 
 
 def _short(text: str, column: str, custom: Collection[str], *, bare: bool = False) -> Short:
@@ -198,6 +201,8 @@ def _short(text: str, column: str, custom: Collection[str], *, bare: bool = Fals
 def _tolerance(written: Mapping[str, Any]) -> tuple[float, int | None]:
     """``mostly`` and ``most``: a share that must pass, or how many may fail."""
     mostly, most = written.get("mostly", 1.0), written.get("most")
+    if most is not None and "mostly" in written:
+        raise CheckFormError("`mostly` and `most` say the same in two ways: keep one of them.", _SHARES)
     if isinstance(mostly, str) and (match := _AT_MOST.match(mostly.strip())):
         mostly, most = 1.0, match[1]
     if isinstance(mostly, str) and mostly.strip().endswith("%"):
@@ -224,6 +229,11 @@ def _choice(written: Mapping[str, Any], key: str, choices: tuple[Any, ...]) -> A
         shown = " or ".join(str(each).lower() for each in choices)
         raise CheckFormError(f"`{key}: {value}` must be {shown}.")
     return value
+
+
+def _when(value: Any) -> Any:
+    """``after publish`` is ``after``."""
+    return re.sub(r"\s+publish(ing)?\Z", "", value.strip()) if isinstance(value, str) else value
 
 
 def _sample(value: Any) -> float | int:

@@ -9,7 +9,7 @@ from wherry.model.finding import Finding
 from wherry.project.cache import digest
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located
-from wherry.project.table_keys import HEADER_KEYS, TableKeys
+from wherry.project.table_keys import HEADER_KEYS, TableKeys, holding
 
 _FORM = 'Write:  from wherry import Table, table\n\n@table(build="replace")\ndef {name}(rows: Table["raw.rows"]): ...'
 _BUILDS = ("replace", "append", "merge", "history")
@@ -55,6 +55,7 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
             f"It can be {', '.join(_BUILDS)}.",
         )
     drafts.findings.extend(reader.findings)
+    fields["held"] = holding(reader.findings)
     fields.setdefault("about", ast.get_docstring(module) or ast.get_docstring(function) or "")
     drafts.assets.append(
         Draft(

@@ -9,6 +9,7 @@ from wherry.project.bounds_form import (
     CheckFormError,
     read_bounds,
     read_list,
+    read_name,
     read_names,
     read_seconds,
     read_value,
@@ -189,7 +190,7 @@ def _outliers(match: re.Match[str]) -> Short:
 
 
 def _against(match: re.Match[str]) -> Short:
-    arguments = {"method": match[1].lower(), "table": match[2], "column": match[3].strip('"')}
+    arguments = {"method": match[1].lower(), "table": match[2], "column": read_name(match[3])}
     of = {"of": "p"} if match[4] else {"of": "statistic"} if match[1].lower() == "chi_square" and not match[4] else {}
     return Short("distribution", {**arguments, **of, **read_bounds(match[5], match[1])})
 
@@ -228,7 +229,8 @@ def _compiled(text: str) -> re.Pattern[str]:
     return re.compile(text + r"\Z", re.IGNORECASE | re.DOTALL)
 
 
-_TABLE = r"([A-Za-z_][\w]*\.[\w]+|\"[^\"]+\"\.\"[^\"]+\"|\S+)"
+_TABLE = r"([^\s.]+\.[^\s.]+)"
+_COLUMN = r'("(?:[^"]|"")+"|[^.\s"]+)'
 _COLUMN_FORMS: tuple[tuple[str, _Read], ...] = (
     (rf"{_OP}\s*(\S.*)", lambda m: Short("compare", {"operator": m[1], "value": operand(m[2])})),
     (r"(strictly\s+)?between\s+(\S.*?)\s+and\s+(\S.*)", _between),
@@ -244,8 +246,8 @@ _COLUMN_FORMS: tuple[tuple[str, _Read], ...] = (
     (r"casts\s+to\s+(\S.*)", lambda m: Short("casts_to", {"type": m[1]})),
     (r"type\s+(\S.*)", lambda m: Short("type", {"types": [t.strip() for t in m[1].split(" or ")]})),
     (
-        r"refers\s+to\s+(\S+)\.([^.\s]+)",
-        lambda m: Short("refers", {"table": m[1], "columns": [m[2].strip('"')]}),
+        rf"refers\s+to\s+(\S+)\.{_COLUMN}",
+        lambda m: Short("refers", {"table": m[1], "columns": [read_name(m[2])]}),
     ),
     (r"(increasing|decreasing)(\s+strictly)?(?:\s+by\s+(.+?))?(?:\s+per\s+(.+?))?", _ordered),
     (r"sequential\s+(?:by\s+)?step\s+(\S.*)", _step),
@@ -270,15 +272,15 @@ _COLUMN_FORMS: tuple[tuple[str, _Read], ...] = (
         lambda m: Short(f"values_{m[1].lower()}", {"values": read_list(m[2], f"values {m[1]}")}),
     ),
     (
-        r"same\s+values\s+as\s+(\S+)\.([^.\s]+)",
-        lambda m: Short("values_same", {"table": m[1], "column": m[2]}),
+        rf"same\s+values\s+as\s+(\S+)\.{_COLUMN}",
+        lambda m: Short("values_same", {"table": m[1], "column": read_name(m[2])}),
     ),
     (
         r"most\s+common\s+in\s*(\[.*\])",
         lambda m: Short("most_common_in", {"values": read_list(m[1], "most common in")}),
     ),
     (r"no\s+outliers(?:\s+beyond\s+(\d*\.?\d+)\s*(stddev|iqr))?", _outliers),
-    (rf"({'|'.join(DISTANCES)})\s+against\s+(\S+)\.([^.\s]+)\s+(p\s*)?({_OP}.*|between\b.*)", _against),
+    (rf"({'|'.join(DISTANCES)})\s+against\s+(\S+)\.{_COLUMN}\s+(p\s*)?({_OP}.*|between\b.*)", _against),
 )
 
 
@@ -325,13 +327,13 @@ _TABLE_FORMS: tuple[tuple[str, _Read], ...] = (
         r"(sum\s+of)\s*\[(.*)\]\s*=\s*(\S.*)",
         lambda m: Short("columns_sum", {"total": _total(m[3])}, _names(m)),
     ),
-    (r"same\s+(\S.*\))\s+as\s+([A-Za-z_]\w*\.\w+)(?:\s+within\s+(\S+))?(?:\s+per\s+(\S.*))?", _same),
+    (rf"same\s+(\S.*\))\s+as\s+{_TABLE}(?:\s+within\s+(\S+))?(?:\s+per\s+(\S.*))?", _same),
     (r"no\s+duplicates", lambda m: Short("duplicates")),
     (
-        r"same\s+columns\s+as\s+([A-Za-z_]\w*\.\w+)",
+        rf"same\s+columns\s+as\s+{_TABLE}",
         lambda m: Short("columns_same", {"table": m[1]}),
     ),
-    (r"equals\s+([A-Za-z_]\w*\.\w+)", lambda m: Short("table_equals", {"table": m[1]})),
+    (rf"equals\s+{_TABLE}", lambda m: Short("table_equals", {"table": m[1]})),
     (
         rf"(cramers_phi)\s*\[(.*)\]\s*({_OP}.*|between\b.*)",
         lambda m: Short("association", {"measure": "cramers_phi", **read_bounds(m[3], "cramers_phi")}, _names(m)),

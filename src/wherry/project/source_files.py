@@ -11,7 +11,7 @@ from wherry.project.config import variables_in
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located, read_yaml
 from wherry.project.patterns import Listings, is_pattern, matches
-from wherry.project.table_keys import COMMON_KEYS, TableKeys
+from wherry.project.table_keys import COMMON_KEYS, TableKeys, holding
 from wherry.project.variables import Variables
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
@@ -154,6 +154,7 @@ def _read_table(
         option_lines=lines,
     )
     drafts.findings.extend(reader.findings)
+    fields["held"] = holding(reader.findings)
     drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
 
 

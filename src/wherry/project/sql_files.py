@@ -14,7 +14,7 @@ from wherry.project.draft import Draft, Drafts
 from wherry.project.header import Header, read_header
 from wherry.project.levels_form import read_levels
 from wherry.project.located import Located
-from wherry.project.table_keys import HEADER_KEYS, TableKeys
+from wherry.project.table_keys import HEADER_KEYS, TableKeys, holding
 from wherry.sql.place import place_of_character
 from wherry.sql.statement import Parser, SqlError, Statement, lead
 
@@ -34,17 +34,20 @@ class SqlFiles:
 
     def table(self, name: str, file: str, text: str) -> None:
         """A table: its header says how, its SELECT says what."""
+        before = len(self._drafts.findings)
         header = self._header(text, file, HEADER_KEYS)
         reader = TableKeys(located=header.keys, file=file, custom=self._drafts.custom)
         reader.unknown(header.keys.value, HEADER_KEYS)
         fields = reader.read(header.keys.value)
         self._drafts.findings.extend(reader.findings)
+        fields["held"] = holding(self._drafts.findings[before:])
         statement = self._statement(text, file)
         fields.setdefault("about", header.about)
         asset = Asset(name=name, kind="sql", file=file, text=text, **fields)
         if statement is not None:
             asset = replace(asset, files=statement.files)
-        sound = statement is not None and self._check_parameters(asset, statement)
+        # Which parameters it may have, and which columns it comes to have, is for its build word to say.
+        sound = statement is not None and not asset.held and self._check_parameters(asset, statement)
         self._drafts.assets.append(Draft(asset=asset, statement=statement, sound=sound))
 
     def check(self, file: str, text: str, *, name: str = "", severity: str = "") -> None:

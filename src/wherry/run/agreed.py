@@ -13,7 +13,7 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.cache import Cache
-from wherry.project.reader import files_of, read_text
+from wherry.project.reader import custom_kinds, files_of, read_text
 from wherry.quoting import full_name
 
 _CONTRACTS = (".yml", ".yaml")
@@ -30,7 +30,7 @@ def with_agreements(graph: Graph, folder: Path, cache: Cache) -> Graph:
     if contracts:
         graph = _with_contracts(graph, contracts, folder, cache, findings)
     if suites:
-        graph = _with_suites(graph, suites, cache)
+        graph = _with_suites(graph, suites, folder, cache)
     return replace(graph, findings=(*graph.findings, *findings))
 
 
@@ -53,7 +53,7 @@ def _with_contracts(graph: Graph, texts: _Texts, folder: Path, cache: Cache, fin
     return replace(bound, findings=(*graph.findings, *new))
 
 
-def _with_suites(graph: Graph, texts: _Texts, cache: Cache) -> Graph:
+def _with_suites(graph: Graph, texts: _Texts, folder: Path, cache: Cache) -> Graph:
     from wherry.imports import Imported
     from wherry.imports.binding import attach
     from wherry.imports.folder import suites_of
@@ -61,8 +61,9 @@ def _with_suites(graph: Graph, texts: _Texts, cache: Cache) -> Graph:
     from wherry.run.remembered import checks_of
 
     suites = {suite: table for file, text in texts.items() for suite, table in suites_of(text, file).items()}
+    custom = custom_kinds(folder)
     for file, text in texts.items():
-        read = checks_of(text, file, suites, cache)
+        read = checks_of(text, file, suites, custom, cache)
         lost = next((each.findings[0] for each in read if not each.table and each.findings), None)
         if lost is not None and lost.severity == "error":
             # What suites it holds is not known: those that are named in it, for all one can tell.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.contracts.binding import attach_contracts
 from wherry.contracts.changes import Change, compare, with_readers
 from wherry.contracts.export import export_asset, export_contract
+from wherry.contracts.kept import without_given_up, without_promised
 from wherry.contracts.odcs import read_contract
 from wherry.contracts.types import described, width_change
 from wherry.errors import ProjectError, UsageError
@@ -63,7 +64,7 @@ def against_project(graph: Graph, folder: Path, contract: Contract) -> list[Chan
     """What differs from a contract to the tables that the project has now."""
     own = replace(graph, contracts=(), breaches=(), findings=())
     (bound,) = attach_contracts(own, [contract], ColumnReaders(folder)).contracts
-    document = export_contract(graph, bound, bad_rows)
+    document = without_given_up(graph, bound, export_contract(without_promised(graph, bound), bound, bad_rows))
     schema: list[Any] = list(document.get("schema", []))
     for table in bound.tables:
         index = int(table.path.partition("/")[2])

@@ -62,6 +62,8 @@ class Inspected:
     """The verdicts on a table."""
 
     results: tuple[CheckResult, ...] = ()
+    #: What they are about, in the same order: those for a pattern of columns are told apart.
+    checks: tuple[Check, ...] = ()
     #: Place of a result -> rows that broke its check, as JSON knows them.
     rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     #: What to remember beside the pointer; None: nothing.
@@ -114,7 +116,7 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
         elif result.state != "passed" and not result.error:
             rows[index] = _rows(work, cursor, check)
         results.append(result)
-    return replace(verdicts, results=tuple(results), rows=rows, findings=findings)
+    return replace(verdicts, results=tuple(results), checks=tuple(checks), rows=rows, findings=findings)
 
 
 def _of_columns(

@@ -31,6 +31,8 @@ _NUMBERS = (
     "FLOAT", "DOUBLE", "DECIMAL",
 )  # fmt: skip
 _FLOATS = ("FLOAT", "DOUBLE")
+#: One for all: NaN is no other NaN's equal, and each would count as a value of its own.
+_NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,20 @@ class Profile:
 def profile(cursor: DuckDB, relation: str, columns: Sequence[tuple[str, str]]) -> Profile:
     """Read ``relation`` (something that can stand after FROM) once. ``columns`` are its names and DuckDB types."""
     size = max(LEAST_SAMPLE, min(SAMPLE, ALL_SAMPLES // max(len(columns), 1)))
-    asked: list[tuple[str, ...]] = [_aggregates(column, kind, size) for column, kind in columns]
-    expressions = ["count(*)", *(each for aggregates in asked for each in aggregates)]
-    (row,) = cursor.execute(f"SELECT {', '.join(expressions)} FROM (SELECT *, random() AS __wherry_at FROM {relation})")
+    from wherry import duckdb
+
+    def ask(deviation: str) -> tuple[list[tuple[str, ...]], Sequence[Any]]:
+        asked = [_aggregates(column, kind, size, deviation) for column, kind in columns]
+        expressions = ["count(*)", *(each for aggregates in asked for each in aggregates)]
+        (row,) = cursor.execute(
+            f"SELECT {', '.join(expressions)} FROM (SELECT *, random() AS __wherry_at FROM {relation})"
+        )
+        return asked, row
+
+    try:
+        asked, row = ask("stddev_samp({})")
+    except duckdb.OutOfRangeException:  # squares of numbers beyond 1e154
+        asked, row = ask(f"stddev_samp({{}} * {2.0**-512!r}) * {2.0**512!r}")
     rows, at = int(row[0]), 1
     profiles = []
     for (column, kind), aggregates in zip(columns, asked, strict=True):
@@ -86,7 +99,7 @@ def profile(cursor: DuckDB, relation: str, columns: Sequence[tuple[str, str]]) -
     return Profile(rows=rows, columns=tuple(profiles))
 
 
-def _aggregates(column: str, kind: str, size: int) -> tuple[str, ...]:
+def _aggregates(column: str, kind: str, size: int, deviation: str) -> tuple[str, ...]:
     this = name(column)
     found = [f"count({this})"]
     base = kind.partition("(")[0].upper()
@@ -97,7 +110,9 @@ def _aggregates(column: str, kind: str, size: int) -> tuple[str, ...]:
     found += [f"approx_top_k({short}, {TRACKED})", f"arg_min({short}, __wherry_at, {size})"]
     if is_number(kind):
         finite = f"CASE WHEN isfinite({this}) THEN {this} END" if base in _FLOATS else this
-        found += [f"avg({finite})", f"stddev_samp(CAST({finite} AS DOUBLE))"]
+        # The sum of whole numbers and decimals of 38 digits outgrows them.
+        mean = f"CAST({finite} AS DOUBLE)" if base in ("HUGEINT", "UHUGEINT", "DECIMAL") else finite
+        found += [f"avg({mean})", deviation.format(f"CAST({finite} AS DOUBLE)")]
     if is_number(kind) or is_moment(kind):
         found.append(f"approx_quantile({this}, [{', '.join(map(str, QUANTILES))}])")
     if base == "VARCHAR":
@@ -124,7 +139,7 @@ def _read(column: str, kind: str, rows: int, size: int, values: Sequence[Any]) -
     if is_nested(kind):
         return ColumnProfile(name=column, type=kind, nulls=rows - found, distinct=0, distinct_exact=False)
     estimate, low, high, tracked, sample, *more = values[1:]
-    sample, tracked = list(sample or ()), list(tracked or ())
+    sample, tracked = [_NAN if value != value else value for value in sample or ()], list(tracked or ())
     whole = found <= size
     few = len(tracked) < TRACKED
     counts = Counter(sample)
@@ -166,9 +181,11 @@ def _histogram(sample: Sequence[Any], low: Any, high: Any, scale: float) -> tupl
     if first == last:
         return ((first, last, round(len(numbers) * scale)),)
     bins = [0] * BINS
+    part = 1.0 if isfinite(last - first) else 0.25  # the whole range may be more than a number holds
+    span = last * part - first * part
     for value in numbers:
-        bins[min(int((value - first) / (last - first) * BINS), BINS - 1)] += 1
-    width = (last - first) / BINS
+        bins[min(int((value * part - first * part) / span * BINS), BINS - 1)] += 1
+    width = span / BINS / part
     return tuple((first + i * width, first + (i + 1) * width, round(n * scale)) for i, n in enumerate(bins))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wherry import quoting
 from wherry.errors import ProjectError
-from wherry.model.asset import Asset, Check, Column
+from wherry.model.asset import Asset, Check
 from wherry.model.column_pattern import is_open
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, SqlCheck, UnitTest
@@ -28,6 +28,7 @@ from wherry.run.checking import bad_rows_sql
 from wherry.run.paired import pair_findings
 from wherry.run.quarantine import trial
 from wherry.run.trial import tried
+from wherry.run.wide_tables import holds_of_few, of_a_null_row
 from wherry.sql.binder import Binder, BindError
 
 
@@ -56,6 +57,10 @@ class _Checks:
     def close(self) -> None:
         if self._binder is not None:
             self._binder.close()
+
+    def _ready(self) -> Binder:
+        self._binder = self._binder or Binder(self.folder)
+        return self._binder
 
     def of(self, asset: Asset) -> Iterator[Finding]:
         columns = {column.name.lower() for column in asset.columns}
@@ -89,6 +94,10 @@ class _Checks:
         read = [asset.name, *(name for function in functions for name in self.graph.functions[function].tables)]
         read += check.needs
         try:
+            if not functions and holds_of_few(
+                asset, check, find_check(check.kind, self.folder), self.cache, self._ready
+            ):
+                return
             sql = bad_rows_sql(check, asset.name, partial(find_check, folder=self.folder))
         except ProjectError as error:
             yield from (
@@ -104,11 +113,7 @@ class _Checks:
         kind = find_check(check.kind, self.folder)
         condition = kind.bad_row(check) if hasattr(kind, "bad_row") else ""
         if condition and not problem and asset.bound and not functions and not _READS.search(condition + check.where):
-            # A bound of the wrong type binds; it is refused when it meets a row.
-            condition = f"({check.where}) AND ({condition})" if check.where else condition
-            read_here = _spoken_of(asset.columns, condition)
-            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in read_here)
-            row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
+            row = of_a_null_row(check, condition, asset.columns)
             problem = self._problem(at(row, moment), read, functions, run=True)
         if not problem and not functions:
             problem = self._tried(asset, check, kind)
@@ -145,34 +150,25 @@ class _Checks:
         key = "trial:" + digest(said, json.dumps(columns))
         stored: Mapping[str, Any] | None = self.cache.get(key)
         if stored is None:
-            self._binder = self._binder or Binder(self.folder)
-            message = tried(check, kind, asset.columns, self._binder.row)
+            message = tried(check, kind, asset.columns, self._ready().row)
             stored = {"message": message, "hint": ""} if message else {}
             self.cache.put(key, stored)
         return stored
 
     def _bind(self, sql: str, tables: Sequence[Asset], functions: Sequence[str], *, run: bool) -> Mapping[str, Any]:
-        self._binder = self._binder or Binder(self.folder)
+        binder = self._ready()
         try:
             for table in tables:
-                self._binder.table(table)
+                binder.table(table)
             for function in functions:
-                self._binder.function(function, self.graph.functions[function].text)
-            self._binder.columns(sql, describe=not run)
+                binder.function(function, self.graph.functions[function].text)
+            binder.columns(sql, describe=not run)
         except BindError as error:
             there = ", ".join(dict.fromkeys(column.name for table in tables for column in table.columns))
             hint = error.hint or (f"There are: {there}." if error.name else "")
             place = {"line": error.line, "column": error.column}
             return {"code": error.code, "message": error.message, "hint": hint, **place}
         return {}
-
-
-def _spoken_of(columns: Sequence[Column], condition: str) -> Sequence[Column]:
-    """Of a wide table the columns that a condition may read: each costs."""
-    said = condition.lower()
-    if "*" in said:
-        return columns
-    return [column for column in columns if quoting.name(column.name.lower())[1:-1] in said] or columns
 
 
 def _needs_findings(graph: Graph, asset: Asset, check: Check) -> list[Finding]:

@@ -26,10 +26,13 @@ def publishable(
 ) -> tuple[list[str], dict[str, str]]:
     """Names to publish together, and why others that the branch changed are held back.
 
-    A table is published when it passed and each table that it reads or refers to is published with it or has not
-    changed on the branch.
+    A table is published when it passed and each table that it reads or refers to, or that a file of SQL holds it
+    against, is published with it or has not changed on the branch.
     """
     own = lake.own_pointers(work_branch)
+    beside = _held_against(graph)
+    there = lake.pointers(work_branch) if beside else {}
+    failed = {key for key, result in results.items() if result.state in ("failed", "blocked")}
     passed: dict[str, Asset] = {}
     held: dict[str, str] = {}
     for key, asset in graph.assets.items():
@@ -42,10 +45,20 @@ def publishable(
             held[asset.name] = "not checked in this run"
         else:
             passed[key] = asset
-    # What stays behind holds back all that reads it or refers to it.
-    while behind := {key: name for key, asset in passed.items() if (name := _behind(asset, own, passed))}:
-        for key, name in behind.items():
-            held[passed.pop(key).name] = f"{name} is not published"
+
+    def why(key: str, asset: Asset) -> str:
+        if name := _behind(asset, own, passed):
+            return f"{name} is not published"
+        for name, file in beside.get(key, ()):
+            other = name.lower()
+            if (other in own and other not in passed) or (other in failed and other not in there):
+                return f"{name} is not published, and {file} is about both"
+        return ""
+
+    # What stays behind holds back all that reads it, refers to it, or is held against it.
+    while behind := {key: reason for key, asset in passed.items() if (reason := why(key, asset))}:
+        for key, reason in behind.items():
+            held[passed.pop(key).name] = reason
     names = [*passed, *(key + end for key in passed for end in (REJECTS, REJECTED) if key + end in own)]
     if only is None:
         # What a table rejected goes with it, or stays with it.
@@ -60,24 +73,40 @@ def _behind(asset: Asset, own: Collection[str], passed: Collection[str]) -> str:
     return next((n for n in (*asset.inputs, *referred) if n.lower() in own and n.lower() not in passed), "")
 
 
+def _held_against(graph: Graph) -> dict[str, list[tuple[str, str]]]:
+    """The tables that each table (lower case) is held against by a file of SQL that stops bad data, and that file."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for check in graph.checks:
+        for name in check.inputs if check.severity == "error" else ():
+            found.setdefault(name.lower(), []).extend((other, check.file) for other in check.inputs if other != name)
+    return found
+
+
 def run_sql_checks(
     graph: Graph, attempt: Attempt, results: Mapping[str, AssetResult]
 ) -> Iterator[tuple[SqlCheck, CheckResult, list[str]]]:
-    """Run the files of SQL checks that a table of this run concerns: the verdict, and the tables of this run it is
-    about, which must not be published when it failed."""
+    """Run the files of SQL checks that a table of this run concerns, also one whose own checks failed: the verdict, and
+    the tables of this run it is about, which must not be published when it failed."""
+    changed = {*attempt.lake.own_pointers(attempt.session.branch), *attempt.pending} if graph.checks else set()
     for check in graph.checks:
         keys = [name.lower() for name in check.inputs]
-        fresh = [k for k in keys if k in results and (results[k].state == "built" or _open(attempt, k))]
+        fresh = [k for k in keys if k in results and (_made(results[k]) or _open(attempt, k))]
         if not fresh or any(k not in attempt.session.pointers for k in keys):
             continue
-        if any(k in results and results[k].state in ("failed", "blocked") for k in keys):
-            continue
+        lost = (k for k in keys if k in results and results[k].state in ("failed", "blocked") and k in changed)
+        if any(not _made(results[k]) for k in lost):
+            continue  # what it would be held against is neither published nor whole
         attempt.session.show(check.inputs)
         for name in check.functions:
             attempt.session.define(graph.functions[name].text)
         from wherry.run.verdict import run_sql_check
 
         yield check, run_sql_check(attempt.session.engine, check), fresh
+
+
+def _made(result: AssetResult) -> bool:
+    """Whether a run made a table, though its checks may have failed."""
+    return result.state == "built" or (result.state == "failed" and any(c.state == "failed" for c in result.checks))
 
 
 def _open(attempt: Attempt, key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -53,25 +53,28 @@ def contract_of(text: str, file: str, cache: Cache) -> tuple[Contract | None, tu
     return _once(cache, f"contract:{digest(file, text)}", lambda: read_contract(text, file), store, restore)
 
 
-def checks_of(text: str, file: str, suites: Mapping[str, str], cache: Cache) -> list[Imported]:
+def checks_of(text: str, file: str, suites: Mapping[str, str], custom: Collection[str], cache: Cache) -> list[Imported]:
     """``read_checks``, once per text."""
 
     def store(read: list[Imported]) -> Any:
         return [asdict(each) for each in read]
 
+    def check(kept: dict[str, Any]) -> Check:
+        return Check(**{**kept, "columns": tuple(kept["columns"]), "reads": tuple(kept["reads"])})
+
     def restore(kept: Any) -> list[Imported]:
         return [
             Imported(
                 table=each["table"],
-                checks=tuple(Check(**{**check, "columns": tuple(check["columns"])}) for check in each["checks"]),
+                checks=tuple(map(check, each["checks"])),
                 findings=tuple(Finding(**finding) for finding in each["findings"]),
                 own=each["own"],
             )
             for each in kept
         ]
 
-    key = f"checks:{digest(file, text, json.dumps(sorted(suites.items())))}"
-    return _once(cache, key, lambda: read_checks(text, file, suites), store, restore)
+    key = f"checks:{digest(file, text, json.dumps([sorted(suites.items()), sorted(custom)]))}"
+    return _once(cache, key, lambda: read_checks(text, file, suites, custom), store, restore)
 
 
 def _once(cache: Cache, key: str, read: Callable[[], T], store: Callable[[T], Any], restore: Callable[[Any], T]) -> T:

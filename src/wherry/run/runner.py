@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import Conflict
 from wherry.lake.pointer import Put, as_put, same
+from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
 from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
-from wherry.model.run import AssetResult, CheckResult, Event, Run, RunState
+from wherry.model.run import AssetResult, AssetState, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises
+from wherry.run.failure import undecided
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
@@ -158,7 +160,7 @@ class _Run:
     @staticmethod
     def _settled(plan: Plan, seen: Seen) -> bool:
         """Whether nothing is to be built, checked or published."""
-        return all(step.action == "skip" and not step.only_checks for step in plan.steps) and not any(
+        return all(step.action == "skip" and not step.only_checks and not step.held for step in plan.steps) and not any(
             built.unpublished for built in seen.built.values()
         )
 
@@ -256,6 +258,9 @@ class _Run:
         )
 
     def _blocked(self, step: Step) -> AssetResult | None:
+        if step.held:
+            state: AssetState = "failed" if self.graph[step.name].held else "blocked"
+            return AssetResult(name=step.name, state=state, reason=step.reason, fault=2)
         for name in self.graph[step.name].inputs:
             result = self.results.get(name.lower())
             if result is not None and result.state in ("failed", "blocked"):
@@ -310,13 +315,19 @@ class _Run:
         """Add the verdict of a file of SQL to the tables it is about; when it failed, they are not to be published."""
         self.tell("checked", result=verdict, file=check.file)
         rows = attempt.bad_rows_of(check) if verdict.failing else []
+        # Held against a table that failed by itself, the others are not at fault; they wait for it.
+        failed = {key for key in keys if self.results[key].state == "failed"}
+        if verdict.error:
+            asked = Check(kind="sql", text=check.name, file=check.file, line=1)
+            told = undecided(asked, verdict.error, self.graph.assets[keys[0]])
+            self.results[keys[0]] = replace(self.results[keys[0]], findings=(*self.results[keys[0]].findings, told))
         for key in keys:
             if rows:
                 attempt.bad_rows[key] = {len(self.results[key].checks): rows}
                 self._keep_bad_rows(attempt, key)
             result = replace(self.results[key], checks=(*self.results[key].checks, verdict))
             self.results[key] = result
-            if verdict.state == "failed":
+            if verdict.state == "failed" and not failed:
                 attempt.remember_failed(result.name)
                 reason = check_reason([replace(verdict, check=check.file)])
                 self._finish(replace(result, state="failed", reason=reason, fault=1))
@@ -367,4 +378,4 @@ def _stamp() -> str:
 
 def exit_code(run: Run) -> int:
     """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
-    return max((result.fault or 1 for result in run.assets if result.state == "failed"), default=0)
+    return max((result.fault or int(result.state == "failed") for result in run.assets), default=0)
