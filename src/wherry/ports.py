@@ -181,6 +181,13 @@ class Shows(Protocol):
         """At most ``limit`` rows as a load would bring them. Raises ``SourceError`` with findings."""
 
 
+class Expects(Protocol):
+    """A source that can tell what would keep a table from being loaded, for ``--connect``."""
+
+    def expect(self, options: Any, table: TableRequest) -> None:
+        """Raises ``SourceError`` with findings where a load could not begin. No rows are read."""
+
+
 class Secrets(Protocol):
     """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import Wherry
+from sources.database import Server
 
 
 @pytest.fixture
@@ -135,6 +136,41 @@ def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> No
     assert wherry("check").out == "2 tables, nothing wrong.\n"
     told = wherry("check", "--connect")
     assert told.code == 1 and told.out == "2 tables, 1 cannot be read.\n"
+
+
+@pytest.mark.needs("postgres")
+def test_connect_tells_what_would_keep_a_table_from_being_loaded(project: Path, wherry: Wherry, postgres: str) -> None:
+    Server(postgres).run(
+        'CREATE TABLE "Odd.Name" (id int PRIMARY KEY)',
+        "CREATE TABLE parts (id int) PARTITION BY LIST (id)",
+        "CREATE TABLE part PARTITION OF parts DEFAULT",
+        "CREATE TABLE orders (id int PRIMARY KEY, at date, note json)",
+    )
+    (project / "sources/shop.yml").write_text(
+        f"connector: postgres\nurl: {postgres}\ntables:\n"
+        "  '\"Odd.Name\"': {as: raw.odd}\n"
+        "  part: {as: raw.part}\n"
+        "  pg_catalog.pg_class: {as: raw.system}\n"
+        "  orders: {as: raw.orders, mode: incremental, cursor: at, key: id}\n"
+        "  by_note: {as: raw.note, mode: incremental, cursor: note, query: SELECT * FROM orders}\n"
+        "  no_cursor: {as: raw.cursor, mode: incremental, cursor: when, query: SELECT * FROM orders}\n"
+        "  no_key: {as: raw.key, mode: incremental, cursor: at, key: nr, query: SELECT * FROM orders}\n"
+        "  no_sql: {as: raw.sql, query: SELECT FROM orders WHERE}\n"
+        "  no_where: {as: raw.where, query: SELECT * FROM orders, where: amount > 5}\n"
+    )
+    told = wherry("check", "--connect", "--json")
+    assert told.code == 1
+    reached = {each["table"]: each["reached"] for each in told.json["connect"]}
+    good = {"raw.odd", "raw.part", "raw.system", "raw.orders"}
+    assert {name for name, there in reached.items() if there} == good and len(reached) == 9
+    found = {(each["line"], each["code"]) for each in told.json["findings"]}
+    assert found == {
+        (8, "bad-cursor"),
+        (9, "unknown-column"),
+        (10, "unknown-column"),
+        (11, "bad-sql"),
+        (12, "bad-sql"),
+    }
 
 
 SECRETS = (

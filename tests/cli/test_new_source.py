@@ -102,7 +102,7 @@ def test_whether_sources_answer(project: Path, wherry: Wherry) -> None:
         file.write("  custmers: {as: shop.typo}\n")
     answer = wherry("check", "--connect")
     assert answer.code == 1
-    assert "has no table `custmers`" in answer.err + answer.out
+    assert "no table `custmers`" in answer.err + answer.out
     assert "Did you mean `customers`?" in answer.err + answer.out
     assert wherry("check").code == 0
     (project / "shop.db").unlink()

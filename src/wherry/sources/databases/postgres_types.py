@@ -96,7 +96,7 @@ def arriving(column: str, of: Native, wanted: str = "") -> tuple[str, str]:
 
 
 def printed(value: str, of: Native) -> str:
-    """SQL of the text that the database prints: a cast adds ``/32`` to an address, and an author's may give anything."""
+    """SQL of the text that the database prints. A cast adds ``/32`` to an address; an author's may give anything."""
     if of.built_in and of.name == "inet":
         return f"abbrev({value})"
     if of.own_cast and not of.built_in:

@@ -11,7 +11,7 @@ from wherry.errors import SourceError
 from wherry.ports import Batch, Found, TableRequest
 from wherry.sources.databases import full, incremental
 from wherry.sources.databases import options as said
-from wherry.sources.databases.look import Look
+from wherry.sources.databases.look import Look, select
 from wherry.sources.databases.position import Position
 from wherry.sources.databases.problems import standing
 
@@ -46,6 +46,12 @@ class Database(ABC):
     def columns(self, options: Any, table: TableRequest) -> Mapping[str, str] | None:
         """Not known offline."""
         return None
+
+    def expect(self, options: Any, table: TableRequest) -> None:
+        """Raises ``SourceError`` where its table, columns, cursor, key or SQL is not as asked, or may not be read."""
+        with self._looking(options, table, None) as look:
+            described = look.describe(table) if table.mode == "full" else incremental.described(look, table)
+            look.ask(select(look, described, condition="1 = 0"))
 
     def read(self, options: Any, table: TableRequest, cursor: Mapping[str, Any] | None) -> Iterator[Batch]:
         """See ``full`` and ``incremental``."""
