@@ -79,6 +79,20 @@ def test_a_web_api(project: Path, wherry: Wherry) -> None:
     assert "key: id" in text
 
 
+def test_a_list_of_a_web_api_that_has_no_rows(project: Path, wherry: Wherry) -> None:
+    with serving(lambda r: Reply(body=[])) as web:
+        (project / "sources").mkdir()
+        text = f"connector: rest\nurl: {web.url}\ntables:\n  orders: {{as: raw.orders, path: /orders}}\n"
+        (project / "sources/shop.yml").write_text(text)
+        assert wherry("show", "shop", "--preview", "orders").out.startswith("No rows")
+        assert wherry("show", "shop", "--preview", "orders", "--json").json["columns"] == {}
+        ran = wherry("run")
+    assert (ran.code, ran.out) == (
+        0,
+        "1 skipped. Nothing was published.\n",
+    ) and "has no rows for `raw.orders`" in ran.err
+
+
 def test_a_file_on_the_web(project: Path, wherry: Wherry) -> None:
     there = True
 

@@ -250,17 +250,19 @@ class _Run:
             steps,
             self.options.jobs or min(os.cpu_count() or 1, 8),
             attempt.carry_out,
-            blocked=self._blocked,
+            blocked=lambda step: self._blocked(step, attempt),
             settled=settled,
             interrupt=attempt.session.engine.interrupt,
         )
 
-    def _blocked(self, step: Step) -> AssetResult | None:
+    def _blocked(self, step: Step, attempt: Attempt) -> AssetResult | None:
         for name in self.graph[step.name].inputs:
             result = self.results.get(name.lower())
             if result is not None and result.state in ("failed", "blocked"):
                 reason = f"{name} {'failed' if result.state == 'failed' else 'is blocked'}"
                 return AssetResult(name=step.name, state="blocked", reason=reason)
+            if result is not None and result.state == "skipped" and name.lower() not in attempt.built:
+                return AssetResult(name=step.name, state="skipped", reason=f"{name} has no rows yet")
         return None
 
     def _finish(self, result: AssetResult) -> None:
