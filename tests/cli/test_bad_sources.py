@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import Wherry
+from fixtures.web import Reply, serving
 from sources.database import Server
 
 
@@ -136,6 +137,25 @@ def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> No
     assert wherry("check").out == "2 tables, nothing wrong.\n"
     told = wherry("check", "--connect")
     assert told.code == 1 and told.out == "2 tables, 1 cannot be read.\n"
+
+
+def test_where_the_cursor_of_an_api_and_of_files_stands(project: Path, wherry: Wherry) -> None:
+    with serving(lambda r: Reply(body=[{"id": 1, "at": "2026-01-01T00:00:00Z"}])) as web:
+        (project / "sources/web.yml").write_text(
+            f"connector: rest\nurl: {web.url}\ntables:\n"
+            "  orders: {path: /, mode: incremental, cursor: at, since: {param: since}, key: id}\n"
+        )
+        (project / "sources/drop.yml").write_text(
+            "connector: files\npath: data\non_schema_change: freeze\ntables:\n"
+            "  '*.csv': {as: drop.t, mode: incremental}\n"
+        )
+        for name in ("a", "b"):
+            (project / f"data/{name}.csv").write_text("id\n1\n")
+        assert wherry("run").code == 0
+    assert "  cursor: `at` = 2026-01-01T00:00:00Z\n" in wherry("show", "web.orders").out
+    assert "  cursor: `b.csv`, of 2 files\n" in wherry("show", "drop.t").out
+    (project / "data/c.csv").write_text("id,more\n1,2\n")
+    assert "what was loaded before stays. The cursor stands at `b.csv`, of 2 files." in wherry("run", "drop.t").err
 
 
 @pytest.mark.needs("postgres")

@@ -88,9 +88,11 @@ def test_drift_between_runs(folder: Folder, server: Server) -> None:
     made = folder.done()
     assert [drift.kind for drift in made.assets[0].drifts] == ["widened"]
     server.run("ALTER TABLE orders ALTER amount TYPE text", "INSERT INTO orders VALUES (1004, now(), 'abc')")
+    stands = server.run("SELECT max(at)::text FROM orders WHERE id < 1004")[0][0].removesuffix("+00")
     made = folder.run()
     assert made.state == "failed"
     assert made.assets[0].findings[0].code == "schema-changed"
+    assert f"The cursor stands at `at` = {stands}" in made.assets[0].findings[0].message
     assert len(folder.rows("raw.orders", columns="id")) == 1003
 
 
