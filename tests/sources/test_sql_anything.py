@@ -62,7 +62,8 @@ def test_what_a_driver_would_change_is_what_the_database_prints(postgres: str, o
         "CREATE TABLE t (span interval, doc jsonb, raw json, n numeric, ns numeric[], at timetz, ip inet, net cidr, "
         "x xml, p pair, r int4range, d float8[], m money, o oid, u numeric(50,2), v tsvector, w text)",
         "INSERT INTO t VALUES ('1 year 2 mons 3 days 04:05:06', '{\"a\": 12345678901234567.10}', "
-        "'{\"a\" : 1.10, \"a\":2}', 1.50, '{1.10,NaN}', '12:00+02', '::1', '10.0.0.0/8', '<a b=\"c\"/>', ROW(NULL, NULL), '[1,5)', '{0.1,NULL}', "
+        "'{\"a\" : 1.10, \"a\":2}', 1.50, '{1.10,NaN}', '12:00+02', '::1', '10.0.0.0/8', "
+        "'<a b=\"c\"/>', ROW(NULL, NULL), '[1,5)', '{0.1,NULL}', "
         "'12.34', 4294967295, 1.5, 'a:1', 'x%s :y')",
         "INSERT INTO t (w) VALUES ('')",
     )
