@@ -75,6 +75,8 @@ class Query:
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.
     passed: Callable[[], int | None] = field(default=lambda: None)
+    #: How many bytes came, as far as ``passed`` heard last; 0 when unknown.
+    size: Callable[[], int] = field(default=lambda: 0)
     #: Told by that thread when it asks no more, so that what it asked with can go.
     unwatched: Callable[[], None] = field(default=lambda: None)
 

@@ -150,6 +150,7 @@ def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monke
     )
     source(folder, server, "")
     told: list[int] = []
+    sizes: list[int] = []
     with psycopg.connect(server.url, autocommit=True) as holding:
         holding.execute("SELECT pg_advisory_lock(7)")
 
@@ -157,12 +158,15 @@ def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monke
             if kind != "progress":
                 return
             told.append(what["rows"])
+            sizes.append(what["bytes"])
             if 0 < what["rows"] < 60_000:
                 holding.execute("SELECT pg_advisory_unlock_all()")
 
         folder.done(tell=tell)
     assert told == sorted(told) and told[-1] == 60_000
     assert any(0 < rows < 60_000 for rows in told)
+    # A row is some 20 bytes on the way.
+    assert all(size > 10 * rows for rows, size in zip(told, sizes, strict=True) if 0 < rows < 60_000)
 
 
 def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
