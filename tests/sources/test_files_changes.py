@@ -121,6 +121,26 @@ def test_many_small_files_are_one_batch(folder: Any) -> None:
     assert len(got.cursors) == 1 and len(got.rows) == 2_000 and len(got.cursor["files"]) == 2_000
 
 
+def test_how_far_it_is(folder: Any) -> None:
+    """Rows and bytes so far, and how many rows about there are, of these files and those after them."""
+    for name in "abc":
+        folder.write(f"{name}.csv", "id,name\n" + "".join(f"{i:06},x\n" for i in range(40_000)))
+    size = (folder.path / "a.csv").stat().st_size
+    [whole] = source.read(folder.options, folder.request("*.csv"), None)
+    assert (whole.expected, whole.size()) == (120_000, 0)
+    first = next(iter(whole.rows))
+    assert 0 < whole.size() < 3 * size and whole.size() == 3 * size * first.num_rows // 120_000
+    whole.rows.read_all()
+    assert whole.size() == 3 * size
+    seen = folder.read("[ab].csv", "incremental").cursor
+    folder.write("a.csv", "id,name\n" + "".join(f"{i:06},y\n" for i in range(40_000)))
+    told = []
+    for batch in source.read(folder.options, folder.request("*.csv", "incremental"), seen):
+        told.append(batch.expected)
+        batch.rows.read_all()
+    assert told == [80_000, 40_000]
+
+
 def test_nothing_matches(folder: Any) -> None:
     folder.write("customers.csv", "id\n1\n")
     for name, hint in (("custmers.csv", "Did you mean `customers.csv`"), ("*.json", "`customers.csv`")):
