@@ -131,6 +131,8 @@ class Found:
     rows: int | None = None
     size: int | None = None
     about: str = ""
+    #: What else a source file has to say of it, by option.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -64,6 +64,8 @@ def command(
         found = tables_of(kind, options, config, table)
     except WherryError as error:
         raise _as_flags(_without(error, address)) from None
+    if kind == "files" and [each.name for each in found] == ["."]:
+        options["path"], found = _as_a_table(options["path"], found[0])
     chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
     if not chosen:
         hint = (
@@ -116,7 +118,16 @@ def _proposed(found: Found) -> Any:
         rows=found.rows,
         size=found.size,
         about=found.about,
+        options=found.options,
     )
+
+
+def _as_a_table(path: str, found: Found) -> tuple[str, list[Found]]:
+    """A folder that is a table itself, as a table of the folder above."""
+    from dataclasses import replace
+
+    above, _, last = path.rstrip("/").rpartition("/")
+    return above or ("/" if path.startswith("/") else "."), [replace(found, name=last)]
 
 
 def _option(given: str, kind: type) -> tuple[str, Any]:

@@ -50,7 +50,8 @@ def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Fou
             yield each
             continue
         left -= each.size
-        request = TableRequest(name=each.name, mode="full", options=source.TableOptions())
+        said, _ = make_options(source.TableOptions, dict(each.options))
+        request = TableRequest(name=each.name, mode="full", options=said)
         batches = iter(source.read(made, request, None))
         try:
             rows = next(batches).rows
