@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from wherry.project.config import Config
 
 
+#: Names of what is no one's business, inside of an option.
+_SECRET = re.compile(
+    r"token|secret|passw|passphrase|pwd|(api|access|private)[-_]?key|authorization|cookie", re.IGNORECASE
+)
+
+
 @click.command(epilog="Example:  wherry new source postgresql://reader@db.example/shop --tables 'public.*'")
 @click.argument("address", metavar="URL")
 @click.option("--name", help="What to call the source; taken from the address otherwise.")
@@ -155,7 +161,7 @@ def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[
     secrets: dict[str, str] = {}
     for option, value in options.items():
         if not isinstance(value, str):
-            written[option] = value
+            written[option] = _hidden_within(value, option, name, frozenset(secret), secrets)
             continue
         has_login = "://" in value and "@" in urlsplit(value).netloc and bool(urlsplit(value).password)
         if option in secret or has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
@@ -164,6 +170,19 @@ def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[
         else:
             written[option] = value
     return written, secrets
+
+
+def _hidden_within(value: Any, path: str, name: str, secret: frozenset[str], secrets: dict[str, str]) -> Any:
+    """What an option holds, with variables in the place of texts that are secret, or named like what is."""
+    if isinstance(value, dict):
+        return {key: _hidden_within(each, f"{path}.{key}", name, secret, secrets) for key, each in value.items()}
+    if not isinstance(value, str) or not value or "${" in value:
+        return value
+    if path not in secret and not _SECRET.search(path.rpartition(".")[2]):
+        return value
+    variable = re.sub(r"\W", "_", f"{name}_{path}").upper()
+    secrets[variable] = value
+    return f"${{{variable}}}"
 
 
 def _remember(config: Config, secrets: dict[str, str]) -> None:

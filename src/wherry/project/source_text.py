@@ -63,7 +63,7 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
         keys += ["mode: full"]
     personal = [column for column, _ in table.columns if looks_personal(column)]
     # A view has no key and no order of its own: loading it is a decision.
-    lead = "  # " if table.kind in ("view", "materialized view") else "  "
+    lead = "  # " if table.kind in ("view", "materialized view", "endpoint for each row of another") else "  "
     yield f"{lead}{scalar(table.name)}:"
     for key in keys:
         yield f"{lead}  {key}"
