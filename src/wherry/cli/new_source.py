@@ -93,7 +93,7 @@ def command(
     elif only_print:
         click.echo(text, nl=False)
     else:
-        put = f"; its address is {', '.join(secrets)} in .env" if secrets else ""
+        put = f"; what is secret of it is {', '.join(secrets)} in .env" if secrets else ""
         click.echo(f"Wrote sources/{name}.yml with {counted(len(chosen), 'table')}{put}.")
         click.echo(f"Next:  look at it, then `wherry show {name} --preview {chosen[0].name}` and `wherry run`.")
     return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced
-from wherry.sources.files.database import failed
+from wherry.sources.files.database import failed, named
 from wherry.sources.files.formats.scan import Job, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
@@ -107,7 +107,7 @@ class Reading:
             if self.rejects.first is not None and on_bad_row == "fail":
                 raise SourceError(findings=[bad_row(self.rejects.first, self.rejects.count)])
             cursor: dict[str, Any] = {"files": {**done, **{f.name: self.entry(f) for f in self.files}}}
-            reader = self.con.execute(scan.sql).to_arrow_reader(ROWS_PER_BATCH)
+            reader = self.con.execute(_without(scan)).to_arrow_reader(ROWS_PER_BATCH)
         if self.with_file:
             cursor |= {"columns": scan.columns}
         return Batch(
@@ -302,3 +302,8 @@ def bad_row(first: Reject, count: int) -> Finding:
         line=first.line or 0,
         source_line=first.row[:200].split("\n")[0],
     )
+
+
+def _without(scan: Scan) -> str:
+    """The query, without columns that its files have not: so it is seen that they are gone."""
+    return f"SELECT * EXCLUDE ({', '.join(map(named, scan.absent))}) FROM ({scan.sql})" if scan.absent else scan.sql

@@ -47,6 +47,7 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
         sql=f"SELECT {', '.join(values)} FROM {source}){f' WHERE {where}' if where else ''}",
         columns=found.columns,
         rows=rows,
+        absent=tuple(name for name in found.columns if name.lower() not in {each.lower() for each in columns}),
     )
 
 
