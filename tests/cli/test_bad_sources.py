@@ -139,6 +139,27 @@ def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> No
     assert told.code == 1 and told.out == "2 tables, 1 cannot be read.\n"
 
 
+def test_numbers_that_no_database_can_do(project: Path, wherry: Wherry) -> None:
+    (project / "sources/shop.yml").write_text(
+        "connector: sqlite\npath: shop.db\ntables:\n"
+        "  a: {batch_rows: 0}\n"
+        "  b: {parallel: -1}\n"
+        "  c: {lookback: 2 fortnights}\n"
+        "  d: {lookback: 2 hours, batch_rows: 1}\n"
+        "  e: {lookback: '0.5'}\n"
+        "  f: {lookback: 3}\n"
+        "  g: {lookback: -3}\n"
+    )
+    told = wherry("check", "--json")
+    assert told.code == 2
+    assert [(each["line"], each["message"]) for each in told.json["findings"]] == [
+        (4, "`batch_rows: 0` must be 1 or more."),
+        (5, "`parallel: -1` must be 0 or more."),
+        (6, "`lookback: 2 fortnights` is no length of time."),
+        (10, "`lookback: -3` is no length of time."),
+    ]
+
+
 def test_where_the_cursor_of_an_api_and_of_files_stands(project: Path, wherry: Wherry) -> None:
     with serving(lambda r: Reply(body=[{"id": 1, "at": "2026-01-01T00:00:00Z"}])) as web:
         (project / "sources/web.yml").write_text(

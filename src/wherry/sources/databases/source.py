@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from wherry.errors import SourceError
+from wherry.errors import ProjectError, SourceError
 from wherry.ports import Batch, Found, TableRequest
 from wherry.sources.databases import full, incremental
 from wherry.sources.databases import options as said
@@ -44,7 +44,9 @@ class Database(ABC):
             return incremental.changed(look, table, cursor)
 
     def columns(self, options: Any, table: TableRequest) -> Mapping[str, str] | None:
-        """Not known offline."""
+        """Not known offline; what is wrong with the options is. Raises ``ProjectError``."""
+        if mistakes := list(said.mistakes(table.options)):
+            raise ProjectError(findings=mistakes)
         return None
 
     def expect(self, options: Any, table: TableRequest) -> None:
