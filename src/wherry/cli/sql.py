@@ -55,6 +55,7 @@ def answer(read: Reading, query: str, form: str, output: Path | None) -> None:
     """Run a query and print what it returns, streamed. Raises ``UsageError`` with the reason DuckDB gives."""
     from wherry import duckdb
     from wherry.errors import LakeError, UsageError
+    from wherry.run.failure import told_by_lake
 
     session = read.session
     try:
@@ -65,10 +66,13 @@ def answer(read: Reading, query: str, form: str, output: Path | None) -> None:
             _parquet(session, query, output)
         else:
             _print_rows(session, query, form, output)
-    except duckdb.IOException as error:
-        raise LakeError(str(error).strip(), hint="Is the storage reachable, and is the file still there?") from None
     except duckdb.Error as error:
-        raise UsageError(str(error).strip()) from None
+        text = str(error).strip()
+        if refused := told_by_lake(text):
+            raise LakeError(refused) from None
+        if isinstance(error, duckdb.IOException):
+            raise LakeError(text, hint="Is the storage reachable, and is the file still there?") from None
+        raise UsageError(text) from None
 
 
 def _print_table(session: Session, query: str) -> None:

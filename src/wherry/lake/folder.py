@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from wherry.errors import LakeError, MissingFile
@@ -28,7 +29,7 @@ _MANY = 16
 class Folder(Storage):
     """Table folders below a local one."""
 
-    #: Half of DuckDB's own: what is gathered of a group while it is written outgrows a processor's cache later, and
+    #: A third of DuckDB's own: what is gathered of a group while it is written outgrows a processor's cache later, and
     #: reading costs no more. In a bucket each group would be further requests.
     group_rows = 40_960
 
@@ -37,6 +38,7 @@ class Folder(Storage):
         self.root = Path(root).resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self.location = str(self.root)
+        self._inside = f"{self.location}/"
         #: Files that were synced as they are, by path: size and time of change.
         self._synced: dict[str, tuple[int, int]] = {}
 
@@ -51,7 +53,7 @@ class Folder(Storage):
         os.mkdir(f"{table}/metadata")  # noqa: PTH102
 
     def holds(self, location: str) -> bool:
-        return Path(os.path.normpath(location)).is_relative_to(self.root)
+        return Path(self.spelled(location)).is_relative_to(self.root)
 
     def read_bytes(self, location: str) -> bytes:
         if "://" in location:
@@ -71,7 +73,15 @@ class Folder(Storage):
         if location.startswith("file:"):
             # Some engines write file:/lake/t/1.parquet.
             location = "/" + location.removeprefix("file:").lstrip("/")
-        return location if "://" in location else os.path.normpath(location)
+        if "://" in location:
+            return location
+        path = os.path.normpath(location)
+        if path.startswith(self._inside):
+            return path
+        # By a link to the lake, or to a folder above it: at the place where it was when the table was made, for one.
+        folder, name = os.path.split(path)
+        real = f"{_real(folder)}/{name}"
+        return real if real.startswith(self._inside) else path
 
     def elsewhere(self, location: str) -> bool:
         return "://" in location and not location.startswith("file:")
@@ -117,6 +127,7 @@ class Folder(Storage):
             _sync(path)
 
     def flush(self, table: str, files: Collection[str] | None, since: str | None) -> None:
+        table = self.spelled(table)
         if len(self._synced) > _REMEMBERED:
             self._synced = {}
         metadata = f"{table}/metadata"
@@ -145,6 +156,11 @@ class Folder(Storage):
         if since is None or not since.startswith(f"{table}/"):
             yield table
             yield os.path.dirname(table)  # noqa: PTH120
+
+
+@lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _files(root: str) -> Iterator[StoredFile]:

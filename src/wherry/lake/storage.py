@@ -76,6 +76,26 @@ class Storage(ABC):
     def read_bytes(self, location: str) -> bytes:
         """A whole file. Raises ``MissingFile``, or another ``LakeError``."""
 
+    def told_moved(self, location: str) -> str:
+        """What to say of a metadata file that the lake's database places outside this root while the root has one of
+        the same name: the lake was moved or copied since it was written. Empty: it was not.
+        """
+        parts = location.rsplit("/", 4)  # a root, the folders of the schema and the table, `metadata`, the name
+        if len(parts) < 5 or self.holds(self.spelled(location)) or not self._has("/".join([self.location, *parts[1:]])):
+            return ""
+        told = f"the lake's files were written in `{parts[0]}` and name each other by that place"
+        if self._has(location):
+            return f"{told}, where they still are: what is in `{self.location}` is a copy of them. Use the lake there"
+        link = "" if "://" in location else f", or leave a link there: `ln -s {self.location} {parts[0]}`"
+        return f"{told}, and the lake is in `{self.location}` now. Move it back{link}"
+
+    def _has(self, location: str) -> bool:
+        try:
+            self.read_bytes(location)
+        except MissingFile:
+            return False
+        return True
+
     def read_all(self, locations: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """Whole files, in the order they are asked for; None for one that is not there."""
         for location in locations:
@@ -146,7 +166,12 @@ class Storage(ABC):
             if found is not None:
                 self._cache.move_to_end(location)
                 return found[0]
-        raw = self.read_bytes(location)
+        try:
+            raw = self.read_bytes(location)
+        except MissingFile:
+            if told := self.told_moved(location):
+                raise MissingFile(told) from None
+            raise
         try:
             content = json.loads(raw)
         except ValueError as problem:

@@ -217,7 +217,7 @@ class Tables:
         iceberg.check(before, change.requirements)
         previous = old.location if old is not None and before is not None else None
         metadata = iceberg.apply(before or change.start or iceberg.empty(), change.updates, previous)
-        self._check_places(metadata)
+        self._check_places(metadata, previous)
         if any(update["action"] == "add-snapshot" for update in change.updates):
             metadata = self._tidied(metadata)
         if durable:
@@ -241,11 +241,12 @@ class Tables:
             updates.append({"action": "remove-snapshots", "snapshot-ids": crowd})
         return iceberg.apply(metadata, updates) if updates else metadata
 
-    def _check_places(self, metadata: Mapping[str, Any]) -> None:
+    def _check_places(self, metadata: Mapping[str, Any], previous: str | None = None) -> None:
         """Refuse a table whose files would lie where the lake does not look."""
         table = str(metadata["location"])
         if not self._storage.holds(table):
-            raise bad("a table's location must lie in the lake")
+            moved = previous and self._storage.told_moved(previous)
+            raise bad(moved or "a table's location must lie in the lake")
         for name in _PLACES:
             place = metadata["properties"].get(name)
             if place is not None and not str(place).startswith(table.rstrip("/") + "/"):

@@ -10,6 +10,9 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+#: The lake's own words in what DuckDB says when it could not read a table, and when a commit was refused.
+_READ = re.compile(r'returned response code \w+ with message "(.*)"', re.DOTALL)
+_COMMIT = re.compile(r"returned a non-200 status code.*?^ *message: (.*?)$", re.DOTALL | re.MULTILINE)
 
 
 def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], int]:
@@ -22,6 +25,8 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
         return tuple(placed(finding, asset) for finding in error.findings), error.exit_code
     text = str(error).strip()
     if isinstance(error, duckdb.Error):
+        if refused := told_by_lake(text):
+            return (placed(Finding(code="lake", message=refused, hint="The table is as it was."), asset),), 1
         binding = isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException)
         finding = Finding(
             code="sql-failed",
@@ -36,6 +41,15 @@ def explain(error: BaseException, asset: Asset) -> tuple[tuple[Finding, ...], in
     message = f"{type(error).__name__}: {text.partition(chr(10))[0]}"
     hint = "This is a defect of wherry; the table is as it was. WHERRY_TRACE=1 prints where it happened."
     return (placed(Finding(code="internal", message=message, hint=hint), asset),), 3
+
+
+def told_by_lake(text: str) -> str:
+    """What the lake itself said in an error of DuckDB's, as a sentence; empty when it is not the lake's."""
+    found = _READ.search(text) or _COMMIT.search(text)
+    if found is None:
+        return ""
+    said = found[1].strip().rstrip(".")
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def placed(finding: Finding, asset: Asset) -> Finding:

@@ -77,6 +77,9 @@ class Reach:
 
     def _fresh(self, locations: Iterable[str]) -> Iterator[str]:
         for location in locations:
+            if told := self._storage.told_moved(location):
+                # Nothing that is here would be found in reach.
+                raise LakeError(f"{told}; nothing is removed")
             # Of a table in a bucket, from when the lake was there, no file is in a folder.
             if location not in self._looked_at and not self._storage.elsewhere(location):
                 self._looked_at.add(location)
