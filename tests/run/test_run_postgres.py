@@ -350,6 +350,12 @@ def test_a_pattern_stands_for_many_tables(folder: Folder, server: Server) -> Non
     assert set(online.graph.assets) == {"hr.people", "raw.orders", "other.orders"}
     # From now on they are known without asking.
     folder.done()
+    text = (folder.path / "sources/shop.yml").read_text()
+    folder.write({"sources/shop.yml": text + '  "pubic.*": {as: "no.{table}"}\n'})
+    (none,) = folder.project().graph.findings
+    assert (none.code, none.line, none.severity) == ("no-match", 7, "warning")
+    assert none.hint == "There are `other.orders`, `public.orders`, `public.people`."
+    folder.write({"sources/shop.yml": text})
     assert len(folder.rows("raw.orders", columns="id")) == 1000
     assert not folder.project().graph.findings
     server.run("CREATE TABLE more (id int)")
