@@ -214,6 +214,21 @@ def test_connect_tells_what_would_keep_a_table_from_being_loaded(project: Path, 
     }
 
 
+def test_a_table_goes_on_from_its_cursor_when_it_is_fetched_in_another_way(project: Path, wherry: Wherry) -> None:
+    with closing(sqlite3.connect("shop.db")) as database:
+        database.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2);")
+    text = "connector: sqlite\npath: shop.db\ntables: {t: {as: raw.t, mode: incremental, cursor: id, key: id%s}}\n"
+    (project / "sources/s.yml").write_text(text % "")
+    assert wherry("run").code == 0
+    (project / "sources/s.yml").write_text(text % ", batch_rows: 1")
+    assert wherry("run", "--json").json["assets"][0]["state"] == "skipped"
+    with closing(sqlite3.connect("shop.db")) as database:
+        database.executescript("DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (3);")
+    (project / "sources/s.yml").write_text(text % ", lookback: 1, deletes: compare")
+    (loaded,) = wherry("run", "--json").json["assets"]
+    assert (loaded["reason"], loaded["rows"], loaded["gone"]) == ("there are rows beyond `id` = 2", 2, 1)
+
+
 SECRETS = (
     "connector: postgres\nurll: postgresql://ann:hush@hush@db/x\n",
     "connector: postgres\nurl: mysql://a:hush@b/x: y\n",
