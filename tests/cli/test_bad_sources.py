@@ -265,6 +265,22 @@ def test_a_password_in_an_address_of_a_file_is_told(
     assert wherry("check", "--json").json["findings"] == []
 
 
+def test_a_secret_in_the_configuration_of_a_manifest_is_told(
+    project: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hush")
+    (project / "m.yaml").write_text("version: 6.1.0\nstreams: []\n")
+    file = project / "sources/s.yml"
+    text = "connector: rest\nmanifest: m.yaml\nconfig: {api_token: %s, host: x}\ntables: {a: {as: raw.a}}\n"
+    file.write_text(text % "hush")
+    told = wherry("check", "--json")
+    found = [each for each in told.json["findings"] if each["code"] == "secret-in-file"]
+    assert [(each["line"], each["severity"]) for each in found] == [(3, "warning")] and "hush" not in told.out
+    assert "`config.api_token`" in found[0]["message"]
+    file.write_text(text % "${TOKEN}")
+    assert "secret-in-file" not in wherry("check", "--json").out
+
+
 def test_a_line_of_sql_is_shown_as_it_is(project: Path, wherry: Wherry) -> None:
     (project / "tables").mkdir()
     (project / "tables/a.sql").write_text("SELECT 1 AS token, 'password: x' AS auth, nothing\n")
