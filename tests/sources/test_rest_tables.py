@@ -86,6 +86,7 @@ PAGE = "Only one page of several, without: pages: {by: %s, param: ...}"
     ("body", "headers", "options", "about"),
     [
         ({"items": ROWS}, {}, {"records": "items"}, ""),
+        ({"my-rows": ROWS}, {}, {"records": '"my-rows"'}, ""),
         ({"items": ROWS, "total": 2}, {}, {"records": "items"}, ""),
         ({"meta": {"next": "/x?page=2"}, "d": {"rows": ROWS}}, {}, {"records": "d.rows", "pages": NEXT}, ""),
         ({"data": ROWS, "next_cursor": "abc"}, {}, {"records": "data"}, PAGE % "cursor, at: next_cursor"),

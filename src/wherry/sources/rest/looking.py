@@ -143,7 +143,9 @@ def _list_in(document: Mapping[str, Any], schema: Any) -> tuple[str, Any]:
 
 def _said(records: str, pages: Mapping[str, Any] | str) -> tuple[dict[str, Any], str]:
     """What a source file has to say of a list; and what it would have to say, where only a person can know that."""
-    options: dict[str, Any] = {"records": records} if records else {}
+    # As JMESPath has them, names that are no words stand in quotes.
+    path = ".".join(name if re.fullmatch(r"[A-Za-z_]\w*", name) else json.dumps(name) for name in records.split("."))
+    options: dict[str, Any] = {"records": path} if records else {}
     if not isinstance(pages, Mapping):
         return options | ({"pages": pages} if pages else {}), ""
     if pages["by"] == "next" or (pages["by"] in ("offset", "page") and "param" in pages):
