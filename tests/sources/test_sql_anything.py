@@ -82,6 +82,19 @@ def test_times_beyond_a_day_are_what_the_database_prints(mariadb: str, of: str) 
     assert read == [{"a": "-838:59:59", "b": "26:00:00.500"}]
 
 
+@pytest.mark.needs("mariadb")
+def test_bits_and_large_numbers_of_mysql(mariadb: str) -> None:
+    MariaDB(mariadb).run(
+        "CREATE TABLE t (a bit(8), b bit(64), c bigint unsigned, d int unsigned, e tinyint(1))",
+        "INSERT INTO t VALUES (b'101', ~0, 18446744073709551615, 4294967295, 2), (NULL, NULL, NULL, NULL, NULL)",
+    )
+    rows = AnyPostgres(mariadb.replace("mysql://", "mysql+pymysql://")).rows("t")
+    assert [tuple(None if value is None else int(value) for value in row.values()) for row in rows] == [
+        (5, 2**64 - 1, 2**64 - 1, 2**32 - 1, 2),
+        (None, None, None, None, None),
+    ]
+
+
 @pytest.mark.needs("postgres")
 def test_a_query_of_decimals_is_text_unless_told(postgres: str) -> None:
     server = AnyPostgres(postgres)

@@ -87,6 +87,7 @@ class SqlLook(Look):
     def describe(self, table: TableRequest) -> Described:
         options = table.options
         unique: tuple[frozenset[str], ...] = ()
+        bits: set[str] = set()
         if options.query:
             relation = f"(\n{options.query.strip().rstrip(';')}\n) q"
             shown = self._streamed(f"SELECT * FROM {relation}{conditions(options.where)}")
@@ -102,6 +103,8 @@ class SqlLook(Look):
             schema, wanted = self._find(table.name)
             found = self._columns(wanted, schema)
             printed = {each["name"] for each in found if self._loses(each["type"])}
+            if self._kind in ("mysql", "mariadb"):
+                bits = {each["name"] for each in found if _is_bits(each["type"])}
             names = [each["name"] for each in found]
             types = {each["name"]: self._reflected(each["type"]) for each in found}
             natives = {each["name"]: _native(each["type"]) for each in found}
@@ -115,7 +118,9 @@ class SqlLook(Look):
             kind = spelled(told) if told else types[column]
             order = "" if told else self._order(column, kind)
             read = self.name(column)
-            if kind == "VARCHAR" and column in printed:
+            if column in bits:
+                read = f"({read} + 0)"  # else its bytes come
+            elif kind == "VARCHAR" and column in printed:
                 read = _PRINTED.get(self._kind, "{0}").format(read)
             fields.append(Field(name=column, native=natives[column], type=kind, read=read, order=order,
                                 nullable=nullable[column]))  # fmt: skip
@@ -127,6 +132,9 @@ class SqlLook(Look):
 
         # SQLite has no moments: what an application wrote there stays as it is.
         moments = types.DateTime | types.Date | types.Time
+        large = _is_bits(kind) or (getattr(kind, "unsigned", False) and isinstance(kind, types.BigInteger))
+        if large and self._kind in ("mysql", "mariadb"):
+            return "DECIMAL(20,0)"
         return "VARCHAR" if self._kind == "sqlite" and isinstance(kind, moments) else reflected(kind)
 
     def _columns(self, table: str, schema: str | None) -> Any:
@@ -229,6 +237,10 @@ def _statement(sql: str) -> Any:
 
 def _schemas(inspector: Any) -> list[str]:
     return [str(each) for each in inspector.get_schema_names()]
+
+
+def _is_bits(kind: Any) -> bool:
+    return type(kind).__name__ == "BIT"
 
 
 def _native(kind: Any) -> str:
