@@ -133,6 +133,8 @@ def _as_a_table(path: str, found: Found) -> tuple[str, list[Found]]:
     from dataclasses import replace
 
     above, _, last = path.rstrip("/").rpartition("/")
+    if above.endswith(":/"):
+        return path, [found]  # a bucket, which nothing is above
     return above or ("/" if path.startswith("/") else "."), [replace(found, name=last)]
 
 
