@@ -1,6 +1,7 @@
 """Ways to prove that no key is there twice, which must never prove it of keys that are."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from wherry.lake.statistics import File
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult
 from wherry.project.check_form import read_check
-from wherry.run import check_keys, check_subject, key_hashes
+from wherry.run import check_groups, check_keys, check_plan, check_subject, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Asking, Subject
 from wherry.run.checking import Checked, check_table
@@ -28,6 +29,7 @@ MANY = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+NUMBER = iter(range(10**9))
 UNIQUE = read_check("unique", column="k", file="", line=0)
 
 
@@ -220,7 +222,6 @@ class Keys:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
 
 
 @pytest.mark.usefixtures("large")
@@ -238,6 +239,63 @@ def test_new_keys_are_compared_with_hashes_alone(opened: tuple[Lake, DuckDB], mo
     keys.add(7, 8)
     result = keys.check()
     assert (result.state, result.how, result.failing) == ("failed", "slice", 4)
+
+
+NEW = st.lists(st.none() | st.integers(0, 9), min_size=1, max_size=3)
+
+
+@settings(MANY, max_examples=200 if os.environ.get("WHERRY_DEEP") == "1" else 15)
+@pytest.mark.usefixtures("large")
+@given(slices=st.lists(NEW, min_size=1, max_size=3), nulls=st.sampled_from(["", "same", "count"]), text=st.booleans())
+@example(slices=[[1, 2], [3], [3]], nulls="", text=True)
+@example(slices=[[1, 2], [3, 3]], nulls="", text=True)
+@example(slices=[[None], [None]], nulls="count", text=True)
+@example(slices=[[1], [1, 2]], nulls="", text=False)
+def test_keys_are_told_to_be_new_only_when_they_are(
+    opened: tuple[Lake, DuckDB], slices: list[list[int | None]], nulls: str, text: bool
+) -> None:
+    """By numbers whose files overlap or do not, and by text of which there are hashes."""
+    check = replace(UNIQUE, arguments={**UNIQUE.arguments, **({"nulls": nulls} if nulls else {})})
+    keys = Keys(opened, f"new_{next(NUMBER)}", check)
+    if not text:
+        keys.db.execute(f"DROP TABLE lake.{keys.name}")
+        keys.db.execute(f"CREATE TABLE lake.{keys.name} AS SELECT range AS k FROM range(10, 20)")
+    keys.check()
+    there: list[int | None] = []
+    for came in slices:
+        listed = ", ".join("(NULL)" if key is None else f"({key - 5 if not text else key + 5000})" for key in came)
+        written = "md5(k::VARCHAR)" if text else "k"
+        keys.db.execute(f"INSERT INTO lake.{keys.name} SELECT {written} FROM (VALUES {listed}) AS v(k)")
+        there += came
+        counted = [key for key in there if key is not None or nulls == "count"]
+        result = keys.check()
+        assert (result.failing, result.how) == (sum(counted.count(key) > 1 for key in counted), "slice")
+
+
+@pytest.mark.usefixtures("large")
+def test_hashes_are_written_in_order_and_prove_that_keys_differ(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keys(opened, "ordered")
+    # Nothing can be grouped.
+    monkeypatch.setattr(check_plan, "grouped", lambda relation, keys: "nothing")
+    assert keys.check().state == "passed"
+    (name,) = keys.files
+    hashes = [h for (h,) in keys.db.execute(f"SELECT h FROM '{keys.folder / name}'")]
+    assert hashes == sorted(hashes) and len(hashes) == 1000
+
+
+def test_what_is_known_to_be_new_is_not_grouped(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, large: None
+) -> None:
+    keys = Keys(opened, "known")
+    keys.check()
+    # No table of groups can be made.
+    monkeypatch.setattr(check_groups, "_MOVED", "no such name")
+    keys.add(1000, 1010)
+    assert keys.check().how == "slice"
+    keys.add(1005, 1006)
+    assert (keys.check().how, keys.check().failing) == ("table", 2)
 
 
 @pytest.mark.usefixtures("large")

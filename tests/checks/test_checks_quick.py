@@ -2,12 +2,16 @@
 
 import os
 import re
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from wherry.checks import distinct
+from wherry.checks import find as built_in
 from wherry.checks.matches import shape
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.lake import Lake
@@ -15,7 +19,8 @@ from wherry.lake.statistics import ColumnFacts, Facts, facts, files
 from wherry.model.asset import Check
 from wherry.project.check_form import read_check
 from wherry.quoting import text
-from wherry.run import check_subject, checking
+from wherry.run import check_facts, check_state, check_subject, checking
+from wherry.run.check_plan import Item
 from wherry.run.check_subject import Subject
 from wherry.run.checking import check_table
 
@@ -199,3 +204,79 @@ def test_references_to_other_types_are_looked_up(
     subject = Subject(name="s.refers", relation="lake.s.refers", lake="lake.s.refers", rows=11, facts=told)
     (result,) = check_table(db, [form("refers to s.other.id", "k")], subject).results
     assert (result.failing, result.how, result.error) == (1, "table", "")
+
+
+ENDS = st.integers(-3, 3) | st.decimals(-3, 3, places=2, allow_nan=False) | st.dates()
+BOUNDS = st.none() | st.sampled_from(["0", "-2", "+1", "1.5", "-0.25", "1e0", "NULL", "'1'", "1 + 1", "other", "00.1"])
+
+
+@MANY
+@given(
+    low=ENDS,
+    more=st.integers(0, 4),
+    bounds=st.tuples(BOUNDS, BOUNDS),
+    strict=st.tuples(st.booleans(), st.booleans()),
+    sign=st.sampled_from(["between", "<", "<=", ">", ">=", "=", "!="]),
+)
+@example(low=0, more=0, bounds=("0", "0"), strict=(True, False), sign="between")
+@example(low=Decimal("1.50"), more=0, bounds=("1.5", "1.5"), strict=(False, False), sign="between")
+def test_ends_told_without_sql_are_told_by_sql(
+    opened: tuple[Lake, DuckDB],
+    low: Any,
+    more: int,
+    bounds: tuple[str | None, str | None],
+    strict: tuple[bool, bool],
+    sign: str,
+) -> None:
+    _, db = opened
+    high = low + more if not isinstance(low, date) else low
+    sides = {"low": bounds[0], "high": bounds[1], "strict_low": strict[0], "strict_high": strict[1]}
+    given = sides if sign == "between" else {"operator": sign, "value": bounds[0] or "0"}
+    check = Check(kind="between" if sign == "between" else "compare", text="", column="k", arguments=given)
+    item = Item(index=0, check=check, kind=built_in(check.kind))
+    told = Facts(rows=7, columns={"k": ColumnFacts(nulls=0, low=low, high=high)})
+    found = check_facts.plain(item, told)
+    numbers = sides if sign == "between" else {"value": given["value"]}
+    if found is None:
+        return
+    assert found == (0, 7) and "other" not in numbers.values()
+    kind = {int: "BIGINT", Decimal: "DECIMAL(12,2)", date: "DATE"}[type(low)]
+    assert db.execute(f"SELECT {check_facts.broken_ends(item, told, {'k': kind})[0]}") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("min >= 0", (0,)),
+        ("max < 9", (Decimal("4.50"),)),
+        ("count > 1", (5,)),
+        ("null_count < 3", None),
+        ("avg > 0", None),
+    ],
+)
+def test_aggregates_told_without_sql(opened: tuple[Lake, DuckDB], written: str, found: tuple[Any, ...] | None) -> None:
+    _, db = opened
+    check = form(written, "k")
+    item = Item(index=0, check=check, kind=built_in(check.kind))
+    told = Facts(rows=7, columns={"k": ColumnFacts(nulls=2, low=Decimal("0.00"), high=Decimal("4.50"))})
+    assert check_facts.plain(item, told) == found
+    if found is not None:
+        asked = check_facts.aggregates(item, told, {"k": "DECIMAL(9,2)"})
+        assert db.execute(f"SELECT {', '.join(asked)}") == [found]
+    assert check_facts.plain(Item(index=0, check=form("rows > 0"), kind=built_in("rows")), told) == (7,)
+    empty = Facts(rows=7, columns={"k": ColumnFacts(nulls=7)})
+    assert check_facts.plain(item, empty) == {"min": (None,), "max": (None,), "count": (0,)}.get(written.split()[0])
+
+
+@pytest.mark.parametrize("written", ["unique", *(f"{measure} > 0" for measure in distinct.MEASURES)])
+@pytest.mark.parametrize("value", [0, 3])
+def test_values_of_groups_told_without_sql(opened: tuple[Lake, DuckDB], written: str, value: int) -> None:
+    _, db = opened
+    check = form(written, "k")
+    item = Item(index=0, check=check, kind=built_in(check.kind))
+    parts = (value,) * len(check_state.group_parts(item))
+    found = check_state.plain_group_values(item, parts)
+    assert (found is not None) == (
+        written in ("unique", *(f"{each}_count > 0" for each in ("distinct", "unique", "duplicate")))
+    )
+    assert found in (None, *db.execute(check_state.group_values_sql(item, parts)))

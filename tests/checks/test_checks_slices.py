@@ -17,7 +17,7 @@ from wherry.lake.ranges import Ranges
 from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
-from wherry.run import check_keys, check_slices, check_subject, checking, key_hashes
+from wherry.run import check_groups, check_slices, check_subject, checking, key_hashes
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Subject
 from wherry.run.checking import Checked, check_table
@@ -254,6 +254,8 @@ number = iter(range(10**9))
     values=st.sampled_from([2, 3, 2**63]),
     few=st.booleans(),
     beside=st.booleans(),
+    brief=st.booleans(),
+    large=st.booleans(),
 )
 def test_slices_find_what_the_whole_finds(
     opened: tuple[Lake, DuckDB],
@@ -263,15 +265,18 @@ def test_slices_find_what_the_whole_finds(
     values: int,
     few: bool,
     beside: bool,
+    brief: bool,
+    large: bool,
 ) -> None:
+    # It is tried first to prove that keys are new, or not.
+    monkeypatch.setattr(check_groups, "BRIEF", 250_000 if brief else -1)
     # Groups are looked at by a thread of their own, or by the one that looks at the rest.
     monkeypatch.setattr(check_slices, "_WORTH", 0 if beside else 10**9)
     # Every column that has a dictionary counts as one of few values, or none does.
     monkeypatch.setattr(checking, "_FEW_BYTES", 1e9 if few else 0.0)
     # Few values of a hash: keys meet others in it all the time.
     monkeypatch.setattr(key_hashes, "hash_of", lambda columns: f"hash({', '.join(columns)}) % {values}")
-    monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
+    monkeypatch.setattr(check_subject, "LARGE", 0 if large else 200_000)
     monkeypatch.setattr(check_slices, "MOST", 100.0)
     table = Table(*opened, f"s.t{next(number)}")
     table.do("create", first)
@@ -371,3 +376,20 @@ def test_what_was_found_before_is_not_trusted_when(opened: tuple[Lake, DuckDB], 
     else:
         table.kept = Kept(of=(table.kept.of[0], "12345"), values=wrong)
     assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()]
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_value_that_went_is_one_that_is_not_there(
+    opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """Of few values those are known, until one goes: what comes back is new."""
+    monkeypatch.setattr(check_subject, "LARGE", 0 if large else 200_000)
+    monkeypatch.setattr(checking, "_FEW_BYTES", 1e9)
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
+    table = Table(*opened, f"s.went_{large}")
+    table.do("create", [(i % 4, i, 0.5, "0.10", "ab"[i % 2], "2020-01-01") for i in range(40)])
+    table.check()
+    row = (1, 1, 0.5, "0.10", "b", "2020-01-01")
+    for what, argument in (("delete", "w = 'a'"), ("append", [row]), ("append", [(*row[:4], "a", row[5])])):
+        table.do(what, argument)
+        assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()], what

@@ -3,12 +3,16 @@
 from hashlib import md5
 from pathlib import Path
 
+import duckdb
 import pytest
 from run_folder import Folder, result
 
+from wherry.engines.duckdb import DuckDB
+from wherry.lake.lake import Lake
 from wherry.lake.upkeep.upkeep import Options, keep_up
 from wherry.model.run import CheckResult
-from wherry.run import check_keys, check_slices, check_subject, inspecting
+from wherry.run import check_slices, check_subject, inspecting
+from wherry.run.session import Session
 
 TABLE = "-- build: append\n-- columns:\n--   x: {checks: [unique]}\nSELECT k AS x FROM raw.o"
 
@@ -20,7 +24,6 @@ def keyed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setattr("wherry.run.session.MIRRORED_VALUES", 0)
     monkeypatch.setattr(check_slices, "MOST", 100)
     monkeypatch.setattr(check_subject, "LARGE", 0)
-    monkeypatch.setattr(check_keys, "WORTH", 0)
     folder.write({"sources/d.yml": "connector: files\npath: d/\ntables: {o.csv: {as: raw.o}}\n"})
     folder.tables(t=TABLE)
     assert grown(folder, *range(50)).state == "passed"
@@ -90,3 +93,28 @@ def test_an_error_of_a_kind_is_that_checks_alone(keyed: Folder) -> None:
     moody, unique = result(keyed.run(), "s.t").checks
     assert (moody.state, unique.state) == ("failed", "passed")
     assert "not today" in moody.error
+
+
+def test_a_table_is_opened_by_its_name_when_a_check_reads_it_so(tmp_path: Path) -> None:
+    """And a copy in memory of what it was is not read meanwhile."""
+    with Lake.open(tmp_path / "lake.db", tmp_path / "lake") as lake:
+        db = DuckDB(folder=tmp_path, scratch=tmp_path / "scratch")
+        session = Session(lake, "main", db)
+        session.attach()
+        db.execute(
+            "CREATE SCHEMA lake.s; CREATE TABLE lake.s.t AS SELECT 2 AS x; CREATE TABLE lake.s.u AS SELECT 3 AS x"
+        )
+        session.make_schema("s.t")
+        db.execute("CREATE TABLE s.t AS SELECT 1 AS x")
+        assert session.mirrored("s.t", 1)
+        session.later("s.t")()
+        assert db.execute("FROM s.t") == [(1,)]  # the copy is what the branch has
+        session.built("s.t")
+        session.later("s.t")
+        assert db.execute("FROM s.t") == [(2,)]
+        show = session.later("s.u")
+        with pytest.raises(duckdb.CatalogException):
+            db.execute("FROM s.u")
+        show()
+        assert db.execute("FROM s.u") == [(3,)]
+        db.close()

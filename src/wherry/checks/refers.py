@@ -15,4 +15,5 @@ def bad_rows(check: Check, table: str) -> str:
     other = full_name(check.arguments["table"])
     if check.arguments.get("there"):  # only these rows of the other table count
         other = f"(SELECT * FROM {other} WHERE {check.arguments['there']})"
-    return f"SELECT * FROM {table} AS here WHERE {filled} AND NOT EXISTS (SELECT 1 FROM {other} AS there WHERE {same})"
+    # Of NOT EXISTS DuckDB makes two joins and a grouping more.
+    return f"SELECT here.* FROM {table} AS here ANTI JOIN {other} AS there ON {same} WHERE {filled}"

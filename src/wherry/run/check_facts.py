@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
-from wherry.lake.statistics import Facts
+from wherry.lake.statistics import ColumnFacts, Facts
+from wherry.model.asset import Check
 from wherry.quoting import name, text
 from wherry.run.check_plan import Item
 
 #: Kinds that let a range of values pass: when the smallest and the largest pass, all between them do.
 _RANGES = ("compare", "between")
+_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+#: What is compared with whole numbers and decimals exactly, here as in DuckDB.
+_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,3})?")
 _COLUMN = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
 _KNOWN = re.compile(rf"\b(count|min|max)\(\s*(?:(\*|{_COLUMN})|CAST\(({_COLUMN}) AS TIMESTAMP\))\s*\)", re.IGNORECASE)
 
@@ -30,19 +36,53 @@ def counted(items: Iterable[Item], facts: Facts) -> dict[int, tuple[Any, ...]]:
     return found
 
 
+def plain(item: Item, facts: Facts) -> tuple[Any, ...] | None:
+    """What a check finds, where it takes no SQL to tell that from the metadata."""
+    check = item.check
+    if item.face == "row":
+        column = _ends(check, facts)
+        return (0, facts.rows) if column is not None and _numbers_hold(check, column) else None
+    if item.face != "aggregate" or check.where or check.sample:
+        return None
+    matches = [_KNOWN.fullmatch(expression) for expression in item.kind.aggregates(check)]
+    found = [_value(match, facts) for match in matches if match and not match[3]]
+    known = [each[0] for each in found if each]
+    return tuple(known) if len(known) == len(matches) else None
+
+
+def _ends(check: Check, facts: Facts) -> ColumnFacts | None:
+    """The column of whose values no one breaks a check if the smallest and the largest do not."""
+    column = facts.columns.get(check.column.lower())
+    if check.kind not in _RANGES or check.where or check.sample or column is None or not column.bounded:
+        return None
+    return None if str(check.arguments.get("operator", "")) in ("!=", "<>") else column
+
+
+def _numbers_hold(check: Check, column: ColumnFacts) -> bool:
+    """Whether both ends of a column are numbers and keep bounds that are numbers; else that is not known."""
+    given = check.arguments
+    if check.kind == "compare":
+        limits = [(str(given["operator"]), given["value"])]
+    else:
+        sides = ((">" if given.get("strict_low") else ">=", "low"), ("<" if given.get("strict_high") else "<=", "high"))
+        limits = [(sign, given[side]) for sign, side in sides if given.get(side) is not None]
+    if not all(sign in _SIGNS and _NUMBER.fullmatch(str(limit)) for sign, limit in limits):
+        return False
+    return all(
+        type(value) in (int, Decimal) and _SIGNS[sign](value, Decimal(str(limit)))
+        for sign, limit in limits
+        for value in (column.low, column.high)
+    )
+
+
 def broken_ends(item: Item, facts: Facts, types: Mapping[str, str]) -> tuple[str, ...]:
     """An expression of how many of a column's smallest and largest value break a check; none where that proves nothing.
 
     None broken, and no row is. One broken says nothing of how many are. It is refused when it reads another column.
     """
     check = item.check
-    column = facts.columns.get(check.column.lower())
-    kind = types.get(check.column.lower(), "")
-    if check.kind not in _RANGES or check.where or check.sample or column is None or not kind:
-        return ()
-    if str(check.arguments.get("operator", "")) in ("!=", "<>"):
-        return ()
-    if not column.bounded:
+    column, kind = _ends(check, facts), types.get(check.column.lower(), "")
+    if column is None or not kind:
         return ()
     ends = ", ".join(f"({literal(value, kind)})" for value in (column.low, column.high))
     bad = item.kind.bad_row(check)
@@ -64,24 +104,37 @@ def aggregates(item: Item, facts: Facts, types: Mapping[str, str]) -> tuple[str,
 
 
 def _fact(match: re.Match[str], facts: Facts, types: Mapping[str, str]) -> str:
-    function, what = match[1].lower(), match[2] or match[3]
-    if what == "*":
-        return f"{facts.rows}::BIGINT" if function == "count" else ""
-    key = (what[1:-1].replace('""', '"') if what.startswith('"') else what).lower()
-    column = facts.columns.get(key)
-    if column is None or column.nulls is None:
+    found = _value(match, facts)
+    if found is None:
         return ""
-    if function == "count":
-        return f"{facts.rows - column.nulls}::BIGINT"
-    kind = types.get(key, "")
+    if match[1].lower() == "count":
+        return f"{found[0]}::BIGINT"
+    kind = types.get(_column(match), "")
     if not kind or (match[3] and kind not in ("DATE", "TIMESTAMP")):
         return ""
-    if column.nulls == facts.rows:
-        return f"NULL::{'TIMESTAMP' if match[3] else kind}"
-    if not column.bounded:
-        return ""
-    value = literal(column.low if function == "min" else column.high, kind)
+    value = f"NULL::{kind}" if found[0] is None else literal(found[0], kind)
     return f"CAST({value} AS TIMESTAMP)" if match[3] else value
+
+
+def _column(match: re.Match[str]) -> str:
+    """The lower-case name of the column that is aggregated."""
+    what = match[2] or match[3]
+    return (what[1:-1].replace('""', '"') if what.startswith('"') else what).lower()
+
+
+def _value(match: re.Match[str], facts: Facts) -> tuple[Any] | None:
+    """The value of an aggregate; None where the metadata does not have it."""
+    function, name = match[1].lower(), _column(match)
+    if name == "*":
+        return (facts.rows,) if function == "count" else None
+    column = facts.columns.get(name)
+    if column is None or column.nulls is None:
+        return None
+    if function == "count":
+        return (facts.rows - column.nulls,)
+    if column.nulls == facts.rows:
+        return (None,)
+    return (column.low if function == "min" else column.high,) if column.bounded else None
 
 
 def literal(value: Any, kind: str) -> str:

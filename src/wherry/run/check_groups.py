@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.lake.changes import Change
@@ -10,12 +10,13 @@ from wherry.model.dataclass import dataclass
 from wherry.run import key_hashes
 from wherry.run.check_keys import alike, plain
 from wherry.run.check_plan import Item, grouped, looked_at
-from wherry.run.check_state import group_parts
+from wherry.run.check_state import group_parts, group_values_sql, plain_group_values
 from wherry.run.check_subject import Asking, Subject
-from wherry.run.key_hashes import Key
 
 #: Files with hashes of one key; from here on they are made one.
 _FILES = 8
+#: Rows that came, up to which a proof that their keys are new is tried before groups are made.
+BRIEF = 250_000
 _MOVED, _MET = "__wherry_moved", "__wherry_met"
 
 
@@ -36,7 +37,7 @@ def moved_groups(
     change: Change,
     hashes: Mapping[int, tuple[str, ...]],
     types: Mapping[str, str],
-) -> Iterator[Found]:
+) -> list[Found]:
     """For each set of checks that share their groups what changed for them; nothing for those that DuckDB refuses.
 
     Where the bounds of files say that no key that came can be in another file, the rest is not searched. Else it is
@@ -46,16 +47,35 @@ def moved_groups(
     sets: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
     for item in items:
         sets.setdefault((item.check.where, tuple(item.kind.group_by(item.check))), []).append(item)
+    work = []
     for (_, columns), members in sets.items():
         kept = next((hashes[item.index] for item in members if hashes.get(item.index)), ())
-        if change.nothing:
-            zeros = {item.index: (0,) * len(group_parts(item)) for item in members}
-            yield Found(parts={index: (none, none) for index, none in zeros.items()}, hashes=kept)
-            continue
-        key = alike(members, types) if kept and subject.hashes is not None else None
-        found = _Groups(asking, members, columns, subject, change, key).changed(kept)
-        if found is not None:
-            yield found
+        work.append(_Groups(asking, members, columns, subject, change, kept, types))
+    if change.nothing:
+        found = [each.unchanged(each.kept) for each in work]
+    else:
+        differ = _differ(asking, work, change, subject.lake)
+        found = [each.changed(each in differ) for each in work]
+    return [each for each in found if each is not None]
+
+
+def group_values(asking: Asking, item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The values that a check of groups judges, from what is kept of it; None when DuckDB refuses that."""
+    return plain_group_values(item, parts) or asking.row_if(group_values_sql(item, parts))
+
+
+def _differ(asking: Asking, work: Sequence[_Groups], change: Change, table: str) -> list[_Groups]:
+    """Those of ``work`` of which one statement proves that no two of the rows that came share a key."""
+    if not change.grows or change.rows_added > BRIEF:
+        return []
+    told = {}
+    for each in work:
+        if each.key is not None and (each.kept or each.apart or not each.subject.large):
+            rows = f"({each.check.where}) AND ({each.key.rows})" if each.check.where else each.key.rows
+            hashes = f"count(DISTINCT {key_hashes.hash_of(each.columns)}) FILTER (WHERE {rows})"
+            told[f"{hashes} = coalesce(count_if({rows}), 0)"] = each
+    row = asking.row_if(f"SELECT {', '.join(told)} FROM {change.rows_that_came(table)}") if told else None
+    return [each for each, differs in zip(told.values(), row or (), strict=False) if differs]
 
 
 def apart(subject: Subject, change: Change, columns: Sequence[str]) -> bool:
@@ -75,27 +95,37 @@ class _Groups:
         columns: Sequence[str],
         subject: Subject,
         change: Change,
-        key: Key | None,
+        kept: Sequence[str],
+        types: Mapping[str, str],
     ) -> None:
         self.asking, self.members, self.columns = asking, members, columns
-        self.subject, self.change, self.key = subject, change, key
+        self.subject, self.change = subject, change
+        #: What all of the checks are about, if that is one key; and the files of its hashes.
+        self.key = alike(members, types)
+        self.kept = tuple(kept) if self.key is not None and subject.hashes is not None else ()
+        self.apart = apart(subject, change, columns)
         self.check = members[0].check
         self.named = [f"k{number}" for number in range(1, len(columns) + 1)]
         #: What is measured: the checks' values one after the other.
         self.wanted = [part for item in members for part in group_parts(item)]
 
-    def changed(self, kept: tuple[str, ...]) -> Found | None:
-        """What became of the groups; ``kept`` are the files of hashes of ``key``."""
-        if apart(self.subject, self.change, self.columns):
-            came = self._narrowed(self.change.rows_that_came(self.subject.lake))
+    def unchanged(self, hashes: tuple[str, ...]) -> Found | None:
+        return self._found((0,) * 2 * len(self.wanted), hashes)
+
+    def changed(self, differ: bool) -> Found | None:
+        """What became of the groups; ``differ``: it is known that no two of the rows that came share a key."""
+        came = self._narrowed(self.change.rows_that_came(self.subject.lake))
+        if differ and (self.apart or self._none_met(came)):
+            return self.unchanged(self._hashes(self.kept, came, self.columns))
+        if self.apart:
             row = self.asking.row_if(f"SELECT {', '.join(self.wanted)} FROM ({grouped(came, self.columns)})")
-            return self._found(row and (*row, *(0 for _ in row)), self._kept(kept, came, self.columns))
+            return self._found(row and (*row, *(0 for _ in row)), self._hashes(self.kept, came, self.columns))
         try:
             if self.asking.row_if(self._moved()) is None:
                 return None
-            kept = self._met(kept)
+            kept = self._met()
             row = self._counted(_MET if kept else _MOVED)
-            return self._found(row, self._kept(kept, f"(FROM {_MOVED} WHERE newer > 0)", self.named))
+            return self._found(row, self._hashes(kept, f"(FROM {_MOVED} WHERE newer > 0)", self.named))
         finally:
             for table in (_MOVED, _MET):
                 self.asking.row_if(f"DROP TABLE IF EXISTS {table}")
@@ -115,7 +145,21 @@ class _Groups:
         rows = looked_at(self.check, relation)
         return rows if self.key is None else f"(FROM {rows} WHERE {self.key.rows})"
 
-    def _kept(self, kept: tuple[str, ...], came: str, columns: Sequence[str]) -> tuple[str, ...]:
+    def _none_met(self, came: str) -> bool:
+        """Whether it is known, by hashes, that no row that was there has a key of the rows that came."""
+        files, key = self.subject.hashes, self.key
+        if key is None:
+            return False
+        if files is not None and self.kept and files.has(self.asking, key, self.kept):
+            there = f"SELECT h FROM {files.relation(self.kept)}"
+        elif not self.subject.large:
+            there = key.hashed(looked_at(self.check, self.change.rows_that_stayed(self.subject.lake)))
+        else:
+            return False
+        among = f"{key_hashes.hash_of(self.columns)} IN ({there})"
+        return self.asking.row_if(f"SELECT count(*) FROM {came} WHERE {among}") == (0,)
+
+    def _hashes(self, kept: tuple[str, ...], came: str, columns: Sequence[str]) -> tuple[str, ...]:
         """The files of hashes with one more, of the keys that came; none when there were none."""
         files, key = self.subject.hashes, self.key
         if files is None or key is None or not kept:
@@ -136,10 +180,10 @@ class _Groups:
             parts.append(f"SELECT {shown}, 0::BIGINT AS newer, copies AS older FROM ({went})")
         return f"CREATE OR REPLACE TEMP TABLE {_MOVED} AS {' UNION ALL '.join(parts)}"
 
-    def _met(self, kept: tuple[str, ...]) -> tuple[str, ...]:
+    def _met(self) -> tuple[str, ...]:
         """Makes a table of those moved groups that rows which stayed may belong to; the files of hashes that say so."""
-        files, key = self.subject.hashes, self.key
-        if files is None or key is None:
+        files, key, kept = self.subject.hashes, self.key, self.kept
+        if files is None or key is None or not kept:
             return ()
         if not files.has(self.asking, key, kept):
             stayed = looked_at(self.check, self.change.rows_that_stayed(self.subject.lake))

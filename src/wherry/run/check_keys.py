@@ -15,8 +15,6 @@ from wherry.run.check_plan import Item, looked_at
 from wherry.run.check_subject import Asking, Subject
 from wherry.run.key_hashes import Key
 
-#: From so many rows on hashes of keys are kept: of fewer the keys themselves are read as soon.
-WORTH = 2_000_000
 #: Bits of a map of a column's range, a row.
 _SPARSE = 64
 #: Types of whole numbers that a map of bits can be made of.
@@ -152,12 +150,12 @@ def _part(rows: int) -> int:
 
 def _hashes(asking: Asking, subject: Subject, relation: str, key: Key) -> Told:
     """Keys differ when their hashes do, of which a sort shows each beside the next."""
-    hashed, name = f"({key.hashed(relation)})", ""
-    if subject.hashes is not None and subject.identify is not None and (subject.rows or 0) >= WORTH:
-        name = subject.hashes.write(asking, key, key.hashed(relation))
-        hashed = subject.hashes.relation([name]) if name else hashed
+    ordered, name = f"{key.hashed(relation)} ORDER BY h", ""
+    if subject.hashes is not None and subject.identify is not None:
+        name = subject.hashes.write(asking, key, ordered)
+        ordered = f"FROM {subject.hashes.relation([name])}" if name else ordered
     # Hashes that rise all the way differ, even if they were in another order than was asked for.
-    beside = f"SELECT h, lag(h) OVER () AS p FROM (SELECT h FROM {hashed} ORDER BY h)"
+    beside = f"SELECT h, lag(h) OVER () AS p FROM ({ordered})"
     return Told(differs=asking.row_if(f"SELECT count(*) FROM ({beside}) WHERE h <= p") == (0,), hashes=name)
 
 

@@ -197,10 +197,10 @@ def _lone(item: Item, relation: str) -> Job:
         sql = item.kind.query(item.check, relation)
         return Job(sql=sql, members={item.index: ()})
     if hasattr(item.kind, "count"):
-        counted = str(item.kind.count(item.check, relation))
+        sql = f"SELECT ({item.kind.count(item.check, relation)}){looked}"
     else:
-        counted = f"SELECT count(*) FROM ({item.kind.bad_rows(item.check, relation)})"
-    return Job(sql=f"SELECT ({counted}){looked}", members={item.index: (0, 1)})
+        sql = f"SELECT count(*){looked} FROM ({item.kind.bad_rows(item.check, relation)})"
+    return Job(sql=sql, members={item.index: (0, 1)})
 
 
 def tolerant(check: Check) -> bool:

@@ -31,8 +31,6 @@ def all_there(asking: Asking, item: Item, facts: Facts, types: Mapping[str, str]
     if high - low >= most:
         return False
     table, column = full_name(check.arguments["table"]), name(there[0])
-    if asking.cursor.schema(f"SELECT {column} FROM {table}")[0][1] not in WHOLE:
-        return False
-    bits = f"bit_count(bitstring_agg({column}, {low}, {high}))"
+    bits = f"bit_count(bitstring_agg({column}, {low}, {high})), any_value(typeof({column}))"
     found = asking.row_if(f"SELECT {bits} FROM {table} WHERE {column} BETWEEN {low} AND {high}")
-    return found == (high - low + 1,)
+    return found is not None and found[0] == high - low + 1 and found[1] in WHOLE

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import field, replace
 from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
-from wherry.run import check_plan, check_state
-from wherry.run.check_groups import apart, moved_groups
+from wherry.run import check_groups, check_plan, check_state
+from wherry.run.check_groups import apart, group_values, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
 from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: Rows of a slice, and of its table, that one thread looks at.
-_ROWS, _TABLE_ROWS = 250_000, 20_000_000
-#: Rows of a slice from which on its groups are looked at beside the rest.
-_WORTH = 20_000
+#: Rows of a slice from which on its groups are looked at beside the rest; and of its table, up to which that is so.
+_WORTH, _TABLE_ROWS = 20_000, 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +27,9 @@ class Sliced:
     values: tuple[Any, ...]
     #: What is kept of it.
     parts: tuple[Any, ...]
-    #: Files of hashes of its keys.
+    #: Files of hashes of its keys, and all values of its column where that is known.
     hashes: tuple[str, ...] = ()
+    present: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +55,10 @@ class Slices:
         return self.change.nothing or moved <= MOST * max(self.subject.rows or 0, 1)
 
     @property
-    def brief(self) -> bool:
-        """Whether further threads would have next to nothing to do, and wait for it at the cost of others."""
-        moved = self.change.rows_added + self.change.rows_removed
-        return moved <= _ROWS and (self.subject.rows or 0) <= _TABLE_ROWS
+    def streams(self) -> bool:
+        """Whether there is enough for two threads, and too little of anything for them to share."""
+        few = self.change.rows_added + self.change.rows_removed <= check_groups.BRIEF
+        return few and self.change.rows_added >= _WORTH and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
@@ -70,21 +68,34 @@ class Slices:
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
         left = [item for item in groups if item.index not in passed]
-        if not (left and rows and self.brief and self.change.rows_added >= _WORTH):
-            with self.asking.cursor.alone() if self.brief else nullcontext():
-                yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, left)]
+        told = set()
+        for index, found in self._look(rows, passed, slices, left):
+            told.add(index)
+            yield index, found
+        if not self.subject.large:
+            # There are values that were not there.
+            yield from self._groups(self.asking, [i for i in groups if i.index in passed and i.index not in told])
+
+    def _look(
+        self,
+        rows: Sequence[Item],
+        passed: Mapping[int, tuple[str, ...]],
+        slices: Sequence[Item],
+        groups: Sequence[Item],
+    ) -> Iterator[tuple[int, Sliced]]:
+        if not (groups and rows and self.streams):
+            yield from [*self._rows(rows, passed), *self._rows(slices, {}), *self._groups(self.asking, groups)]
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        # Two streams: there is too little of either for two threads to share.
         cursor = self.asking.cursor.cursor()
         try:
             with ThreadPoolExecutor(1) as beside:
                 # Keys that are looked for among hashes are as much work as all else.
-                hashed = [item for item in left if self._looked_for(item)] or left
+                hashed = [item for item in groups if self._looked_for(item)] or groups
                 found = beside.submit(self._groups, replace(self.asking, cursor=cursor), hashed)
                 yield from [*self._rows(rows, passed), *self._rows(slices, {})]
-                yield from self._groups(self.asking, [item for item in left if item not in hashed])
+                yield from self._groups(self.asking, [item for item in groups if item not in hashed])
                 yield from found.result()
         finally:
             cursor.close()
@@ -101,7 +112,7 @@ class Slices:
             for item in (each for each in items if each.index in found.parts):
                 new, old = found.parts[item.index]
                 parts = tuple(v - o + n for v, o, n in zip(self.known[item.index], old, new, strict=True))
-                values = asking.row_if(check_state.group_values_sql(item, parts))
+                values = group_values(asking, item, parts)
                 if values is not None:
                     sliced.append((item.index, Sliced(values=values, parts=parts, hashes=found.hashes)))
         return sliced
@@ -128,7 +139,9 @@ class Slices:
                 continue
             values = self._values(item, found)
             if values is not None:
-                yield index, Sliced(values=values, parts=found)
+                # A check of groups is told here when no value came, nor went.
+                present = self.present[index] if item.face == "groups" else ()
+                yield index, Sliced(values=values, parts=found, present=present)
 
     def _together(self, item: Item, came: tuple[Any, ...], went: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         known = self.known[item.index]
@@ -139,7 +152,7 @@ class Slices:
     def _values(self, item: Item, parts: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if item.face == "aggregate":
             return check_state.plain_values(item, parts) or self.asking.row_if(check_state.values_sql(item, parts))
-        return self.asking.row_if(check_state.group_values_sql(item, parts)) if item.face == "groups" else parts
+        return group_values(self.asking, item, parts) if item.face == "groups" else parts
 
     def _measure(
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]

@@ -143,6 +143,21 @@ def other_groups(item: Item, present: Sequence[Any], kind: str) -> str:
     return f"coalesce(count_if({null} NOT list_contains({listed}, {key})), 0)"
 
 
+def plain_group_values(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The values that a check of groups judges, where they are nothing but what is kept; None: SQL tells."""
+    found = []
+    for expression, value in zip(item.kind.judge_groups(item.check), parts, strict=False):
+        calls = _group_calls(expression)
+        if len(calls) != 1:
+            return None
+        ((start, stop, call),) = calls
+        around = expression[:start], expression[stop:]
+        if around != ("coalesce(", ", 0)::BIGINT") and (around != ("", "") or call.lower().startswith("sum")):
+            return None
+        found.append(value)
+    return tuple(found)
+
+
 def group_values_sql(item: Item, parts: Sequence[Any]) -> str:
     """A SELECT, without a table, of the values that a check of groups judges."""
     left = iter(parts)

@@ -32,6 +32,8 @@ class Subject:
     #: What stands after FROM.
     relation: str
     find: Find = built_in
+    #: Makes ``relation`` readable, if it may be that no statement reads it.
+    show: Callable[[], None] = lambda: None
     #: The moment of the run, UTC.
     now: datetime = datetime(2000, 1, 1)
     #: The version that is published, after FROM; None: none is.

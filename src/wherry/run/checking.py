@@ -16,6 +16,7 @@ from wherry.model.dataclass import dataclass
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
 from wherry.run import check_facts, check_keys, check_plan, check_refers, check_state
+from wherry.run.check_groups import group_values
 from wherry.run.check_plan import Item, Job
 from wherry.run.check_slices import Slices
 from wherry.run.check_state import Kept
@@ -97,6 +98,8 @@ class _Checking:
         if self.subject.facts is not None and self.subject.large:
             self._references(self.subject.facts)
         self._slices()
+        if self._open():
+            self.subject.show()
         if self.subject.large:
             self._keys()
         self._whole()
@@ -141,6 +144,9 @@ class _Checking:
         ranges = {item.index for item in self._open("row")}
         for item in self._open("row", "aggregate"):
             with self._told(item.index):
+                if (plain := check_facts.plain(item, facts)) is not None:
+                    self.values[item.index], self.how[item.index] = plain, "metadata"
+                    continue
                 ask = check_facts.broken_ends if item.face == "row" else check_facts.aggregates
                 asked[item.index] = ask(item, facts, self.types)
         for index, found in self._constants({index: told for index, told in asked.items() if told}).items():
@@ -198,7 +204,7 @@ class _Checking:
             for item in members:
                 self.hashes[item.index] = (told.hashes,) if told.hashes else ()
                 none = (0,) * len(check_state.group_parts(item))
-                values = self.asking.row_if(check_state.group_values_sql(item, none)) if told.differs else None
+                values = group_values(self.asking, item, none) if told.differs else None
                 if values is not None:
                     self.values[item.index], self.parts[item.index] = values, none
 
@@ -216,6 +222,8 @@ class _Checking:
             with self._told(item.index):
                 check_plan.plan_checks([item], self.subject.relation)
                 sound.append(item)
+        if not sound:
+            return
         further: dict[int, tuple[str, ...]] = {}
         if self.subject.identify is not None:
             # What rows count is kept as it is.
@@ -223,7 +231,8 @@ class _Checking:
             further = {item.index: check_state.measured(item) or check_state.group_parts(item) for item in kept}
         few, alone = self._few(sound)
         if self.subject.identify is not None:
-            self.listed = {i.index for i in sound if check_state.which_groups(i) and self._few_groups(i)}
+            which = [item for item in sound if check_state.which_groups(item)]
+            self.listed = {item.index for item in which if not self.subject.large or self._few_groups(item)}
             further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
         follow = check_plan.implied([item for item in sound if item.index not in alone])
         first = [self._typical(item) for item in sound if item.index not in follow]
@@ -322,12 +331,14 @@ class _Checking:
         if not slices.small:
             return
         items = [item for item in self._open(*check_plan.FACES) if item.index in own]
-        groups = [item for item in items if check_state.group_parts(item) and not self._few_groups(item)]
+        # Of what is there once each there are many; and where all values are known, how many there are does not matter.
+        told = {index for index, found in slices.known.items() if not any(found)}
+        told |= slices.present.keys() if change.grows else set()
+        groups = [item for item in items if check_state.group_parts(item)]
+        groups = [item for item in groups if item.index in told or not self._few_groups(item)]
         for index, found in slices.look(items, groups):
             self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
-            self.hashes[index] = found.hashes
-            if index in slices.present:
-                self.present[index] = slices.present[index]
+            self.hashes[index], self.present[index] = found.hashes, found.present
 
     # What comes of it
 
@@ -341,6 +352,7 @@ class _Checking:
                 else:
                     outcome, looked = check_plan.judge(item, self.values[index])
                 if outcome.failing and check.mostly < 1 and looked is None:
+                    self.subject.show()
                     rows = check_plan.looked_at(check, self.subject.relation)
                     looked = self.asking.row(f"SELECT count(*) FROM {rows}")[0]
             error = self.errors.get(index, "")

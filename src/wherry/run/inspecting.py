@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 from wherry.engines.duckdb import DuckDB
+from wherry.lake import types
 from wherry.lake.changes import change_since, identity
+from wherry.lake.iceberg import current_schema
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
 from wherry.model.asset import Asset, Check
@@ -71,9 +73,8 @@ def finder(folder: Any) -> Find:
     return partial(find_check, folder=folder)
 
 
-def make_ready(session: Session, graph: Graph, asset: Asset, checks: Sequence[Check]) -> None:
-    """Make readable what the checks read: the table, others that they name, functions and what those read."""
-    session.show([asset.name])
+def make_ready(session: Session, graph: Graph, checks: Sequence[Check]) -> None:
+    """Make readable what the checks read beside their table: others that they name, functions and what those read."""
     session.show([name for check in checks for name in check.needs if name.lower() in session.pointers])
     for check in checks:
         for function in graph.functions_in(f"{check.arguments} {check.where}"):
@@ -88,7 +89,7 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
     """
     if not checks:
         return Inspected()
-    make_ready(work.session, work.graph, work.asset, checks)
+    make_ready(work.session, work.graph, checks)
     rows: dict[int, Sequence[Mapping[str, Any]]] = {}
     went: dict[int, CheckResult] = {}
     apart = [(index, check) for index, check in enumerate(checks) if check.quarantine]
@@ -101,7 +102,7 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
         counts = split(work.session, cursor, work.asset, [check for _, check, _ in bad], work.find, work.now)
         went |= {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
         if bad:
-            make_ready(work.session, work.graph, work.asset, checks)
+            make_ready(work.session, work.graph, checks)
     verdicts = _verdicts(work, cursor, checks, whole=True)
     results = []
     for index, (check, result) in enumerate(zip(checks, verdicts.results, strict=True)):
@@ -120,6 +121,7 @@ def _to_split(check: Check, result: CheckResult) -> bool:
 
 
 def _rows(work: Inspection, cursor: DuckDB, check: Check) -> list[dict[str, Any]]:
+    work.session.show([work.asset.name])
     sql = bad_rows_sql(check, work.find(check.kind), full_name(work.asset.name))
     return bad_rows(cursor, at(sql, work.now))
 
@@ -146,17 +148,20 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
     )
     pointer = session.pointers.get(asset.name.lower())
     if pointer is None or pointer.location is None or (pointer.rows or 0) < WORTH or session.small([asset.name]):
+        session.show([asset.name])
         return plain
     session.attach()
     table = f"lake.{full_name(asset.name)}"
     storage = session.lake.storage
     metadata = storage.read(pointer.location)
     listed = files(storage, metadata)
-    subject = replace(plain, lake=table)
+    # A slice often tells all there is to tell, and is looked at in what opening the table takes.
+    nested = any(not isinstance(each["type"], str) for each in current_schema(metadata)["fields"])
+    columns = cursor.schema(f"FROM {table}") if nested else types.columns(metadata)
+    subject = replace(plain, lake=table, show=session.later(asset.name), columns=columns)
     if listed:
         ranges = Ranges.of(metadata, listed)
         subject = replace(subject, facts=facts(metadata, listed), ranges=ranges, file=_largest(listed))
-    subject = replace(subject, columns=cursor.schema(f"FROM {table}"))
     hidden = _PLACES & {column.lower() for column, _ in subject.columns}
     if not _gathers(asset) or hidden:
         return subject

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wherry.engines.duckdb import DuckDB
@@ -83,6 +84,13 @@ class Session:
             for table in tables:
                 if table.lower() not in self._shown:
                     self._show(table)
+
+    def later(self, table: str) -> Callable[[], None]:
+        """What makes a table readable by its own name; an earlier copy in memory goes at once."""
+        with self._lock:
+            if self._kinds.get(table.lower()) == "TABLE":
+                self.show([table])
+        return partial(self.show, [table])
 
     def _show(self, table: str) -> None:
         pointer = self.pointers.get(table.lower())
