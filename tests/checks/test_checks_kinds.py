@@ -405,7 +405,7 @@ def test_every_kind_has_one_face_and_is_tried_somewhere() -> None:
     faces = ("bad_row", "aggregates", "group_by", "judge_schema", "query")
     tried = {case[0] for cases in (ROWS, TABLES, MEASURES) for case in cases}
     elsewhere = {"not_null", "compare", "refers", "columns_are", "rows_equal", "values_same", "aggregate_equals"}
-    elsewhere |= {"table_equals", "columns_same", "change", "distribution", "association"}
+    elsewhere |= {"table_equals", "columns_same", "change", "distribution", "association", "each_group"}
     assert set(KINDS) == tried | elsewhere
     for kind in KINDS:
         module = find(kind)

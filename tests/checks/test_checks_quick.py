@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wherry.checks import distinct
 from wherry.checks import find as built_in
 from wherry.checks.matches import shape
 from wherry.engines.duckdb import DuckDB
 from wherry.lake.lake import Lake
 from wherry.lake.statistics import ColumnFacts, Facts, facts, files
 from wherry.model.asset import Check
+from wherry.model.measures import DISTINCT
 from wherry.project.check_form import read_check
 from wherry.quoting import text
 from wherry.run import check_facts, check_state, check_subject, checking
@@ -268,7 +268,7 @@ def test_aggregates_told_without_sql(opened: tuple[Lake, DuckDB], written: str, 
     assert check_facts.plain(item, empty) == {"min": (None,), "max": (None,), "count": (0,)}.get(written.split()[0])
 
 
-@pytest.mark.parametrize("written", ["unique", *(f"{measure} > 0" for measure in distinct.MEASURES)])
+@pytest.mark.parametrize("written", ["unique", *(f"{measure} > 0" for measure in DISTINCT)])
 @pytest.mark.parametrize("value", [0, 3])
 def test_values_of_groups_told_without_sql(opened: tuple[Lake, DuckDB], written: str, value: int) -> None:
     _, db = opened

@@ -46,7 +46,7 @@ def test_a_form_can_be_read(form: str, column: str) -> None:
 def test_the_examples_can_be_read() -> None:
     blocks = re.findall(r"^```sql\n(.*?)^```", (DOCS / "checks.md").read_text(), re.MULTILINE | re.DOTALL)
     headers = [block for block in blocks if "checks:" in block]
-    assert len(headers) == 4
+    assert len(headers) == 6
     for text in headers:
         header = read_header(text, file="t.sql", known=HEADER_KEYS)
         reader = TableKeys(located=header.keys, file="t.sql", custom={"ends_in"})

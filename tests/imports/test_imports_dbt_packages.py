@@ -37,6 +37,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("dbt_utils.equal_rowcount", "", {"compare_model": "ref('other')", "group_by_columns": ["g"], "config": {"where": "w > 0"}}),
     ("dbt_utils.equality", "", {"compare_model": "ref('other')"}),
     ("dbt_utils.equality", "", {"compare_model": "ref('other')", "compare_columns": ["id", "v"]}),
+    ("dbt_utils.equality", "", {"compare_model": "ref('other')", "precision": 2}),
+    ("dbt_utils.equality", "", {"compare_model": "ref('other')", "exclude_columns": ["t"], "precision": 2}),
     ("dbt_utils.expression_is_true", "", {"expression": "v > w"}),
     ("dbt_utils.expression_is_true", "v", {"expression": "<= 30"}),
     ("dbt_utils.fewer_rows_than", "", {"compare_model": "ref('many')"}),
@@ -115,6 +117,9 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             ("expect_select_column_values_to_be_unique_within_record", "", {"column_list": ["v", "w"], "row_condition": "v <> 90"}),
             ("expect_multicolumn_sum_to_equal", "", {"column_list": ["id", "v"], "sum_total": 66}),
             ("expect_column_values_to_be_within_n_stdevs", "v", {"sigma_threshold": 1.5}),
+            ("expect_column_values_to_be_within_n_moving_stdevs", "v", {"date_column_name": "seen", "test_periods": 400, "sigma_threshold": 1.5}),
+            ("expect_table_column_count_to_equal_other_table", "", {"compare_model": "ref('other')"}),
+            ("expect_multicolumn_sum_to_be_between", "", {"column_list": ["id", "v"], "min_value": 66, "max_value": "id * 11"}),
         )
     ),
 ]  # fmt: skip
@@ -181,3 +186,33 @@ def test_nulls_and_nothing(
     engine: DuckDB, kind: str, column: str, arguments: dict[str, Any], table: str, state: str
 ) -> None:
     assert verdicts(engine, table, kind, column, arguments) == [state]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "precision", "state"),
+    [
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('a', 1.001, 2.001, 1), (NULL, NULL, NULL, NULL)", 2, "passed"),
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('a', 1.001, 2.001, 1), (NULL, NULL, NULL, NULL)", 3, "failed"),
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('a', 1.001, 2.001, 1), (NULL, NULL, NULL, NULL)", None, "failed"),
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('a', 1.006, 2.001, 1), (NULL, NULL, NULL, NULL)", 2, "failed"),
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('b', 1.001, 2.001, 1), (NULL, NULL, NULL, NULL)", 2, "failed"),
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3), id INTEGER", "('a', 1, 2, 1), (NULL, NULL, NULL, NULL)", None, "passed"),
+        # What the other table lacks is nothing that equals a value.
+        ("g VARCHAR, x DOUBLE, y DECIMAL(9, 3)", "('a', 1, 2), (NULL, NULL, NULL)", None, "failed"),
+    ],
+)  # fmt: skip
+def test_equality_goes_by_the_names_of_columns(
+    engine: DuckDB, columns: str, rows: str, precision: int | None, state: str
+) -> None:
+    engine.execute("CREATE OR REPLACE TABLE s.here (id INTEGER, x DOUBLE, y DECIMAL(9, 2), g VARCHAR)")
+    engine.execute("INSERT INTO s.here VALUES (1, 1.0, 2.0, 'a'), (NULL, NULL, NULL, NULL)")
+    engine.execute(f"CREATE OR REPLACE TABLE s.there ({columns})")
+    engine.execute(f"INSERT INTO s.there VALUES {rows}")
+    arguments = {"compare_model": "ref('there')", **({"precision": precision} if precision else {})}
+    model = {"name": "here", "data_tests": [{"dbt_utils.equality": {"arguments": arguments}}]}
+    assets = {
+        f"s.{n}": Asset(name=f"s.{n}", kind="sql", file="f.sql", columns=(), bound=True) for n in ("here", "there")
+    }
+    graph = attach(Graph(assets=assets), read(yaml.safe_dump({"models": [model]}), "f.yml"), "f.yml")
+    (result,) = run_checks(engine, "s.here", graph["s.here"].checks, now=NOW)
+    assert (result.error, result.state) == ("", state)

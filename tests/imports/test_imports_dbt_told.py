@@ -12,11 +12,7 @@ from wherry.imports.folder import read_checks
         ("        tests: [{not_null: {collumn: id}}]\n", "no `collumn`", "error"),
         ("        tests: [{dbt_utils.accepted_range: {min_value: 0, maximum: 5}}]\n", "no `maximum`", "error"),
         ("        tests: [nott_null]\n", "no test `nott_null`", "error"),
-        (
-            "        tests: [dbt_expectations.expect_column_values_to_be_within_n_moving_stdevs]\n",
-            "nothing of",
-            "warning",
-        ),
+        ("        tests: [dbt_expectations.expect_struct_column_to_not_be_empty]\n", "nothing of", "warning"),
         ("        tests: [{elementary.column_anomalies: {}}]\n", "the package `elementary`", "warning"),
         ("        constraints: [{type: not_null}]\n", "`constraints`", "warning"),
         ("    constraints: [{type: primary_key, columns: [id]}]\n", "`constraints`", "warning"),
@@ -118,7 +114,12 @@ SIGNATURES = {
     "dbt_expectations.expect_table_row_count_to_equal_other_table_times_factor": "compare_model: ref('b'), factor: 2, "
     "group_by: [g], compare_group_by: [h], row_condition: x, compare_row_condition: y",
     "dbt_expectations.expect_row_values_to_have_recent_data": "datepart: day, interval: 1, row_condition: x",
-    "dbt_expectations.expect_column_values_to_be_within_n_stdevs": "sigma_threshold: 3",
+    "dbt_expectations.expect_column_values_to_be_within_n_stdevs": "sigma_threshold: 3, group_by: [g]",
+    "dbt_expectations.expect_column_values_to_be_within_n_moving_stdevs": "date_column_name: at, group_by: [g], "
+    "period: week, lookback_periods: 1, trend_periods: 7, test_periods: 14, sigma_threshold: 3, "
+    "sigma_threshold_upper: 4, sigma_threshold_lower: -4, take_diffs: false, take_logs: false",
+    "dbt_expectations.expect_multicolumn_sum_to_be_between": "column_list: [a, b], min_value: 1, max_value: 2, "
+    "group_by: [g], row_condition: x, strictly: true",
 }
 
 

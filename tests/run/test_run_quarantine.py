@@ -201,3 +201,16 @@ def prepared(path: Path) -> Split:
 @pytest.mark.parametrize(("what", "times"), [("commit", 0 if DEEP else 5), ("statement", 0 if DEEP else 4)])
 def test_killed_at_any_step(tmp_path: Path, what: str, times: int) -> None:
     prepared(tmp_path / "project").killed_times(what, times)
+
+
+def test_what_was_rejected_stays_beside_the_published_table_when_a_later_build_fails(folder: Folder) -> None:
+    text = (
+        "-- checks: [{check: x > 0, most: 1, quarantine: true}]\nSELECT * FROM (VALUES (1), (0), (-1)) AS v(x) LIMIT "
+    )
+    folder.tables(t=f"{text}2")
+    folder.done()
+    folder.tables(t=f"{text}3")
+    made = folder.run()
+    assert (made.state, made.commit) == ("failed", "")
+    assert folder.rows("s.t") == [(1,)]
+    assert folder.rows("s.t__rejected", columns="x") == [(0,)]

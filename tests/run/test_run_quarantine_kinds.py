@@ -60,6 +60,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "fresh": {"check": "fresh within 1 day"},
     "fresh_each": {"check": "fresh_each", "within": "1 day", "per": ["k"]},
     "change": {"check": "rows change > 5"},
+    "each_group": {"check": "max < 0 per k"},
     "values_cover": {"check": "values cover [7]"},
     "values_equal": {"check": "values equal [7]"},
     "values_same": {"check": "same values as s.there.x"},

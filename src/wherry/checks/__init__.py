@@ -15,6 +15,7 @@ A kind of check is a module with exactly one of these faces: pure functions of t
 5. schema: ``judge_schema(check, columns)`` gives the ``Outcome`` from ``(name, DuckDB type)`` pairs; no rows are read.
 6. query: ``query(check, table)``: a SELECT of one row; then ``judge(check, values)``. With ``before = True`` on the
    module it is ``query(check, table, before)``, where ``before`` is the published version of the table, or None.
+   ``looked(values)`` says of how many things some are bad, where those are not rows.
 
 An outcome that did not pass is held against ``mostly`` and ``most`` only when it counts rows (``failing`` > 0).
 A kind of the faces 2, 3 and 6 may have ``bad_rows(check, table)`` too, for those who ask which rows. Row and rows kinds
@@ -80,6 +81,7 @@ KINDS = {
     "fresh": "fresh",
     "fresh_each": "fresh_each",
     "change": "change",
+    "each_group": "each_group",
     # The set of values, and how they are spread.
     "values_in": "values",
     "values_cover": "values",

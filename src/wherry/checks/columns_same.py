@@ -1,7 +1,7 @@
 """``same columns as schema.table``: both have the same columns, with the same types; upper and lower case are the same.
 
-``how: contains`` allows columns beside those of the other table, ``ordered`` asks for the same order too; with
-``types: false`` only names count.
+``how: contains`` allows columns beside those of the other table, ``ordered`` asks for the same order too, ``count`` for
+as many; with ``types: false`` only names count.
 """
 
 from typing import Any
@@ -19,6 +19,9 @@ def query(check: Check, table: str) -> str:
 def judge(check: Check, values: tuple[Any, ...]) -> Outcome:
     here, there = ({name.lower(): kind for name, kind in columns} for columns in values)
     how, typed = check.arguments.get("how", "exact"), check.arguments.get("types", True)
+    if how == "count":
+        why = f"{len(here)} columns, and {len(there)} there"
+        return Outcome(passed=len(here) == len(there), observed=list(here), why=why)
     problems = [f"`{name}` is not here" for name in there if name not in here]
     if how != "contains":
         problems += [f"`{name}` is not there" for name in here if name not in there]

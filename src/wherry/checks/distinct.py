@@ -9,18 +9,9 @@ from typing import Any
 
 from wherry.model.asset import Check
 from wherry.model.bounds import holds, told
+from wherry.model.measures import DISTINCT
 from wherry.model.run import Outcome
 from wherry.quoting import name
-
-_ALL = "sum(copies) FILTER (WHERE k1 IS NOT NULL)"
-MEASURES = {
-    "distinct_count": "count(k1)",
-    "distinct_share": f"coalesce(count(k1) / nullif({_ALL}, 0), 0)",
-    "unique_count": "count(k1) FILTER (WHERE copies = 1)",
-    "unique_share": f"coalesce(count(k1) FILTER (WHERE copies = 1) / nullif({_ALL}, 0), 0)",
-    "duplicate_count": "count(k1) FILTER (WHERE copies > 1)",
-    "duplicate_share": f"coalesce(sum(copies) FILTER (WHERE k1 IS NOT NULL AND copies > 1) / nullif({_ALL}, 0), 0)",
-}
 
 
 def group_by(check: Check) -> tuple[str, ...]:
@@ -28,7 +19,7 @@ def group_by(check: Check) -> tuple[str, ...]:
 
 
 def judge_groups(check: Check) -> tuple[str, ...]:
-    return (MEASURES[check.arguments["measure"]],)
+    return (DISTINCT[check.arguments["measure"]],)
 
 
 def judge(check: Check, values: tuple[Any]) -> Outcome:

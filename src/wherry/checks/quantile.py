@@ -8,24 +8,19 @@ pairs of low and high of which either may be null.
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.model import measures
 from wherry.model.asset import Check
 from wherry.model.bounds import holds, plain, told
 from wherry.model.run import Outcome
-from wherry.quoting import literal, name
+from wherry.quoting import name
 
 #: An exact quantile keeps all values at once: not in the pass that the cheap aggregates share.
 heavy = True
 
 
 def aggregates(check: Check) -> tuple[str, ...]:
-    given = check.arguments
-    x, between = name(check.column), given.get("between", "interpolate")
-    if between == "nearest":
-        places = ", ".join(f"round_even({q!r}::DOUBLE * (count({x}) - 1), 0)::BIGINT + 1" for q in _quantiles(check))
-        return (f"list_select(list_sort(list({x}), 'ASC', 'NULLS LAST'), [{places}])",)
-    word = "quantile_disc" if between == "lower" else "quantile_cont"
-    # One aggregate for all of them: the values are kept once.
-    return (f"{word}({x}, {literal(_quantiles(check))})",)
+    between = check.arguments.get("between", "interpolate")
+    return (measures.quantiles(name(check.column), _quantiles(check), between),)
 
 
 def judge(check: Check, values: tuple[list[Any] | None]) -> Outcome:

@@ -14,7 +14,7 @@ from wherry.imports.making import Making
 from wherry.imports.soda_contract import contract_check
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
-from wherry.project.check_form import CheckFormError, read_options
+from wherry.project.check_form import CheckFormError, levels_of, read_options
 from wherry.project.located import read_yaml
 
 
@@ -38,6 +38,7 @@ def own_check(written: Any, making: Making) -> Check:
         raise NotUnderstood("a check of wherry's has a `kind`")
     try:
         options = read_options(written["kind"], written)
+        levels = levels_of(written["kind"], written)
     except CheckFormError as problem:
         raise NotUnderstood(str(problem).rstrip(".")) from None
     made = making.check(
@@ -47,7 +48,7 @@ def own_check(written: Any, making: Making) -> Check:
         column=str(written.get("column") or ""),
         columns=[str(each) for each in written.get("columns") or ()],
     )
-    return replace(made, **{key: options[key] for key in options if key in written})
+    return replace(made, levels=levels, **{key: options[key] for key in options if key in written})
 
 
 def _items(written: Any) -> list[Any]:

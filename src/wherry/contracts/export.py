@@ -15,6 +15,7 @@ from wherry.contracts.types import agrees, described
 from wherry.model.asset import Asset, Check, Column
 from wherry.model.contract import Contract
 from wherry.model.graph import Graph
+from wherry.model.levels import written
 from wherry.project.check_form import is_refused
 
 #: A check and its table -> a SELECT of its bad rows; empty for a check that has none.
@@ -144,7 +145,7 @@ def _key(asset: Asset) -> tuple[str, ...]:
 
 def _is_plain(check: Check, kind: str) -> bool:
     """Whether a check holds for every row without exception."""
-    whole = check.mostly >= 1 and not check.most and not check.where and not check.sample
+    whole = check.mostly >= 1 and not check.most and not check.where and not check.sample and not check.levels
     return check.kind == kind and whole and check.severity == "error" and check.when == "before"
 
 
@@ -170,6 +171,9 @@ def _rule(check: Check, asset: Asset, bad_rows: BadRows) -> dict[str, Any]:
     rule: dict[str, Any] = {"name": check.text}
     if check.severity == "warn":
         rule["severity"] = "warning"
+    if check.levels:
+        # The standard has one level a rule.
+        return {**rule, "type": "custom", "engine": "wherry", "implementation": as_document(check)}
     bound = _bound(check)
     library = _library(check)
     if library and not check.where and not check.sample:
@@ -222,6 +226,7 @@ def as_document(check: Check) -> dict[str, Any]:
     for key, default in (("mostly", 1.0), ("most", None), ("where", ""), ("when", "before"), ("sample", 0)):
         if (value := getattr(check, key)) != default:
             document[key] = value
+    document |= {level: written(must) for level, must in check.levels.items()}
     if check.quarantine:
         document["quarantine"] = True
     return document

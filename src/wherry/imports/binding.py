@@ -9,6 +9,7 @@ from typing import Any
 from wherry.imports import Imported
 from wherry.imports.names import Names
 from wherry.model.asset import Asset, Check
+from wherry.model.column_pattern import is_open
 from wherry.model.finding import Finding, Severity
 from wherry.model.graph import Graph
 from wherry.project.check_form import refused
@@ -82,7 +83,7 @@ def bind_checks(
 
 
 def _missing_columns(asset: Asset, check: Check) -> Iterator[Finding]:
-    if not asset.bound:
+    if not asset.bound or is_open(check):
         return
     columns = [column.name for column in asset.columns]
     lower = {column.lower() for column in columns}

@@ -9,6 +9,7 @@ from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
 from wherry.imports.dbt_generic import meaning
 from wherry.imports.dbt_jinja import has_jinja, rendered
 from wherry.imports.dbt_test import CONFIG_KEYS, Failing, Test, checks_of, listed, read_test
+from wherry.imports.levels import with_levels
 from wherry.imports.making import Making
 from wherry.model.asset import Check
 from wherry.model.finding import Finding
@@ -137,7 +138,7 @@ class _Reading:
             raise NotUnderstood("its `where` has Jinja in it")
         shown = test.name or test.kind
         making = Making(file=self.file, line=self.located.at(path)[0], text=shown, where=where)
-        return checks_of(test, failing, making)
+        return with_levels(checks_of(test, failing, making))
 
     def refuse(self, table: str, path: str, message: str, problem: NotUnderstood | None = None) -> None:
         told = not_imported(message, self.file, *self.located.at(path), problem)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports import Mistaken
+from wherry.imports.dbt_deviations import deviations, every_period, moving_deviations
 from wherry.imports.dbt_generic import Meaning, columns_of, needed, not_null, quoted, unique, values_sql
 from wherry.imports.dbt_jinja import table_of
 from wherry.imports.dbt_test import Failing, listed
@@ -201,6 +202,16 @@ def _column_sum(arguments: Arguments, column: str) -> Failing:
     )
 
 
+def _column_sum_between(arguments: Arguments, column: str) -> Failing:
+    ends = {
+        key: value if value is None or isinstance(value, int | float) else f"sum({value})"
+        for key, value in ((key, arguments.get(key)) for key in ("min_value", "max_value"))
+    }
+    total = " + ".join(f"sum({name(c)})" for c in columns_of(arguments["column_list"]))
+    within = _within(f"({total})", {**ends, "strictly": arguments.get("strictly")})
+    return _of_groups(within, arguments)
+
+
 def _expression(arguments: Arguments, column: str) -> Failing:
     holds = f"({arguments['expression']}) {arguments.get('test_condition', '= true')}"
     if groups := arguments.get("group_by_columns"):
@@ -262,28 +273,6 @@ def _recent(arguments: Arguments, column: str) -> Failing:
     return Failing(sql=f"SELECT * FROM ({rows}) WHERE coalesce(newest, TIMESTAMP '1970-01-01') < {limit}")
 
 
-def _every_day(arguments: Arguments, column: str) -> Failing:
-    if arguments.get("date_part", "day") != "day" or arguments.get("interval"):
-        raise NotUnderstood("it looks for gaps of another width than a day")
-    day, rows = f"CAST({arguments['date_col']} AS DATE)", _looked_at(arguments)
-    first, last = (f"DATE {text(str(arguments[key]))}" if arguments.get(key) else f"(SELECT {end}({day}) FROM {rows})"
-                   for key, end in (("test_start_date", "min"), ("test_end_date", "max")))  # fmt: skip
-    # The last day is not asked for.
-    spine = f"SELECT unnest(range(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), INTERVAL 1 DAY)) AS date_day"
-    missing = f"SELECT date_day FROM ({spine}) WHERE date_day NOT IN (SELECT {day} FROM {rows} WHERE {day} IS NOT NULL)"
-    excluded = f" WHERE {arguments['exclusion_condition']}" if arguments.get("exclusion_condition") else ""
-    return Failing(sql=f"SELECT * FROM ({missing}){excluded}")
-
-
-def _deviations(arguments: Arguments, column: str) -> Failing:
-    if arguments.get("group_by"):
-        raise NotUnderstood("it groups before it measures")
-    this, most = needed(column), arguments.get("sigma_threshold", 3)
-    measured = f"{this} AS v, avg({this}) OVER () AS mean, stddev({this}) OVER () AS spread"
-    rows = f"SELECT {measured} FROM {_looked_at(arguments)}"
-    return Failing(sql=f"SELECT * FROM ({rows}) WHERE abs((v - mean) / nullif(spread, 0)) > {most}")
-
-
 def _columns(arguments: Arguments, column: str, *, how: str) -> Failing:
     wanted = columns_of(arguments["column_list"])
     if how == "forbid":
@@ -313,6 +302,15 @@ def _count(arguments: Arguments, column: str) -> Failing:
     return _schema({"count": bound.arguments()}, ())
 
 
+def _count_other(arguments: Arguments, column: str) -> Failing:
+    table = table_of(str(arguments["compare_model"]))
+
+    def native(making: Making) -> Check:
+        return replace(making, where="").check("columns_same", {"table": table, "how": "count"}, making.text)
+
+    return Failing(sql="", native=native, counts=True, tables=(table,))
+
+
 def _of_type(arguments: Arguments, column: str) -> Failing:
     kinds = [duckdb_type(str(each)) for each in listed(arguments.get("column_type_list") or arguments["column_type"])]
 
@@ -330,6 +328,7 @@ EXPECTATIONS: Mapping[str, Meaning] = {
     "expect_table_aggregation_to_equal_other_table": _aggregation_equal_other,
     "expect_table_column_count_to_be_between": _count,
     "expect_table_column_count_to_equal": _count,
+    "expect_table_column_count_to_equal_other_table": _count_other,
     "expect_table_columns_to_contain_set": partial(_columns, how="contains"),
     "expect_table_columns_to_match_set": partial(_columns, how="exact"),
     "expect_table_columns_to_match_ordered_list": partial(_columns, how="ordered"),
@@ -347,7 +346,7 @@ EXPECTATIONS: Mapping[str, Meaning] = {
     "expect_column_values_to_be_in_set": _in_set,
     "expect_column_values_to_not_be_in_set": _not_in_set,
     "expect_column_values_to_be_between": partial(_between, "{x}"),
-    "expect_row_values_to_have_data_for_every_n_datepart": _every_day,
+    "expect_row_values_to_have_data_for_every_n_datepart": every_period,
     "expect_column_values_to_be_increasing": partial(_moving, ">"),
     "expect_column_values_to_be_decreasing": partial(_moving, "<"),
     "expect_column_value_lengths_to_be_between": partial(_between, "length({x})"),
@@ -389,5 +388,7 @@ EXPECTATIONS: Mapping[str, Meaning] = {
     "expect_compound_columns_to_be_unique": _compound,
     "expect_select_column_values_to_be_unique_within_record": _unique_in_record,
     "expect_multicolumn_sum_to_equal": _column_sum,
-    "expect_column_values_to_be_within_n_stdevs": _deviations,
+    "expect_multicolumn_sum_to_be_between": _column_sum_between,
+    "expect_column_values_to_be_within_n_stdevs": deviations,
+    "expect_column_values_to_be_within_n_moving_stdevs": moving_deviations,
 }

@@ -20,7 +20,6 @@ Meaning = Callable[[Mapping[str, Any], str], Failing]
 _SPELLING = ("quote_columns", "is_raw", "transform", "display_inconsistent_columns", "data_type", "quote_values")
 #: Tests of those packages, in some version, that are not taken over.
 _ELSEWHERE = {
-    *("expect_column_values_to_be_within_n_moving_stdevs", "expect_table_column_count_to_equal_other_table"),
     *("expect_column_values_to_be_of_numeric_precision_and_scale", "expect_column_null_percentage_to_be_less_than"),
     *("expect_array_column_to_not_be_empty", "expect_struct_column_to_not_be_empty"),
     *("expect_column_values_to_not_be_empty_string", "expect_table_column_names_and_dtypes"),

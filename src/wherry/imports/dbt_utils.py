@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wherry.imports import Mistaken, NotUnderstood
+from wherry.imports import Mistaken
 from wherry.imports.dbt_generic import Meaning, columns_of, needed, quoted, values_sql
 from wherry.imports.dbt_jinja import table_of
 from wherry.imports.dbt_test import Failing
@@ -76,12 +76,21 @@ def fewer_rows_than(arguments: Arguments, column: str) -> Failing:
 
 def equality(arguments: Arguments, column: str) -> Failing:
     table, chosen = table_of(str(arguments["compare_model"])), columns_of(arguments.get("compare_columns"))
-    if arguments.get("precision") is not None:
-        raise NotUnderstood("it rounds to a precision")
-    left_out = columns_of(arguments.get("exclude_columns"))
+    precision, left_out = arguments.get("precision"), columns_of(arguments.get("exclude_columns"))
     shown = names(chosen) if chosen else "*" + (f" EXCLUDE ({names(left_out)})" if left_out else "")
-    here, there = f"SELECT {shown} FROM {{table}}", f"SELECT {shown} FROM {quoted(table)}"
+    # Columns are matched by name: with none of its rows, those of this table come first, in their order.
+    other = f"(SELECT {shown} FROM {{table}} LIMIT 0) UNION ALL BY NAME (SELECT {shown} FROM {quoted(table)})"
+    columns = "*" if not precision else _rounded(int(precision))
+    here, there = f"SELECT {columns} FROM (SELECT {shown} FROM {{table}})", f"SELECT {columns} FROM ({other})"
     return Failing(sql=f"(({here}) EXCEPT ({there})) UNION ALL (({there}) EXCEPT ({here}))", tables=(table,))
+
+
+def _rounded(precision: int) -> str:
+    """All columns as text, those of fractions rounded like dbt_utils does it: as ``numeric``, which has six digits."""
+    fraction = "typeof(COLUMNS(*)) IN ('DOUBLE', 'FLOAT') OR typeof(COLUMNS(*)) LIKE 'DECIMAL%'"
+    value = "CAST(COLUMNS(*) AS VARCHAR)"
+    rounded = f"CAST(round(CAST({value} AS DECIMAL(28, 6)), {precision}) AS VARCHAR)"
+    return f"CASE WHEN {fraction} THEN {rounded} ELSE {value} END"
 
 
 def expression_is_true(arguments: Arguments, column: str) -> Failing:

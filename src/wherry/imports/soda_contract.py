@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
+from wherry.imports.levels import with_levels
 from wherry.imports.making import Making
 from wherry.imports.soda_language import expect_check, expect_old_check, rows_of, unknown_keys, with_variables
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
@@ -307,7 +308,7 @@ class _Reading:
             making = Making(file=self.file, line=line, text=text, where=where)
             if "${" in where:
                 raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
-            self.checks.extend(contract_check(item, making, column, defaults))
+            self.checks.extend(with_levels(contract_check(item, making, column, defaults)))
         except NotUnderstood as problem:
             self.refuse(str(shown), path, problem)
 
@@ -317,7 +318,7 @@ class _Reading:
         try:
             if "${" in self.where:
                 raise NotUnderstood("the contract's filter has variables, which are given when Soda runs")
-            self.checks.extend(make(making))
+            self.checks.extend(with_levels(make(making)))
         except NotUnderstood as problem:
             self.refuse(shown, path, problem)
 

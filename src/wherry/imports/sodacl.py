@@ -11,6 +11,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from wherry.imports import Imported, Mistaken, NotUnderstood, not_imported
+from wherry.imports.levels import with_levels
 from wherry.imports.making import Making
 from wherry.imports.soda_metrics import AGGREGATES, duplicates
 from wherry.imports.soda_reconciliation import RECONCILIATION, sodacl_reconciliation
@@ -135,7 +136,7 @@ class _Reading:
             at = f"{header}/{path}"
             making = Making(file=self.file, line=self.located.at(at)[0], text=written)
             try:
-                found.checks.extend(make(making))
+                found.checks.extend(with_levels(make(making)))
             except NotUnderstood as problem:
                 self._refuse(target, at, problem, written)
 
@@ -172,7 +173,7 @@ class _Reading:
         if isinstance(keys.get("filter"), str):
             both = [part for part in (where, keys["filter"].strip()) if part]
             making = replace(making, where=" AND ".join(f"({part})" for part in both) if len(both) > 1 else both[0])
-        found.checks.extend(self._made(table, written.strip(), keys, making))
+        found.checks.extend(with_levels(self._made(table, written.strip(), keys, making)))
 
     def _made(self, table: str, written: str, keys: Mapping[str, Any], making: Making) -> Iterator[Check]:
         if written == "schema":
@@ -208,12 +209,12 @@ class _Reading:
             return
         for severity, threshold, percent in thresholds(bound, keys):
             here = replace(making, severity=severity)
-            if change:
-                yield _change(change, metric, arguments, threshold, percent, here)
-                continue
             column = arguments[0] if arguments else ""
             validity = Validity.among(keys, self.defaults.get((table, column)))
-            _expect(keys, *MISSING_KEYS, *VALID_KEYS, *(key for key in keys if key.startswith(metric)))
+            _expect(keys, *MISSING_KEYS, *VALID_KEYS, *(key for key in keys if not change and key.startswith(metric)))
+            if change:
+                yield _change(change, metric, arguments, validity, threshold, percent, here)
+                continue
             yield _measured(metric, arguments, keys, validity, threshold, here)
 
 
@@ -245,7 +246,7 @@ def _measured(
     column = arguments[0]
     if metric in _COUNTS:
         return _counted(metric, arguments, validity, threshold, making)
-    value = f"CASE WHEN {validity.usable(column)} THEN {validity.number(column)} END" if validity else name(column)
+    value = _usable(column, validity)
     if metric in ("percentile", "quantile") and len(arguments) == 2:
         return making.aggregate(
             f"quantile_cont({value}, {float(arguments[1])})", threshold, text, column=column, empty=True
@@ -253,6 +254,11 @@ def _measured(
     if metric not in AGGREGATES:
         raise Mistaken(f"there is no metric `{metric}`")
     return making.aggregate(AGGREGATES[metric].format(x=value), threshold, text, column=column, empty=True)
+
+
+def _usable(column: str, validity: Validity) -> str:
+    """The values of a column that are neither missing nor invalid."""
+    return f"CASE WHEN {validity.usable(column)} THEN {validity.number(column)} END" if validity else name(column)
 
 
 def _counted(metric: str, arguments: Sequence[str], validity: Validity, threshold: Threshold, making: Making) -> Check:
@@ -277,7 +283,13 @@ def _freshness(arguments: Sequence[str], bound: str, keys: Mapping[str, Any], ma
 
 
 def _change(
-    change: str, metric: str, arguments: Sequence[str], threshold: Threshold, percent: bool, making: Making
+    change: str,
+    metric: str,
+    arguments: Sequence[str],
+    validity: Validity,
+    threshold: Threshold,
+    percent: bool,
+    making: Making,
 ) -> Check:
     words = change.split()[1:]
     if [word for word in words if word != "percent"]:
@@ -285,7 +297,12 @@ def _change(
     if metric == "row_count":
         sql: dict[str, Any] = {}
     elif metric in AGGREGATES and len(arguments) == 1:
-        sql = {"sql": AGGREGATES[metric].format(x=name(arguments[0]))}
+        sql = {"sql": AGGREGATES[metric].format(x=_usable(arguments[0], validity))}
+    elif metric in _COUNTS[:4] and len(arguments) == 1:
+        bad = validity.missing(arguments[0]) if metric.startswith("missing") else validity.invalid(arguments[0])
+        count = f"count(CASE WHEN {bad} THEN 1 END)"
+        share = f"coalesce(round(100.0 * {count} / nullif(count(*), 0), 2), 0)"
+        sql = {"sql": share if metric.endswith("percent") else count}
     else:
         raise NotUnderstood(f"the change of `{metric}` is not compared")
     if threshold.operator == "not between":

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wherry.model.asset import Check
+from wherry.model.column_pattern import as_written
+from wherry.model.levels import LEVELS
+from wherry.model.levels import written as written_level
 from wherry.project.check_form import CheckFormError, read_check
 
 _SAME = (
@@ -16,6 +19,7 @@ _SAME = (
     "severity",
     "mostly",
     "most",
+    "levels",
     "where",
     "when",
     "sample",
@@ -35,7 +39,7 @@ def written(check: Check) -> Any:
         if _reads_back(long, check):
             return long if len(long) > 1 else short
     arguments = dict(check.arguments)
-    if check.kind in ("fresh", "fresh_each"):
+    if check.kind in ("fresh", "fresh_each") and "seconds" in arguments:
         arguments["within"] = f"{arguments.pop('seconds'):g} seconds"
     if check.kind == "refers":
         arguments["to"] = arguments.pop("columns")
@@ -55,6 +59,7 @@ def _options(check: Check) -> dict[str, Any]:
     for key, default in (("most", None), ("where", ""), ("severity", "error"), ("when", "before"), ("sample", 0)):
         if (value := getattr(check, key)) != default:
             options[key] = value
+    options |= {level: written_level(check.levels[level]) for level in LEVELS[::-1] if level in check.levels}
     if check.quarantine:
         options["quarantine"] = True
     return options
@@ -105,7 +110,7 @@ def _short_forms(check: Check) -> Iterator[str]:
             yield f"{word} {given['operator']} {given['value']}"
         if given.get("low") is not None and given.get("high") is not None:
             yield f"{word} between {given['low']} and {given['high']}"
-    elif check.kind == "fresh":
+    elif check.kind == "fresh" and "seconds" in given:
         yield f"fresh within {given.get('seconds'):g} seconds"
     yield check.text
 
@@ -121,7 +126,7 @@ def as_keys(checks: Iterable[Check]) -> tuple[dict[str, Any], list[Check]]:
     columns: dict[str, dict[str, Any]] = {}
     table: list[Any] = []
     left: list[Check] = []
-    for check in checks:
+    for check in as_written(checks):
         try:
             form = written(check)
         except ValueError:

@@ -83,6 +83,8 @@ class Check:
     mostly: float = 1.0
     #: At most so many failing rows; None: as ``mostly`` says.
     most: int | None = None
+    #: From where on it warns and is an error (``wherry.model.levels``), instead of the three above; mostly empty.
+    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: SQL condition: only these rows are looked at; empty for all.
     where: str = ""
     #: Whether it holds back what is published, or is asked of what was.
@@ -93,6 +95,8 @@ class Check:
     quarantine: bool = False
     #: The columns it is about, when they are several; ``column`` is empty then.
     columns: tuple[str, ...] = ()
+    #: The pattern of columns that it was written for; empty for one that names its column.
+    matching: str = ""
     #: What its author noted of it.
     about: str = ""
     file: str = ""

@@ -15,22 +15,23 @@ def holds(value: Any, arguments: Mapping[str, Any]) -> bool:
     These are ``operator`` and ``value``, or ``low`` and ``high`` (either may be missing) with ``strict_low`` and
     ``strict_high``. Without bounds every value keeps them. No value keeps none, and NaN keeps no bound.
     """
-    limits = _limits(arguments)
-    return value is not None and all(_OPERATORS[operator](*_alike(value, limit)) for operator, limit in limits)
+    asked = limits(arguments)
+    return value is not None and all(_OPERATORS[operator](*_alike(value, limit)) for operator, limit in asked)
 
 
 def told(arguments: Mapping[str, Any]) -> str:
     """The bounds as a person would write them."""
-    return " and ".join(f"{operator} {limit}" for operator, limit in _limits(arguments)) or "anything"
+    return " and ".join(f"{operator} {limit}" for operator, limit in limits(arguments)) or "anything"
 
 
-def _limits(arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    limits = [(str(arguments["operator"]), arguments["value"])] if "operator" in arguments else []
+def limits(arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Operators and what stands right of each."""
+    found = [(str(arguments["operator"]), arguments["value"])] if "operator" in arguments else []
     if arguments.get("low") is not None:
-        limits.append((">" if arguments.get("strict_low") else ">=", arguments["low"]))
+        found.append((">" if arguments.get("strict_low") else ">=", arguments["low"]))
     if arguments.get("high") is not None:
-        limits.append(("<" if arguments.get("strict_high") else "<=", arguments["high"]))
-    return limits
+        found.append(("<" if arguments.get("strict_high") else "<=", arguments["high"]))
+    return found
 
 
 def _alike(value: Any, limit: Any) -> tuple[Any, Any]:

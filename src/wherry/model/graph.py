@@ -41,6 +41,8 @@ class SqlCheck:
     about: str = ""
     owner: str = ""
     severity: str = "error"
+    #: From how many rows on it warns and is an error (``wherry.model.levels``), instead of that; mostly empty.
+    levels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Assets it reads.
     inputs: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()

@@ -22,6 +22,8 @@ class Outcome:
     failing: int = 0
     #: Why it did not pass, in the user's words, when the number of bad rows does not say it.
     why: str = ""
+    #: The level that what was measured reached, of a check that has levels.
+    level: Literal["error", "warn", ""] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

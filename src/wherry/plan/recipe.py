@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from wherry.model.asset import Asset, Check
+from wherry.model.column_pattern import as_written
 from wherry.model.graph import Graph
 from wherry.model.plan import Built
 
@@ -40,7 +41,9 @@ def promises(graph: Graph) -> dict[str, str]:
         for name in check.inputs:
             readers.setdefault(name.lower(), []).append(check.meaning)
     return {
-        key: digest(checks_hash(asset.checks), *sorted(readers.get(key, ()))) if asset.checks or key in readers else ""
+        key: digest(checks_hash(as_written(asset.checks)), *sorted(readers.get(key, ())))
+        if asset.checks or key in readers
+        else ""
         for key, asset in graph.assets.items()
     }
 
@@ -61,7 +64,8 @@ def checks_hash(checks: Iterable[Check]) -> str:
     """Hash of a table's promises: another when one is added, removed or changed."""
     described = (
         f"{c.kind} {c.column} {c.columns} {sorted(c.arguments.items())!r} {c.severity} {c.mostly} {c.most} {c.where} "
-        f"{c.when} {c.sample} {c.quarantine}"
+        f"{c.when} {c.sample} {c.quarantine}{f' {c.matching}' if c.matching else ''}"
+        f"{f' {sorted(c.levels.items())!r}' if c.levels else ''}"
         for c in checks
     )
     return digest(*sorted(described))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 #: Raised whenever the meaning of a cached value changes.
-FORMAT = 4
+FORMAT = 5
 
 
 def digest(*parts: str) -> str:

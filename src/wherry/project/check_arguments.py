@@ -7,7 +7,7 @@ from typing import Any
 from wherry.model.dataclass import dataclass
 from wherry.project.bounds_form import CheckFormError, read_bounds, read_seconds, read_value
 from wherry.project.nearest import did_you_mean
-from wherry.project.short_form import DISTANCES, DISTINCT, FORMAT_NAMES, MEASURES, operand
+from wherry.project.short_form import DISTANCES, DISTINCT, FORMAT_NAMES, GROUPED, MEASURES, operand
 
 Reader = Callable[[Any, str], Any]
 
@@ -213,6 +213,21 @@ KINDS: dict[str, Kind] = {
     "fresh": Kind({"within": lambda value, name: read_seconds(value)}, (("seconds",),), finds_rows=False),
     "fresh_each": Kind({**_PER, "within": lambda value, name: read_seconds(value)}, (("seconds",), ("per",)), False),
     "change": _measuring({"sql": _text, "percent": _yes}, ("low", "high", "operator", "must"), of_column=False),
+    "each_group": _table_kind(
+        {
+            **_BOUNDS,
+            **_PER,
+            "of": _one_of(*GROUPED),
+            "measure": _one_of(*MEASURES, *DISTINCT),
+            "sql": _text,
+            "quantile": _number,
+            "between": _BETWEEN,
+        },
+        ("of",),
+        ("per",),
+        ("low", "high", "operator", "must"),
+        rows=False,
+    ),
     "values_in": Kind({"values": _values}, (("values",),)),
     "values_cover": Kind({"values": _values}, (("values",),), finds_rows=False),
     "values_equal": Kind({"values": _values}, (("values",),), finds_rows=False),
@@ -253,7 +268,9 @@ KINDS: dict[str, Kind] = {
         rows=False,
     ),
     "columns_same": _table_kind(
-        {"table": _table, "how": _one_of("exact", "ordered", "contains"), "types": _yes}, ("table",), rows=False
+        {"table": _table, "how": _one_of("exact", "ordered", "contains", "count"), "types": _yes},
+        ("table",),
+        rows=False,
     ),
     "rows_equal": _table_kind({**_OTHER, "operator": _OPERATOR, "factor": _number}, ("table",), rows=False),
     "table_equals": _table_kind({**_COLUMNS, **_OTHER, "ignore": _names}, ("table",), rows=False),

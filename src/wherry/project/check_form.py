@@ -2,25 +2,33 @@
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from wherry.model.asset import Check
+from wherry.model.levels import LEVELS
 from wherry.project.bounds_form import CheckFormError, read_value
 from wherry.project.check_arguments import KINDS, read_arguments
+from wherry.project.levels_form import read_levels
 from wherry.project.nearest import did_you_mean
-from wherry.project.short_form import Short, column_form, table_form
+from wherry.project.short_form import GROUPED, Short, column_form, each_group, table_form
 
-__all__ = ["LONG_KEYS", "CheckFormError", "is_refused", "may_split", "read_check", "read_options", "refused"]
+__all__ = ["BOUNDS", "LONG_KEYS", "CheckFormError", "is_bounded", "is_refused", "levels_of", "may_split"]
+__all__ += ["read_check", "read_options", "refused", "takes_levels"]
 
 #: What any check may say of itself in the long form; beside these, the arguments of its kind.
-LONG_KEYS = ("check", "mostly", "most", "where", "severity", "when", "sample", "quarantine", "name")
+LONG_KEYS = ("check", "mostly", "most", "where", "severity", "warn", "error", "when", "sample", "quarantine", "name")
 _AT_MOST = re.compile(r"at\s+most\s+(\d+(?:\.\d+)?\s*%|\d+)(?:\s+(?:bad\s+)?rows?)?\Z", re.IGNORECASE)
 _ROWS = re.compile(r"(\d+)\s+rows?\Z", re.IGNORECASE)
 _SHARES = "Write for example 0.95, 95% or `at most 10 rows`."
 #: Kinds that do not say of every row whether it is bad.
 _WHOLE = {kind for kind, known in KINDS.items() if not known.finds_rows}
 #: Those of them that count nothing, and those that read no rows at all.
-_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each"}
+_MEASURED = _WHOLE - {"sql", "table_equals", "aggregate_equals", "fresh_each", "each_group"}
+#: Those of them that measure a number, which each level may bound.
+_BOUNDED = {kind for kind in _MEASURED if {"low", "high"} <= KINDS[kind].arguments.keys()} | {"fresh"}
+#: Arguments that bound a number; a level of a check that measures one has them.
+BOUNDS = ("operator", "value", "low", "high", "strict_low", "strict_high", "seconds")
 _OF_COLUMNS = {"type", "columns_are", "columns_same"}
 #: How the SQL of a check begins that stands for one which cannot run.
 _REFUSED = "SELECT 1 WHERE CAST(error("
@@ -45,9 +53,13 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     short = written.get("check")
     if not isinstance(short, str):
         raise CheckFormError("A check in long form needs `check:` with one of the short forms, or the name of a kind.")
-    found = _short(short.strip(), column, custom, bare=True)
+    levelled = any(written.get(level) is not None for level in LEVELS)
+    found = (_unbounded if levelled else _short)(short.strip(), column, custom, bare=True)
     arguments = {key: value for key, value in written.items() if key not in LONG_KEYS}
-    known = KINDS.get(found.kind)
+    if found.kind in GROUPED and "per" in arguments:
+        found = each_group(found, [])
+    known, levels = KINDS.get(found.kind), levels_of(found.kind, written) if levelled else {}
+    held = next(iter(levels.values()), {})
     if known is None:
         found = Short(found.kind, {**found.arguments, **arguments})
     elif arguments or short.strip() == found.kind:
@@ -58,8 +70,15 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
                 raise CheckFormError(f"A check has no `{key}`: `{found.kind}` takes {', '.join(choices)}.", hint)
         read, columns = read_arguments(found.kind, arguments)
         found = Short(found.kind, {**found.arguments, **read}, columns or found.columns)
-        known.expect_whole(found.kind, found.arguments, found.columns, column)
+        known.expect_whole(found.kind, {**found.arguments, **held}, found.columns, column)
+        if found.kind == "each_group":
+            inner = str(found.arguments["of"])
+            KINDS[inner].expect_whole(inner, found.arguments, found.columns, column)
     options = read_options(found.kind, written)
+    if levels:
+        found, options["levels"] = _with_bound(found, levels)
+    if found.kind == "each_group" and "per" in arguments and short.strip() != found.kind:
+        short = f"{short.strip()} per {', '.join(found.arguments['per'])}"
     return _check(found, column, text=str(written.get("name") or short), file=file, line=line, **options)
 
 
@@ -93,12 +112,61 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+def levels_of(kind: str, written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``warn`` and ``error`` of a check in long form. Raises ``CheckFormError``."""
+    if not takes_levels(kind):
+        raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `warn` nor `error`.")
+    return read_levels(written, kind, counts=kind not in _BOUNDED)
+
+
+def _with_bound(short: Short, levels: dict[str, dict[str, Any]]) -> tuple[Short, dict[str, dict[str, Any]]]:
+    """A check and its levels, where what it says of the number itself is that of an error."""
+    if short.kind not in _BOUNDED:
+        return short, levels
+    if "bounds" in short.arguments:
+        raise CheckFormError("Several bounds take neither `warn` nor `error`.")
+    own = {key: short.arguments[key] for key in BOUNDS if key in short.arguments}
+    if own and "error" in levels:
+        raise CheckFormError("It says twice what is an error.", "Leave out `error:`, or the bound beside `check:`.")
+    rest = {key: value for key, value in short.arguments.items() if key not in own}
+    return short._replace(arguments=rest), {"error": own, **levels} if own else levels
+
+
+def _unbounded(text: str, column: str, custom: Collection[str], *, bare: bool) -> Short:
+    """What a short form says that may lack the bound on what it measures, since its levels say that."""
+    problem: CheckFormError | None = None
+    found: Short | None = None
+    try:
+        found = _short(text, column, custom, bare=bare)
+    except CheckFormError as error:
+        problem = error
+    if found is not None and found.kind != "condition":
+        return found
+    with suppress(CheckFormError):
+        other = _short(f"{text} > 0", column, custom, bare=bare)
+        if other.kind in _BOUNDED:
+            return other._replace(arguments={k: v for k, v in other.arguments.items() if k not in BOUNDS})
+    if found is None:
+        raise problem or CheckFormError("A check is empty.")
+    return found
+
+
 def refused(text: str, why: str, *, file: str, line: int) -> Check:
     """What stands for a check that cannot run: it fails by itself and says why, and the others run."""
     message = f"it cannot run: {why}".replace("'", "''")
     # Asked for no column of the row: a SELECT of the error alone would be counted, and never looked at.
     sql = f"{_REFUSED}'{message}') AS BOOLEAN)"
     return Check(kind="sql", arguments={"sql": sql}, text=text, file=file, line=line)
+
+
+def is_bounded(kind: str) -> bool:
+    """Whether checks of a kind measure a number, which has bounds."""
+    return kind in _BOUNDED
+
+
+def takes_levels(kind: str) -> bool:
+    """Whether checks of a kind measure a number or count rows."""
+    return kind in _BOUNDED or kind not in _MEASURED
 
 
 def is_refused(check: Check) -> bool:

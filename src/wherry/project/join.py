@@ -146,7 +146,8 @@ def _check(
     inputs, used, found = _inputs(draft.statement, check.file, names, functions, reach, None, findings)
     if not found:
         return replace(check, inputs=inputs, functions=used)
-    meaning = digest(draft.statement.meaning, check.severity, *(functions[name].meaning for name in used))
+    said = (check.severity, *([repr(sorted(check.levels.items()))] if check.levels else []))
+    meaning = digest(draft.statement.meaning, *said, *(functions[name].meaning for name in used))
     return replace(check, inputs=inputs, functions=used, meaning=meaning)
 
 

@@ -36,6 +36,8 @@ MEASURES: tuple[str, ...] = ("min", "max", "sum", "avg", "stddev", "variance", "
 MEASURES += ("not_null_share",)
 MEASURES += ("min_length", "max_length", "avg_length")
 DISTINCT = ("distinct_count", "distinct_share", "unique_count", "unique_share", "duplicate_count", "duplicate_share")
+#: Kinds that measure a number, which may be measured of each group.
+GROUPED = ("rows", "aggregate", "quantile", "distinct")
 DISTANCES = ("psi", "kl", "ks", "chi_square")
 #: Shown to who writes something else.
 COLUMN_FORMS = (
@@ -57,6 +59,8 @@ def column_form(text: str, column: str, custom: Iterable[str] = ()) -> Short:
         return Short("unique", {"columns": [column]})
     if text in WORDS or text in custom:
         return Short(text)
+    if (grouped := _grouped(text, lambda inner: column_form(inner, column))) is not None:
+        return grouped
     for pattern, read in _COLUMN_FORMS:
         if match := _compiled(pattern).match(text):
             return read(match)
@@ -81,12 +85,34 @@ def of_column(text: str) -> bool:
 
 def table_form(text: str) -> Short:
     """What the short form of a check of a table says; any other text is a SQL condition over the row."""
+    if (grouped := _grouped(text, table_form)) is not None:
+        return grouped
     for pattern, read in _TABLE_FORMS:
         if match := _compiled(pattern).match(text):
             return read(match)
     if text.lower() in WORDS:
         raise CheckFormError(f"`{text}` is a check of a column.", "Put it beside its column, under `columns:`.")
     return Short("condition", {"sql": text})
+
+
+def each_group(short: Short, per: list[str]) -> Short:
+    """A check of a number, of each group. Raises ``CheckFormError`` where it measures several."""
+    if "quantiles" in short.arguments:
+        raise CheckFormError("Of each group one quantile is measured.", "Write a check for each.")
+    rest = {key: value for key, value in short.arguments.items() if key != "per"}
+    return short._replace(kind="each_group", arguments={"of": short.kind, **rest, "per": per})
+
+
+def _grouped(text: str, read: Callable[[str], Short]) -> Short | None:
+    """``avg > 1 per country, city``; None for other forms, which may have words of their own behind ``per``."""
+    match = _compiled(r"(\S.*?)\s+per\s+((?:\w+|\"[^\"]+\")(?:\s*,\s*(?:\w+|\"[^\"]+\"))*)").match(text)
+    if match is None:
+        return None
+    try:
+        inner = read(match[1])
+    except CheckFormError:
+        return None
+    return each_group(inner, read_names(match[2], "per")) if inner.kind in GROUPED else None
 
 
 def operand(text: str) -> str:

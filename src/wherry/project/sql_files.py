@@ -8,15 +8,17 @@ from typing import Any
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Function, SqlCheck
+from wherry.project.bounds_form import CheckFormError
 from wherry.project.cache import Cache, digest
 from wherry.project.draft import Draft, Drafts
 from wherry.project.header import Header, read_header
+from wherry.project.levels_form import read_levels
 from wherry.project.located import Located
 from wherry.project.table_keys import HEADER_KEYS, TableKeys
 from wherry.sql.place import place_of_character
 from wherry.sql.statement import Parser, SqlError, Statement, lead
 
-CHECK_KEYS = ("about", "owner", "severity")
+CHECK_KEYS = ("about", "owner", "severity", "warn", "error")
 _MACRO = re.compile(
     r"\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:macro|function)\s+(?:if\s+not\s+exists\s+)?"
     r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
@@ -54,6 +56,15 @@ class SqlFiles:
         severity = keys.get("severity", severity or "error")
         if severity not in ("error", "warn"):
             reader.problem("bad-value", "severity", f"`severity: {severity}` must be error or warn.")
+        levels: dict[str, dict[str, Any]] = {}
+        try:
+            levels = read_levels(keys, "sql", counts=True)
+            if any("share" in must for must in levels.values()):
+                raise CheckFormError(
+                    "A file of SQL returns bad rows, and does not say of how many.", "Write `10 rows`."
+                )
+        except CheckFormError as error:
+            reader.problem("bad-value", next(key for key in ("error", "warn") if key in keys), str(error), error.hint)
         self._drafts.findings.extend(reader.findings)
         statement = self._statement(text, file)
         check = SqlCheck(
@@ -63,6 +74,7 @@ class SqlFiles:
             about=str(keys.get("about") or header.about),
             owner=str(keys.get("owner") or ""),
             severity=severity,
+            levels=levels,
         )
         self._drafts.checks.append(Draft(check=check, statement=statement))
 

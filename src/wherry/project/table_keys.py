@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from wherry.model.asset import Build, BuildWord, Check, Column
+from wherry.model.column_pattern import is_pattern, problem_of
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.project.check_form import CheckFormError, may_split, read_check, refused
@@ -20,6 +21,8 @@ COMMON_KEYS = ("about", "owner", "fresh", "tags", "columns", "checks", "quaranti
 BUILD_KEYS = ("build", "grain", "start", "lookback")
 HEADER_KEYS = (*BUILD_KEYS, *COMMON_KEYS)
 COLUMN_KEYS = ("type", "about", "tags", "checks")
+#: What may be said under a pattern of columns.
+PATTERN_KEYS = ("checks",)
 
 _FRESH = re.compile(r"within\s+(?:\d+\s+)?(?:second|minute|hour|day|week|month)s?\Z", re.IGNORECASE)
 _BUILD = re.compile(r"(\w+)(?:\s+(by|on)\s+(\S.*))?\Z", re.DOTALL)
@@ -132,6 +135,9 @@ class TableKeys:
             if not isinstance(about, Mapping):
                 self.problem("bad-value", path, f"What is said of column `{name}` must be a mapping.")
                 continue
+            if is_pattern(str(name)):
+                checks.extend(self._pattern(str(name), about, path))
+                continue
             for key in about:
                 if key not in COLUMN_KEYS:
                     said = f"A column has no key `{key}`."
@@ -147,6 +153,19 @@ class TableKeys:
             )
             checks.extend(self._checks(about.get("checks"), f"{path}/checks", str(name)))
         return columns, checks
+
+    def _pattern(self, pattern: str, about: Mapping[str, Any], path: str) -> list[Check]:
+        """The checks of all columns whose names match."""
+        for key in about:
+            if key not in PATTERN_KEYS:
+                said = f"The pattern `{pattern}` is for checks, and has no key `{key}`."
+                self._unknown(key, f"{path}/{key}", said, PATTERN_KEYS, pattern)
+        if wrong := problem_of(pattern):
+            message = f"`{pattern}` is no regular expression: {wrong}."
+            self.problem("bad-check", path, message)
+            return [refused(pattern, message, file=self.file, line=self.findings[-1].line)]
+        checks = self._checks(about.get("checks"), f"{path}/checks", pattern)
+        return [replace(check, matching=pattern) if check.column == pattern else check for check in checks]
 
     def _checks(self, written: Any, path: str, column: str) -> list[Check]:
         if written is None:

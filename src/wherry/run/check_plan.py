@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from wherry.checks import length, matches
 from wherry.checks.matches.shape import lengths
 from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
+from wherry.model.levels import LEVELS, by_share, counts_rows
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name
 
@@ -205,7 +206,7 @@ def _lone(item: Item, relation: str) -> Job:
 
 def tolerant(check: Check) -> bool:
     """Whether the number of rows that were looked at decides."""
-    return check.mostly < 1
+    return check.mostly < 1 or (bool(check.levels) and by_share(check))
 
 
 def sampled(check: Check, table: str) -> str:
@@ -227,7 +228,23 @@ def judge(item: Item, values: Sequence[Any]) -> tuple[Outcome, int | None]:
     if item.face in ("row", "rows"):
         failing = int(values[0] or 0)
         return Outcome(passed=not failing, failing=failing), int(values[1]) if values[1] is not None else None
-    return item.kind.judge(item.check, tuple(values)), None
+    if item.check.levels and not counts_rows(item.check):
+        return _level(item, tuple(values)), None
+    looked = item.kind.looked(tuple(values)) if hasattr(item.kind, "looked") else None
+    return item.kind.judge(item.check, tuple(values)), looked
+
+
+def _level(item: Item, values: tuple[Any, ...]) -> Outcome:
+    """What the values of a check that measures a number mean: the worst level that they reach."""
+    outcome: Outcome = Outcome(passed=True)
+    for level in LEVELS:
+        if level in item.check.levels:
+            arguments = {**item.check.arguments, **item.check.levels[level]}
+            outcome = item.kind.judge(replace(item.check, arguments=arguments), values)
+            if not outcome.passed:
+                outcome = replace(outcome, level=level)
+                break
+    return outcome
 
 
 def bad_rows_sql(check: Check, kind: ModuleType, table: str) -> str:

@@ -351,7 +351,7 @@ class _Checking:
                     outcome, looked = self.outcomes[index]
                 else:
                     outcome, looked = check_plan.judge(item, self.values[index])
-                if outcome.failing and check.mostly < 1 and looked is None:
+                if outcome.failing and looked is None and check_plan.tolerant(check):
                     self.subject.show()
                     rows = check_plan.looked_at(check, self.subject.relation)
                     looked = self.asking.row(f"SELECT count(*) FROM {rows}")[0]

@@ -37,7 +37,7 @@ def key_of(asset: Asset | None) -> tuple[str, ...]:
     unique = (
         check for check in asset.checks if check.kind == "unique" and check.severity == "error" and not check.where
     )
-    return next((tuple(check.arguments["columns"]) for check in unique if check.mostly >= 1), ())
+    return next((tuple(check.arguments["columns"]) for check in unique if check.mostly >= 1 and not check.levels), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from wherry.lake.iceberg import current_schema
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
 from wherry.model.asset import Asset, Check
+from wherry.model.column_pattern import is_open, spread
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
@@ -30,6 +31,7 @@ from wherry.run.check_subject import Find, Subject
 from wherry.run.checking import check_table
 from wherry.run.key_hashes import KeyHashes
 from wherry.run.quarantine import expect_tables, in_turn, split
+from wherry.run.refusals import without_columns
 from wherry.run.session import Session
 
 #: From so many rows on the lake's metadata is asked first, and what the checks found is kept for the next time.
@@ -90,6 +92,7 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
     if not checks:
         return Inspected()
     make_ready(work.session, work.graph, checks)
+    checks, findings = _of_columns(work, cursor, checks)
     rows: dict[int, Sequence[Mapping[str, Any]]] = {}
     went: dict[int, CheckResult] = {}
     apart = [(index, check) for index, check in enumerate(checks) if check.quarantine]
@@ -111,13 +114,30 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
         elif result.state != "passed" and not result.error:
             rows[index] = _rows(work, cursor, check)
         results.append(result)
-    return replace(verdicts, results=tuple(results), rows=rows)
+    return replace(verdicts, results=tuple(results), rows=rows, findings=findings)
+
+
+def _of_columns(
+    work: Inspection, cursor: DuckDB, checks: Sequence[Check]
+) -> tuple[Sequence[Check], tuple[Finding, ...]]:
+    """The checks with those of patterns for the columns that the table has, and what is told of patterns for none."""
+    if not any(check.matching for check in checks):
+        return checks, ()
+    work.session.show([work.asset.name])
+    have = [column for column, _ in cursor.schema(f"FROM {full_name(work.asset.name)}")]
+    found = spread(checks, have)
+    # Where the columns were known beforehand it was told then.
+    told = () if work.asset.bound else tuple(without_columns(work.asset, found, have))
+    return [check for check in found if not is_open(check)], told
 
 
 def _to_split(check: Check, result: CheckResult) -> bool:
     """Whether there are bad rows, and no more than its author tolerates: beyond, it is for a person to look at."""
-    tolerant = check.mostly < 1 or check.most is not None
-    return result.failing > 0 and not result.error and (result.state == "passed" or not tolerant)
+    if not result.failing or result.error:
+        return False
+    if check.levels:
+        return result.state != "failed"
+    return result.state == "passed" or (check.mostly >= 1 and check.most is None)
 
 
 def _rows(work: Inspection, cursor: DuckDB, check: Check) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
 from wherry.run.layout import layout_findings
 from wherry.run.redact import redacted
-from wherry.run.refusals import FOLDERS, PROMISES, with_refusals, without_lost_columns
+from wherry.run.refusals import FOLDERS, PROMISES, with_refusals, with_spread_checks, without_lost_columns
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     from wherry.lake.types import storable
 
     bound = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
-    graph = with_agreements(without_lost_columns(graph, bound), config.folder, cache)
+    graph = with_spread_checks(with_agreements(without_lost_columns(graph, bound), config.folder, cache))
     findings = [*graph.findings, *findings, *_promised(graph, config.folder, cache), *layout_findings(graph)]
     cache.save()
     texts = _texts(config.folder, findings)

@@ -14,7 +14,8 @@ from typing import Any
 
 from wherry import quoting
 from wherry.errors import ProjectError
-from wherry.model.asset import Asset, Check
+from wherry.model.asset import Asset, Check, Column
+from wherry.model.column_pattern import is_open
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, SqlCheck, UnitTest
 from wherry.plan.recipe import digest
@@ -62,6 +63,8 @@ class _Checks:
             if problems := _needs_findings(self.graph, asset, check):
                 yield from problems
                 continue
+            if is_open(check):
+                continue
             pairs = [each for name in check.needs for each in pair_findings(check, asset, self.graph[name])]
             yield from pairs
             if any(each.severity == "error" for each in pairs):
@@ -102,8 +105,9 @@ class _Checks:
         condition = kind.bad_row(check) if hasattr(kind, "bad_row") else ""
         if condition and not problem and asset.bound and not functions and not _READS.search(condition + check.where):
             # A bound of the wrong type binds; it is refused when it meets a row.
-            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in asset.columns)
             condition = f"({check.where}) AND ({condition})" if check.where else condition
+            read_here = _spoken_of(asset.columns, condition)
+            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quoting.name(column.name)}" for column in read_here)
             row = f"SELECT {condition} AS bad FROM (SELECT {nulls})"
             problem = self._problem(at(row, moment), read, functions, run=True)
         if not problem and not functions:
@@ -161,6 +165,14 @@ class _Checks:
             place = {"line": error.line, "column": error.column}
             return {"code": error.code, "message": error.message, "hint": hint, **place}
         return {}
+
+
+def _spoken_of(columns: Sequence[Column], condition: str) -> Sequence[Column]:
+    """Of a wide table the columns that a condition may read: each costs."""
+    said = condition.lower()
+    if "*" in said:
+        return columns
+    return [column for column in columns if quoting.name(column.name.lower())[1:-1] in said] or columns
 
 
 def _needs_findings(graph: Graph, asset: Asset, check: Check) -> list[Finding]:

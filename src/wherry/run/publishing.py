@@ -48,7 +48,9 @@ def publishable(
             held[passed.pop(key).name] = f"{name} is not published"
     names = [*passed, *(key + end for key in passed for end in (REJECTS, REJECTED) if key + end in own)]
     if only is None:
-        names.extend(k for k, p in own.items() if p.kind == "dropped" and k not in graph.assets and k not in names)
+        # What a table rejected goes with it, or stays with it.
+        kept = {key + end for key in graph.assets for end in ("", REJECTS, REJECTED)}
+        names.extend(k for k, p in own.items() if p.kind == "dropped" and k not in kept)
     return names, held
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wherry.model.asset import Asset, Check, Column
+from wherry.model.column_pattern import is_open, spread
 from wherry.model.contract import Contract
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
@@ -46,6 +47,19 @@ def without_lost_columns(read: Graph, bound: Graph) -> Graph:
     return replace(bound, assets={**bound.assets, **assets}, findings=(*bound.findings, *findings))
 
 
+def with_spread_checks(graph: Graph) -> Graph:
+    """The graph in which checks of a pattern are those of the columns that match, where the columns are known."""
+    assets: dict[str, Asset] = {}
+    findings: list[Finding] = []
+    for key, asset in graph.assets.items():
+        if asset.bound and any(check.matching for check in asset.checks):
+            have = [column.name for column in asset.columns]
+            checks = spread(asset.checks, have)
+            findings += without_columns(asset, checks, have)
+            assets[key] = replace(asset, checks=checks)
+    return replace(graph, assets={**graph.assets, **assets}, findings=(*graph.findings, *findings)) if assets else graph
+
+
 def held_against(
     asset: Asset, declared: Sequence[Column], have: Sequence[str]
 ) -> tuple[tuple[Check, ...], list[Finding]]:
@@ -58,6 +72,16 @@ def held_against(
     bare = gone.keys() - {check.column.lower() for check in asset.checks}
     checks += [_declared(asset, column) for name, column in gone.items() if name in bare]
     return tuple(checks), [_lost(asset, column, have) for column in gone.values()]
+
+
+def without_columns(asset: Asset, checks: Iterable[Check], have: Sequence[str]) -> Iterator[Finding]:
+    """A finding for each pattern of columns that none of a table's columns matches."""
+    patterns = {check.matching: check for check in checks if is_open(check)}
+    for pattern, check in patterns.items():
+        message = f"No column of `{asset.name}` matches `{pattern}`: its checks are asked of nothing."
+        hint = f"Its columns are: {', '.join(have)}."
+        place = {"file": check.file, "line": check.line, "column": 1}
+        yield Finding(code="no-column", severity="warning", message=message, hint=hint, **place)  # type: ignore[arg-type]
 
 
 def _lost(asset: Asset, column: Column, have: Sequence[str]) -> Finding:

@@ -150,7 +150,8 @@ class Attempt:
             return None
         from wherry.run.inspecting import inspect
 
-        inspected = replace(inspect(self._inspection(asset), cursor, before), findings=findings)
+        inspected = inspect(self._inspection(asset), cursor, before)
+        inspected = replace(inspected, findings=(*findings, *inspected.findings))
         if inspected.rows:
             with self.lock:
                 self.bad_rows[asset.name.lower()] = inspected.rows
@@ -196,7 +197,8 @@ class Attempt:
         told = tuple(replace(each, after=True) for each in found.results)
         for verdict in told:
             self.tell("checked", result=verdict, file="")
-        return replace(result, checks=(*result.checks, *told)), True
+        findings = (*result.findings, *found.findings)
+        return replace(result, checks=(*result.checks, *told), findings=findings), True
 
     def _inspect_published(self, asset: Asset, published: Pointer) -> Inspected:
         from wherry.run.inspecting import inspect

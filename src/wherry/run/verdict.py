@@ -11,6 +11,7 @@ from typing import Any, Literal
 from wherry.engines.duckdb import DuckDB
 from wherry.model.asset import Check
 from wherry.model.graph import SqlCheck
+from wherry.model.levels import reached
 from wherry.model.run import CheckResult, Outcome
 from wherry.sql.statement import body
 
@@ -19,11 +20,12 @@ def verdict(
     check: Check, outcome: Outcome, looked: int | None, error: str, how: Literal["table", "slice", "metadata"]
 ) -> CheckResult:
     """The verdict of a check. One that could not be decided is never let pass as a warning."""
-    bad = bool(error) or not (outcome.passed or _tolerated(check, outcome, looked))
+    state = "failed" if error else "passed" if outcome.passed else _state(check, outcome, looked)
+    bad = state != "passed"
     return CheckResult(
         check=check.text,
         column=check.column,
-        state="passed" if not bad else "warned" if check.severity == "warn" and not error else "failed",
+        state=state,
         # What counts no rows is one promise broken.
         failing=outcome.failing or int(bad and not error),
         error=error,
@@ -32,6 +34,16 @@ def verdict(
         why=outcome.why if bad else "",
         how=how,
     )
+
+
+def _state(check: Check, outcome: Outcome, looked: int | None) -> Literal["passed", "failed", "warned"]:
+    """What a check comes to that did not pass as it is."""
+    if check.levels and (outcome.failing or outcome.level):
+        level = outcome.level or reached(check.levels, outcome.failing, looked)
+        return "failed" if level == "error" else "warned" if level else "passed"
+    if _tolerated(check, outcome, looked):
+        return "passed"
+    return "warned" if check.severity == "warn" else "failed"
 
 
 def _tolerated(check: Check, outcome: Outcome, looked: int | None) -> bool:
@@ -71,5 +83,9 @@ def run_sql_check(cursor: DuckDB, check: SqlCheck) -> CheckResult:
         failing = int(cursor.execute(f"SELECT count(*) FROM (\n{body(check.text)}\n)")[0][0])
     except Exception as problem:
         error = first_line(problem)
-    state = "passed" if not failing and not error else "warned" if check.severity == "warn" and not error else "failed"
+    state = "failed" if error else "passed"
+    if failing and check.levels:
+        state = {"error": "failed", "warn": "warned", "": "passed"}[reached(check.levels, failing, None)]
+    elif failing:
+        state = "warned" if check.severity == "warn" else "failed"
     return CheckResult(check=check.name, column="", state=state, failing=failing, error=error)  # type: ignore[arg-type]
