@@ -75,6 +75,8 @@ class Query:
     counted: Callable[[int], None] = field(default=lambda rows: None)
     #: Asked by another thread while they are read: how many so far; None when unknown.
     passed: Callable[[], int | None] = field(default=lambda: None)
+    #: How many bytes came, as far as ``passed`` heard last; 0 when unknown.
+    size: Callable[[], int] = field(default=lambda: 0)
     #: Told by that thread when it asks no more, so that what it asked with can go.
     unwatched: Callable[[], None] = field(default=lambda: None)
 
@@ -129,6 +131,8 @@ class Found:
     rows: int | None = None
     size: int | None = None
     about: str = ""
+    #: What else a source file has to say of it, by option.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -179,6 +183,13 @@ class Shows(Protocol):
 
     def first(self, options: Any, table: TableRequest, limit: int) -> pa.Table:
         """At most ``limit`` rows as a load would bring them. Raises ``SourceError`` with findings."""
+
+
+class Expects(Protocol):
+    """A source that can tell what would keep a table from being loaded, for ``--connect``."""
+
+    def expect(self, options: Any, table: TableRequest) -> None:
+        """Raises ``SourceError`` with findings where a load could not begin. No rows are read."""
 
 
 class Secrets(Protocol):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.commands import Wherry
+from fixtures.web import Reply, serving
+from sources.database import Server
 
 
 @pytest.fixture
@@ -137,6 +139,96 @@ def test_connect_counts_what_cannot_be_read(project: Path, wherry: Wherry) -> No
     assert told.code == 1 and told.out == "2 tables, 1 cannot be read.\n"
 
 
+def test_numbers_that_no_database_can_do(project: Path, wherry: Wherry) -> None:
+    (project / "sources/shop.yml").write_text(
+        "connector: sqlite\npath: shop.db\ntables:\n"
+        "  a: {batch_rows: 0}\n"
+        "  b: {parallel: -1}\n"
+        "  c: {lookback: 2 fortnights}\n"
+        "  d: {lookback: 2 hours, batch_rows: 1}\n"
+        "  e: {lookback: '0.5'}\n"
+        "  f: {lookback: 3}\n"
+        "  g: {lookback: -3}\n"
+    )
+    told = wherry("check", "--json")
+    assert told.code == 2
+    assert [(each["line"], each["message"]) for each in told.json["findings"]] == [
+        (4, "`batch_rows: 0` must be 1 or more."),
+        (5, "`parallel: -1` must be 0 or more."),
+        (6, "`lookback: 2 fortnights` is no length of time."),
+        (10, "`lookback: -3` is no length of time."),
+    ]
+
+
+def test_where_the_cursor_of_an_api_and_of_files_stands(project: Path, wherry: Wherry) -> None:
+    with serving(lambda r: Reply(body=[{"id": 1, "at": "2026-01-01T00:00:00Z"}])) as web:
+        (project / "sources/web.yml").write_text(
+            f"connector: rest\nurl: {web.url}\ntables:\n"
+            "  orders: {path: /, mode: incremental, cursor: at, since: {param: since}, key: id}\n"
+        )
+        (project / "sources/drop.yml").write_text(
+            "connector: files\npath: data\non_schema_change: freeze\ntables:\n"
+            "  '*.csv': {as: drop.t, mode: incremental}\n"
+        )
+        for name in ("a", "b"):
+            (project / f"data/{name}.csv").write_text("id\n1\n")
+        assert wherry("run").code == 0
+    assert "  cursor: `at` = 2026-01-01T00:00:00Z\n" in wherry("show", "web.orders").out
+    assert "  cursor: `b.csv`, of 2 files\n" in wherry("show", "drop.t").out
+    (project / "data/c.csv").write_text("id,more\n1,2\n")
+    assert "what was loaded before stays. The cursor stands at `b.csv`, of 2 files." in wherry("run", "drop.t").err
+
+
+@pytest.mark.needs("postgres")
+def test_connect_tells_what_would_keep_a_table_from_being_loaded(project: Path, wherry: Wherry, postgres: str) -> None:
+    Server(postgres).run(
+        'CREATE TABLE "Odd.Name" (id int PRIMARY KEY)',
+        "CREATE TABLE parts (id int) PARTITION BY LIST (id)",
+        "CREATE TABLE part PARTITION OF parts DEFAULT",
+        "CREATE TABLE orders (id int PRIMARY KEY, at date, note json)",
+    )
+    (project / "sources/shop.yml").write_text(
+        f"connector: postgres\nurl: {postgres}\ntables:\n"
+        "  '\"Odd.Name\"': {as: raw.odd}\n"
+        "  part: {as: raw.part}\n"
+        "  pg_catalog.pg_class: {as: raw.system}\n"
+        "  orders: {as: raw.orders, mode: incremental, cursor: at, key: id}\n"
+        "  by_note: {as: raw.note, mode: incremental, cursor: note, query: SELECT * FROM orders}\n"
+        "  no_cursor: {as: raw.cursor, mode: incremental, cursor: when, query: SELECT * FROM orders}\n"
+        "  no_key: {as: raw.key, mode: incremental, cursor: at, key: nr, query: SELECT * FROM orders}\n"
+        "  no_sql: {as: raw.sql, query: SELECT FROM orders WHERE}\n"
+        "  no_where: {as: raw.where, query: SELECT * FROM orders, where: amount > 5}\n"
+    )
+    told = wherry("check", "--connect", "--json")
+    assert told.code == 1
+    reached = {each["table"]: each["reached"] for each in told.json["connect"]}
+    good = {"raw.odd", "raw.part", "raw.system", "raw.orders"}
+    assert {name for name, there in reached.items() if there} == good and len(reached) == 9
+    found = {(each["line"], each["code"]) for each in told.json["findings"]}
+    assert found == {
+        (8, "bad-cursor"),
+        (9, "unknown-column"),
+        (10, "unknown-column"),
+        (11, "bad-sql"),
+        (12, "bad-sql"),
+    }
+
+
+def test_a_table_goes_on_from_its_cursor_when_it_is_fetched_in_another_way(project: Path, wherry: Wherry) -> None:
+    with closing(sqlite3.connect("shop.db")) as database:
+        database.executescript("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2);")
+    text = "connector: sqlite\npath: shop.db\ntables: {t: {as: raw.t, mode: incremental, cursor: id, key: id%s}}\n"
+    (project / "sources/s.yml").write_text(text % "")
+    assert wherry("run").code == 0
+    (project / "sources/s.yml").write_text(text % ", batch_rows: 1")
+    assert wherry("run", "--json").json["assets"][0]["state"] == "skipped"
+    with closing(sqlite3.connect("shop.db")) as database:
+        database.executescript("DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (3);")
+    (project / "sources/s.yml").write_text(text % ", lookback: 1, deletes: compare")
+    (loaded,) = wherry("run", "--json").json["assets"]
+    assert (loaded["reason"], loaded["rows"], loaded["gone"]) == ("there are rows beyond `id` = 2", 2, 1)
+
+
 SECRETS = (
     "connector: postgres\nurll: postgresql://ann:hush@hush@db/x\n",
     "connector: postgres\nurl: mysql://a:hush@b/x: y\n",
@@ -171,6 +263,22 @@ def test_a_password_in_an_address_of_a_file_is_told(
     assert told.code == 0 and (finding["severity"], finding["line"]) == ("warning", 2) and "${NAME}" in finding["hint"]
     file.write_text(file.read_text().replace("hush", "${PW}"))
     assert wherry("check", "--json").json["findings"] == []
+
+
+def test_a_secret_in_the_configuration_of_a_manifest_is_told(
+    project: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hush")
+    (project / "m.yaml").write_text("version: 6.1.0\nstreams: []\n")
+    file = project / "sources/s.yml"
+    text = "connector: rest\nmanifest: m.yaml\nconfig: {api_token: %s, host: x}\ntables: {a: {as: raw.a}}\n"
+    file.write_text(text % "hush")
+    told = wherry("check", "--json")
+    found = [each for each in told.json["findings"] if each["code"] == "secret-in-file"]
+    assert [(each["line"], each["severity"]) for each in found] == [(3, "warning")] and "hush" not in told.out
+    assert "`config.api_token`" in found[0]["message"]
+    file.write_text(text % "${TOKEN}")
+    assert "secret-in-file" not in wherry("check", "--json").out
 
 
 def test_a_line_of_sql_is_shown_as_it_is(project: Path, wherry: Wherry) -> None:

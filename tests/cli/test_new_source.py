@@ -3,12 +3,16 @@
 import json
 import sqlite3
 import stat
+import tarfile
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from fixtures.commands import Wherry
+from fixtures.foreign import write_hudi
 
 TABLES = """
 CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT NOT NULL, updated_at TIMESTAMP);
@@ -75,6 +79,54 @@ def test_a_folder_of_files(project: Path, wherry: Wherry) -> None:
     assert "path: drop\n" in (project / "sources/one.yml").read_text()
 
 
+@pytest.mark.needs("delta", "pyiceberg", "hudi")
+def test_tables_of_other_systems_among_files(project: Path, wherry: Wherry) -> None:
+    """They are tables, and the files that they are made of are none: some of those rows were deleted."""
+    import deltalake
+    from pyiceberg.catalog.memory import InMemoryCatalog
+
+    rows = pa.table({"id": [1, 2, 3], "p": ["x", "y", "x"]})
+    drop = project / "drop"
+    deltalake.write_deltalake(str(drop / "lake/sales"), rows)
+    deltalake.DeltaTable(str(drop / "lake/sales")).delete("id = 1")
+    with closing(InMemoryCatalog("x", warehouse=f"file://{drop}")) as catalog:
+        catalog.create_namespace("ice")
+        catalog.create_table("ice.stock", rows.schema).append(rows)
+    write_hudi(drop / "trips", rows)
+    (drop / "more.csv").write_text("id\n1\n")
+    assert wherry("new", "source", "drop").code == 0
+    text = (project / "sources/drop.yml").read_text()
+    assert text.count("    as: ") == 4
+    for name, kind in (("lake/sales", "delta"), ("ice/stock", "iceberg"), ("trips", "hudi")):
+        assert f"  {name}:\n    as: drop.{name.rpartition('/')[2]}\n    format: {kind}\n" in text
+    assert wherry("check", "--connect").code == 0 and wherry("run").code == 0
+    counts = {name: wherry("sql", f"SELECT id FROM drop.{name}", "--json").json for name in ("sales", "trips")}
+    assert {name: len(found) for name, found in counts.items()} == {"sales": 2, "trips": 3}
+    assert wherry("new", "source", "drop/lake/sales/", "--name", "one").code == 0
+    text = (project / "sources/one.yml").read_text()
+    assert "path: drop/lake\n" in text and "  sales:\n    as: one.sales\n    format: delta\n" in text
+
+
+def test_archives_of_several_tables(project: Path, wherry: Wherry) -> None:
+    (project / "drop").mkdir()
+    for day in ("01", "02"):
+        with zipfile.ZipFile(project / f"drop/export-{day}.zip", "w") as archive:
+            archive.writestr("in/orders-1.csv", "id,amount\n1,2\n")
+            archive.writestr("in/orders-2.csv", "id,amount\n2,2\n")
+            archive.writestr("in/customers.json", '[{"name": "x"}]')
+            archive.writestr("readme.md", "no table")
+    with tarfile.open(project / "drop/one.tar.gz", "w:gz") as packed:
+        packed.add(project / "shop.db", "shop.db")
+        (project / "a.csv").write_text("id\n1\n")
+        packed.add(project / "a.csv", "a.csv")
+    (project / "drop/damaged.zip").write_bytes(b"PK")
+    assert wherry("new", "source", "drop").code == 0
+    text = (project / "sources/drop.yml").read_text()
+    assert '"export-*.zip!/in/orders-*.csv":' in text and '"export-*.zip!/in/customers.json":' in text
+    assert "  one.tar.gz:\n" in text and "readme" not in text and "  damaged.zip:\n" in text
+    assert wherry("run", "drop.orders", "drop.customers", "drop.one").code == 0
+
+
 def test_the_first_rows_of_a_table(project: Path, wherry: Wherry) -> None:
     wherry("new", "source", "shop.db")
     shown = wherry("show", "shop", "--preview", "customers", "--limit", "1")
@@ -102,7 +154,7 @@ def test_whether_sources_answer(project: Path, wherry: Wherry) -> None:
         file.write("  custmers: {as: shop.typo}\n")
     answer = wherry("check", "--connect")
     assert answer.code == 1
-    assert "has no table `custmers`" in answer.err + answer.out
+    assert "no table `custmers`" in answer.err + answer.out
     assert "Did you mean `customers`?" in answer.err + answer.out
     assert wherry("check").code == 0
     (project / "shop.db").unlink()

@@ -79,6 +79,43 @@ def test_a_web_api(project: Path, wherry: Wherry) -> None:
     assert "key: id" in text
 
 
+def test_a_web_api_whose_rows_lie_deeper_on_pages_behind_a_token(project: Path, wherry: Wherry) -> None:
+    def answer(r: Request) -> Reply:
+        if r.headers.get("authorization") != "Bearer hush hush":
+            return Reply(status=401)
+        number = int(r.params.get("page", 1))
+        return Reply(body={"d": {"rows": [{"id": number}]}, "next": "/orders?page=2" if number == 1 else None})
+
+    with serving(answer) as web:
+        url, auth = f"{web.url}/orders", "auth={bearer: hush hush}"
+        text = expect_a_way_in(wherry, project, url, "rest", "orders", "--option", auth)
+    assert "records: d.rows\n" in text and "${SHOP_AUTH_BEARER}" in text
+    assert (project / ".env").read_text() == 'SHOP_AUTH_BEARER="hush hush"\n'
+
+
+def test_what_the_options_of_an_api_hide(project: Path, wherry: Wherry) -> None:
+    with serving(lambda r: Reply(body=[{"id": 1}])) as web:
+        headers = "headers={X-Api-Key: hush, Accept: text/json}"
+        answer = wherry("new", "source", web.url, "--name", "shop", "--option", headers)
+    text = (project / "sources/shop.yml").read_text()
+    assert answer.code == 0 and "${SHOP_HEADERS_X_API_KEY}" in text and "text/json" in text
+    assert "hush" not in text + answer.out + answer.err and "hush" in (project / ".env").read_text()
+
+
+def test_a_list_of_a_web_api_that_has_no_rows(project: Path, wherry: Wherry) -> None:
+    with serving(lambda r: Reply(body=[])) as web:
+        (project / "sources").mkdir()
+        text = f"connector: rest\nurl: {web.url}\ntables:\n  orders: {{as: raw.orders, path: /orders}}\n"
+        (project / "sources/shop.yml").write_text(text)
+        assert wherry("show", "shop", "--preview", "orders").out.startswith("No rows")
+        assert wherry("show", "shop", "--preview", "orders", "--json").json["columns"] == {}
+        ran = wherry("run")
+    assert (ran.code, ran.out) == (
+        0,
+        "1 skipped. Nothing was published.\n",
+    ) and "has no rows for `raw.orders`" in ran.err
+
+
 def test_a_file_on_the_web(project: Path, wherry: Wherry) -> None:
     there = True
 

@@ -88,9 +88,11 @@ def test_drift_between_runs(folder: Folder, server: Server) -> None:
     made = folder.done()
     assert [drift.kind for drift in made.assets[0].drifts] == ["widened"]
     server.run("ALTER TABLE orders ALTER amount TYPE text", "INSERT INTO orders VALUES (1004, now(), 'abc')")
+    stands = server.run("SELECT max(at)::text FROM orders WHERE id < 1004")[0][0].removesuffix("+00")
     made = folder.run()
     assert made.state == "failed"
     assert made.assets[0].findings[0].code == "schema-changed"
+    assert f"The cursor stands at `at` = {stands}" in made.assets[0].findings[0].message
     assert len(folder.rows("raw.orders", columns="id")) == 1003
 
 
@@ -148,6 +150,7 @@ def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monke
     )
     source(folder, server, "")
     told: list[int] = []
+    sizes: list[int] = []
     with psycopg.connect(server.url, autocommit=True) as holding:
         holding.execute("SELECT pg_advisory_lock(7)")
 
@@ -155,12 +158,15 @@ def test_a_whole_table_tells_how_far_it_is(folder: Folder, server: Server, monke
             if kind != "progress":
                 return
             told.append(what["rows"])
+            sizes.append(what["bytes"])
             if 0 < what["rows"] < 60_000:
                 holding.execute("SELECT pg_advisory_unlock_all()")
 
         folder.done(tell=tell)
     assert told == sorted(told) and told[-1] == 60_000
     assert any(0 < rows < 60_000 for rows in told)
+    # A row is some 20 bytes on the way.
+    assert all(size > 10 * rows for rows, size in zip(told, sizes, strict=True) if 0 < rows < 60_000)
 
 
 def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
@@ -344,6 +350,12 @@ def test_a_pattern_stands_for_many_tables(folder: Folder, server: Server) -> Non
     assert set(online.graph.assets) == {"hr.people", "raw.orders", "other.orders"}
     # From now on they are known without asking.
     folder.done()
+    text = (folder.path / "sources/shop.yml").read_text()
+    folder.write({"sources/shop.yml": text + '  "pubic.*": {as: "no.{table}"}\n'})
+    (none,) = folder.project().graph.findings
+    assert (none.code, none.line, none.severity) == ("no-match", 7, "warning")
+    assert none.hint == "There are `other.orders`, `public.orders`, `public.people`."
+    folder.write({"sources/shop.yml": text})
     assert len(folder.rows("raw.orders", columns="id")) == 1000
     assert not folder.project().graph.findings
     server.run("CREATE TABLE more (id int)")

@@ -93,9 +93,13 @@ def test_types_are_kept_from_one_load_to_the_next(folder: Any) -> None:
     first = folder.read("*.csv", "incremental")
     folder.write("b.csv", "id,zip,more\n2,100,x\n")
     second = folder.read("*.csv", "incremental", first.cursor)
-    assert second.rows == [{"id": 2, "zip": "100", "gone": None, "more": "x", "_file": "b.csv"}]
+    assert second.rows == [{"id": 2, "zip": "100", "more": "x", "_file": "b.csv"}]
     folder.write("c.csv", "id\n")
-    assert folder.read("*.csv", "incremental", second.cursor).types == second.types
+    third = folder.read("*.csv", "incremental", second.cursor)
+    assert third.types == {"id": "int64", "_file": "string"}
+    assert third.cursor["columns"] == second.cursor["columns"]
+    folder.write("d.csv", "id,zip,gone\n2,100,3\n")
+    assert folder.read("*.csv", "incremental", third.cursor).types == first.types
 
 
 @pytest.mark.parametrize("what", ["grows", "vanishes"])
@@ -119,6 +123,26 @@ def test_many_small_files_are_one_batch(folder: Any) -> None:
         (folder.path / f"many/{i:05}.csv").write_text(f"id,name\n{i},n{i}\n")
     got = folder.read("many/*.csv", "incremental")
     assert len(got.cursors) == 1 and len(got.rows) == 2_000 and len(got.cursor["files"]) == 2_000
+
+
+def test_how_far_it_is(folder: Any) -> None:
+    """Rows and bytes so far, and how many rows about there are, of these files and those after them."""
+    for name in "abc":
+        folder.write(f"{name}.csv", "id,name\n" + "".join(f"{i:06},x\n" for i in range(40_000)))
+    size = (folder.path / "a.csv").stat().st_size
+    [whole] = source.read(folder.options, folder.request("*.csv"), None)
+    assert (whole.expected, whole.size()) == (120_000, 0)
+    first = next(iter(whole.rows))
+    assert 0 < whole.size() < 3 * size and whole.size() == 3 * size * first.num_rows // 120_000
+    whole.rows.read_all()
+    assert whole.size() == 3 * size
+    seen = folder.read("[ab].csv", "incremental").cursor
+    folder.write("a.csv", "id,name\n" + "".join(f"{i:06},y\n" for i in range(40_000)))
+    told = []
+    for batch in source.read(folder.options, folder.request("*.csv", "incremental"), seen):
+        told.append(batch.expected)
+        batch.rows.read_all()
+    assert told == [80_000, 40_000]
 
 
 def test_nothing_matches(folder: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
 from sources.database import Server, rows_of
@@ -51,7 +53,7 @@ VALUES: dict[str, dict[str, str | None]] = {
     "int4range": {"'[1,5)'": None, "'empty'": None},
     "hstore": {"'a=>1, b=>NULL'": None},
     "tsvector": {"'a:1 b:2A'": None},
-    "inet": {"'192.168.0.1/24'": None, "'::1'": None},
+    "inet": {"'192.168.0.1/24'": None, "'::1'": "::1", "'10.0.0.1'": "10.0.0.1", "'10.1.0.0/16'": "10.1.0.0/16"},
     "bit(3)": {"B'101'": None},
     "bit varying(8)": {"B''": None, "B'10101'": None},
     "point": {"'(1.5,-2)'": None},
@@ -123,7 +125,26 @@ def test_every_type_of_the_page_and_its_values(server: Server, lanes: int) -> No
         assert got[rows] is None
 
 
-def read_arrow(server: Server, table: str, **options: object) -> object:
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_text_is_what_the_database_prints_whatever_a_cast_gives(server: Server, lanes: int) -> None:
+    server.run(
+        "CREATE FUNCTION said(mood) RETURNS text LANGUAGE sql AS $$ SELECT 'mine' $$",
+        "CREATE FUNCTION said(pair) RETURNS text LANGUAGE sql AS $$ SELECT 'mine' $$",
+        "CREATE CAST (mood AS text) WITH FUNCTION said(mood)",
+        "CREATE CAST (pair AS text) WITH FUNCTION said(pair)",
+        "CREATE DOMAIN host AS inet",
+        "CREATE TABLE t (a inet, b cidr, c host, d inet[], e mood, f pair)",
+        "INSERT INTO t VALUES ('::1', '10.0.0.0/8', '10.0.0.1', '{10.0.0.1,::/0}', 'bad', ROW(NULL, NULL))",
+        "INSERT INTO t (b) VALUES ('::/128')",
+    )
+    with psycopg.connect(server.url) as connection, connection.cursor().copy("COPY t TO STDOUT") as copy:
+        printed = list(copy.rows())
+    for types in ({}, dict.fromkeys("abcdef", "text")):
+        arrow = read_arrow(server, "public.t", parallel=lanes, types=types)
+        assert sorted(map(tuple, zip(*arrow.to_pydict().values(), strict=True)), key=repr) == sorted(printed, key=repr)
+
+
+def read_arrow(server: Server, table: str, **options: object) -> Any:
     from wherry.sources.databases.postgres import source
 
     batches = source.read(server.options, server.request(table, **options), None)

@@ -156,6 +156,12 @@ def test_trouble_that_stays_is_a_finding(trouble: str, code: str, words: str) ->
     assert "the table is as it was" in finding.message and finding.hint
 
 
+def test_only_a_server_that_asks_for_it_asks_to_be_left_alone() -> None:
+    for trouble, words in (("500", "answered 500 with a web page, once"), ("429, seconds", "asks to be left alone")):
+        finding, _ = fails_for_good(TROUBLE[trouble], patience="0.05 seconds")
+        assert words in finding.message and finding.hint.startswith("Run again later, or set `patience:`")
+
+
 def test_what_was_kept_and_where_the_cursor_stands() -> None:
     finding, loaded = fails_for_good(TROUBLE["500"], "incremental")
     assert ids(loaded) == list(range(30))

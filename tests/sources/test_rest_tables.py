@@ -10,6 +10,8 @@ from fixtures.api import api
 from fixtures.web import Reply, Request
 from wherry.errors import SourceError
 from wherry.ports import Found
+from wherry.project.source_text import Proposed, source_text
+from wherry.sources.rest.looking import EACH
 
 
 def answered(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -59,30 +61,48 @@ def test_an_openapi_document(where: str) -> None:
     assert orders.columns == (
         ("id", "BIGINT"), ("total", "DECIMAL(38,9)"), ("updated_at", "TIMESTAMP WITH TIME ZONE"), ("tags", "VARCHAR"),
     )  # fmt: skip
-    assert orders.about == "List orders. records: data; pages: {by: cursor, param: cursor}"
+    assert orders.options == {"records": "data"}
+    assert orders.about == "List orders. Only one page of several, without: pages: {by: cursor, param: cursor, at: ...}"
+
+
+def test_what_is_asked_for_each_row_of_another_is_a_decision() -> None:
+    paths = {**OPENAPI["paths"], "/orders/{id}/lines": OPENAPI["paths"]["/orders"]}
+    with api(lambda r: Reply(body={**OPENAPI, "paths": paths})) as made:
+        found = {each.name: each for each in made.source.tables(made.options)}
+    assert found["orders"].kind == "endpoint" and found["orders/{id}/lines"].kind == EACH
+    facts = {"columns": (), "key": (), "cursors": (), "rows": None, "size": None, "about": ""}
+    text = source_text("rest", {}, "shop", [Proposed(name=n, kind=found[n].kind, **facts) for n in sorted(found)])
+    assert '  # "orders/{id}/lines":\n' in text and "  orders:\n" in text
 
 
 ROWS = [{"id": 1, "created": "2026-01-01"}, {"id": 2, "created": "2026-01-02"}]
 
 
+NEXT = {"by": "next", "at": "meta.next"}
+PAGE = "Only one page of several, without: pages: {by: %s, param: ...}"
+
+
 @pytest.mark.parametrize(
-    ("body", "headers", "about"),
+    ("body", "headers", "options", "about"),
     [
-        ({"items": ROWS}, {}, "records: items"),
-        ({"meta": {"next": "/x?page=2"}, "d": {"rows": ROWS}}, {}, "records: d.rows; pages: {by: next, at: meta.next}"),
-        ({"data": ROWS, "next_cursor": "abc"}, {}, "records: data; pages: {by: cursor, at: next_cursor}"),
-        (ROWS, {"Link": '</x?page=2>; rel="next"'}, "pages: link"),
-        ({"results": ROWS, "total": 9}, {}, "records: results; pages: {by: offset, total: total}"),
+        ({"items": ROWS}, {}, {"records": "items"}, ""),
+        ({"my-rows": ROWS}, {}, {"records": '"my-rows"'}, ""),
+        ({"items": ROWS, "total": 2}, {}, {"records": "items"}, ""),
+        ({"meta": {"next": "/x?page=2"}, "d": {"rows": ROWS}}, {}, {"records": "d.rows", "pages": NEXT}, ""),
+        ({"data": ROWS, "next_cursor": "abc"}, {}, {"records": "data"}, PAGE % "cursor, at: next_cursor"),
+        (ROWS, {"Link": '</x?page=2>; rel="next"'}, {"pages": "link"}, ""),
+        ({"results": ROWS, "total": 9}, {}, {"records": "results"}, PAGE % "offset, total: total"),
     ],
 )
-def test_one_answer(body: Any, headers: dict[str, str], about: str) -> None:
+def test_one_answer(body: Any, headers: dict[str, str], options: dict[str, Any], about: str) -> None:
     def answer(r: Request) -> Reply:
         return Reply(body=body, headers=headers) if r.path == "/v1/things" else Reply(status=404)
 
     with api(answer) as made:
         made.said["url"] = f"{made.web.url}/v1/things"
         (found,) = made.source.tables(made.options)
-    assert found.about == about and found.key == ("id",) and found.cursors == ("created",)
+    assert (found.about, found.options) == (about, options)
+    assert found.key == ("id",) and found.cursors == ("created",)
     assert found.columns == (("id", "BIGINT"), ("created", "DATE"))
     assert isinstance(found, Found) and found.name == "things"
 

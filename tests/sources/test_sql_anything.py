@@ -9,9 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 
-from sources.systems import AnyPostgres, AnySQLite
+from sources.systems import AnyPostgres, AnySQLite, MariaDB
 from wherry.errors import SourceError
 from wherry.sources.databases.sql import DRIVERS, engine
 from wherry.testing import Loaded
@@ -44,12 +45,54 @@ def test_types_are_reflected_and_values_exact(postgres: str) -> None:
         "id": UUID("123e4567-e89b-12d3-a456-426614174000"),
         "raw": b"\0\xff",
         "j": '{"k": [1, null]}',
-        "a": "[1, null]",
-        "span": "1 day, 0:00:00",
+        "a": "{1,NULL}",
+        "span": "1 day",
         "tod": "10:00:00",
     }
     (found,) = server.source.tables(server.options())  # type: ignore[attr-defined]
     assert found.name == "Odd: 50%" and dict(found.columns)["n"] == "DECIMAL(30,10)"
+
+
+@pytest.mark.needs("postgres")
+@pytest.mark.parametrize("of", ["table", "query"])
+def test_what_a_driver_would_change_is_what_the_database_prints(postgres: str, of: str) -> None:
+    server = AnyPostgres(postgres)
+    server.run(
+        "CREATE TYPE pair AS (a int, b text)",
+        "CREATE TABLE t (span interval, doc jsonb, raw json, n numeric, ns numeric[], at timetz, ip inet, net cidr, "
+        "x xml, p pair, r int4range, d float8[], m money, o oid, u numeric(50,2), v tsvector, w text)",
+        "INSERT INTO t VALUES ('1 year 2 mons 3 days 04:05:06', '{\"a\": 12345678901234567.10}', "
+        "'{\"a\" : 1.10, \"a\":2}', 1.50, '{1.10,NaN}', '12:00+02', '::1', '10.0.0.0/8', "
+        "'<a b=\"c\"/>', ROW(NULL, NULL), '[1,5)', '{0.1,NULL}', "
+        "'12.34', 4294967295, 1.5, 'a:1', 'x%s :y')",
+        "INSERT INTO t (w) VALUES ('')",
+    )
+    with psycopg.connect(postgres) as connection, connection.cursor().copy("COPY t TO STDOUT") as copy:
+        printed = list(copy.rows())
+    read = server.rows("t") if of == "table" else server.rows("q", query="SELECT * FROM t")
+    assert [tuple(None if value is None else str(value) for value in row.values()) for row in read] == printed
+
+
+@pytest.mark.needs("mariadb")
+@pytest.mark.parametrize("of", ["table", "query"])
+def test_times_beyond_a_day_are_what_the_database_prints(mariadb: str, of: str) -> None:
+    MariaDB(mariadb).run("CREATE TABLE t (a time, b time(3))", "INSERT INTO t VALUES ('-838:59:59', '26:00:00.5')")
+    source = AnyPostgres(mariadb.replace("mysql://", "mysql+pymysql://"))
+    read = source.rows("t") if of == "table" else source.rows("q", query="SELECT * FROM t")
+    assert read == [{"a": "-838:59:59", "b": "26:00:00.500"}]
+
+
+@pytest.mark.needs("mariadb")
+def test_bits_and_large_numbers_of_mysql(mariadb: str) -> None:
+    MariaDB(mariadb).run(
+        "CREATE TABLE t (a bit(8), b bit(64), c bigint unsigned, d int unsigned, e tinyint(1))",
+        "INSERT INTO t VALUES (b'101', ~0, 18446744073709551615, 4294967295, 2), (NULL, NULL, NULL, NULL, NULL)",
+    )
+    rows = AnyPostgres(mariadb.replace("mysql://", "mysql+pymysql://")).rows("t")
+    assert [tuple(None if value is None else int(value) for value in row.values()) for row in rows] == [
+        (5, 2**64 - 1, 2**64 - 1, 2**32 - 1, 2),
+        (None, None, None, None, None),
+    ]
 
 
 @pytest.mark.needs("postgres")

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from wherry.project.config import Config
 
 
+#: Names of what is no one's business, inside of an option.
+_SECRET = re.compile(
+    r"token|secret|passw|passphrase|pwd|(api|access|private)[-_]?key|authorization|cookie", re.IGNORECASE
+)
+
+
 @click.command(epilog="Example:  wherry new source postgresql://reader@db.example/shop --tables 'public.*'")
 @click.argument("address", metavar="URL")
 @click.option("--name", help="What to call the source; taken from the address otherwise.")
@@ -64,6 +70,8 @@ def command(
         found = tables_of(kind, options, config, table)
     except WherryError as error:
         raise _as_flags(_without(error, address)) from None
+    if kind == "files" and [each.name for each in found] == ["."]:
+        options["path"], found = _as_a_table(options["path"], found[0])
     chosen = [each for each in found if not patterns or any(fnmatchcase(each.name, p) for p in patterns)]
     if not chosen:
         hint = (
@@ -85,7 +93,7 @@ def command(
     elif only_print:
         click.echo(text, nl=False)
     else:
-        put = f"; its address is {', '.join(secrets)} in .env" if secrets else ""
+        put = f"; what is secret of it is {', '.join(secrets)} in .env" if secrets else ""
         click.echo(f"Wrote sources/{name}.yml with {counted(len(chosen), 'table')}{put}.")
         click.echo(f"Next:  look at it, then `wherry show {name} --preview {chosen[0].name}` and `wherry run`.")
     return 0
@@ -116,7 +124,18 @@ def _proposed(found: Found) -> Any:
         rows=found.rows,
         size=found.size,
         about=found.about,
+        options=found.options,
     )
+
+
+def _as_a_table(path: str, found: Found) -> tuple[str, list[Found]]:
+    """A folder that is a table itself, as a table of the folder above."""
+    from dataclasses import replace
+
+    above, _, last = path.rstrip("/").rpartition("/")
+    if above.endswith(":/"):
+        return path, [found]  # a bucket, which nothing is above
+    return above or ("/" if path.startswith("/") else "."), [replace(found, name=last)]
 
 
 def _option(given: str, kind: type) -> tuple[str, Any]:
@@ -144,7 +163,7 @@ def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[
     secrets: dict[str, str] = {}
     for option, value in options.items():
         if not isinstance(value, str):
-            written[option] = value
+            written[option] = _hidden_within(value, option, name, frozenset(secret), secrets)
             continue
         has_login = "://" in value and "@" in urlsplit(value).netloc and bool(urlsplit(value).password)
         if option in secret or has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
@@ -153,6 +172,19 @@ def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[
         else:
             written[option] = value
     return written, secrets
+
+
+def _hidden_within(value: Any, path: str, name: str, secret: frozenset[str], secrets: dict[str, str]) -> Any:
+    """What an option holds, with variables in the place of texts that are secret, or named like what is."""
+    if isinstance(value, dict):
+        return {key: _hidden_within(each, f"{path}.{key}", name, secret, secrets) for key, each in value.items()}
+    if not isinstance(value, str) or not value or "${" in value:
+        return value
+    if path not in secret and not _SECRET.search(path.rpartition(".")[2]):
+        return value
+    variable = re.sub(r"\W", "_", f"{name}_{path}").upper()
+    secrets[variable] = value
+    return f"${{{variable}}}"
 
 
 def _remember(config: Config, secrets: dict[str, str]) -> None:

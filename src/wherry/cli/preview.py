@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import click
+
 from wherry.cli.common import Place
 
 
@@ -14,9 +16,12 @@ def show_preview(place: Place, source: str, table: str, limit: int) -> int:
     config = place.config()
     with place.existing_lake(config) as lake:
         rows = preview(place.project(config, lake, online=True), source, table, limit)
-    columns = lake_types(rows)
+    columns = lake_types(rows) if rows.num_columns else {}
     if place.as_json:
         place.answer({"source": source, "table": table, "columns": columns, "rows": rows.to_pylist()})
+        return 0
+    if not columns:
+        click.echo("No rows, and no columns that could be told.")
         return 0
     from rich.console import Console
     from rich.markup import escape

@@ -126,7 +126,8 @@ def summarise(run: Run) -> None:
     failing = [r.name for r in run.assets if any(c.state == "failed" for c in r.checks)]
     rows = [r.name for r in run.assets if any(c.state == "failed" and not c.error for c in r.checks)]
     asked = sum(bool(result.checks) for result in run.assets)
-    if set(counts) <= {"skipped"}:
+    waiting = any(finding.code == "no-rows" for result in run.assets for finding in result.findings)
+    if set(counts) <= {"skipped"} and not waiting:
         only = f"; the checks of {asked} were asked" if asked else ""
         are = "is" if len(run.assets) == 1 else "are"
         click.echo(f"Nothing to do: {counted(len(run.assets), 'table')} {are} up to date{only}.")

@@ -148,6 +148,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
 
 def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
     from wherry.run.rejected import rejected_name
+    from wherry.run.standing import standing
     from wherry.state.runs import last_result
 
     told = document(project, lake, place.branch, asset)
@@ -163,9 +164,8 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
             click.echo(f"  {told[key]}" if key == "about" else f"  {key}: {told[key]}")
     rows = f"{told['rows']:,}" if told["rows"] is not None else "a view" if asset.build.word == "view" else "not built"
     click.echo(f"  rows: {rows}")
-    cursor = told["cursor"] or {}
-    if cursor.get("column") and cursor.get("value") is not None:
-        click.echo(f"  cursor: `{cursor['column']}` = {cursor['value']}")
+    if asset.source is not None and (stands := standing(told["cursor"], asset.source.cursor)):
+        click.echo(f"  cursor: {stands}")
     if told["rejected"]:
         click.echo(f"  rejected: {counted(told['rejected'], 'row')} in {rejected_name(asset.name)}")
     for key in ("inputs", "readers", "checks"):

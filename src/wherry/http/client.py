@@ -156,15 +156,19 @@ class Client:
                 told, code = f"was answered, but {self.veil.hide(str(cut))}", cut.code
             except self._errors() as error:
                 told, code = f"got no whole answer: {self.veil.hide(_plain(error))}", "no-answer"
-            broken += wait is None
+            own = wait is None
+            broken += own
             if broken >= self.attempts:
                 raise Failed(
-                    self.shown(call), f"{told}, {broken} times", code=code, hint=_AFTER.get(code, "Run again later.")
+                    self.shown(call), f"{told}, {_often(broken)}", code=code, hint=_AFTER.get(code, "Run again later.")
                 )
             wait = wait or self._backoff(tried)
             if waited + wait > self.patience:
                 when = f"for {round(wait)} s" if wait > LONGEST_WAIT else f"again after {round(waited)} s"
                 hint = f"Run again later, or set `patience:` to more than {round(self.patience)} seconds."
+                if own:
+                    times = f"{told}, {_often(tried)}"
+                    raise Failed(self.shown(call), times, code=code, hint=_AFTER.get(code, hint))
                 raise Failed(
                     self.shown(call), f"{told}: it asks to be left alone {when}", code="rate-limited", hint=hint
                 )
@@ -351,6 +355,10 @@ def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+
+
+def _often(times: int) -> str:
+    return "once" if times == 1 else f"{times} times"
 
 
 def _message(document: Any) -> str:

@@ -9,6 +9,7 @@ from wherry.model.graph import Function, Graph, SqlCheck, in_order
 from wherry.project.cache import digest
 from wherry.project.draft import Draft, Drafts
 from wherry.project.nearest import did_you_mean
+from wherry.project.source_meaning import source_meaning
 from wherry.sql.statement import Statement
 
 
@@ -115,7 +116,7 @@ def _asset(
     asset = draft.asset
     assert asset is not None
     if asset.kind == "source":
-        return replace(asset, meaning=_source_meaning(asset))
+        return replace(asset, meaning=source_meaning(asset))
     if asset.kind == "python":
         inputs, _ = _resolve(list(draft.references), names, asset, findings)
         return replace(asset, inputs=inputs, meaning=digest(asset.meaning, str(asset.build)))
@@ -201,23 +202,4 @@ def _unknown_table(name: str, names: Mapping[str, Draft], file: str, line: int, 
         file=file,
         line=line,
         column=column,
-    )
-
-
-def _source_meaning(asset: Asset) -> str:
-    source = asset.source
-    assert source is not None
-    if source.connector == "lake":
-        return "lake"  # it is what was imported, whatever is said of it
-    types = [f"{column.name}:{column.type}" for column in asset.columns if column.type]
-    return digest(
-        source.connector,
-        source.table,
-        source.mode,
-        source.cursor,
-        *source.key,
-        *(f"only={column}" for column in source.only),
-        *(f"{key}={value!r}" for key, value in sorted(source.options.items())),
-        *(f"table.{key}={value!r}" for key, value in sorted(source.table_options.items())),
-        *types,
     )

@@ -11,9 +11,12 @@ _WORDS = (
     "salary", "religion", "nationality", "picture", "photo", "signature", "user_?agent",
 )  # fmt: skip
 _PERSONAL = re.compile(rf"(^|_)({'|'.join(_WORDS)})(_|$|\d)", re.IGNORECASE)
+#: What only names a row of another table.
+_REFERENCE = re.compile(r"(^|_)(address|street|geo|picture|photo|signature|gender|religion|nationality)_id$", re.I)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def looks_personal(column: str) -> bool:
     """Whether a column's name is one that personal data often stands under: ``email``, ``BillingAddress``, ``dob``."""
-    return _PERSONAL.search(_CAMEL.sub("_", column).replace(" ", "_").replace("-", "_")) is not None
+    plain = _CAMEL.sub("_", column).replace(" ", "_").replace("-", "_")
+    return _PERSONAL.search(plain) is not None and _REFERENCE.search(plain) is None

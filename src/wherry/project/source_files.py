@@ -60,24 +60,24 @@ def read_source_file(
         if not is_pattern(written):
             _read_table(stem, file, str(table), written, document, located, drafts)
         elif listings is None or stem not in listings:
-            line, column = located.at(f"tables/{table}")
             message = f"Which tables `{table}` stands for is not known yet."
             hint = "`wherry plan` and `wherry run` ask the database."
-            drafts.findings.append(
-                Finding(
-                    code="not-listed",
-                    message=message,
-                    hint=hint,
-                    severity="warning",
-                    file=file,
-                    line=line,
-                    column=column,
-                )
-            )
+            drafts.findings.append(_of_pattern("not-listed", message, hint, file, located.at(f"tables/{table}")))
         else:
+            if not any(matches(str(table), listings[stem], (), str(written["as"]))):
+                there = listings[stem]
+                names = ", ".join(f"`{name}`" for name in there[:10]) + (", ..." if len(there) > 10 else "")
+                hint = f"There are {names}." if there else "Check what the account may read."
+                message = f"`{table}` matches no table of `{stem}`."
+                drafts.findings.append(_of_pattern("no-match", message, hint, file, located.at(f"tables/{table}")))
             for name, called in matches(str(table), listings[stem], map(str, tables), str(written["as"])):
                 each = {**written, "as": called}
                 _read_table(stem, file, name, each, document, located, drafts, pattern=str(table))
+
+
+def _of_pattern(code: str, message: str, hint: str, file: str, place: tuple[int, int]) -> Finding:
+    line, column = place
+    return Finding(code=code, message=message, hint=hint, severity="warning", file=file, line=line, column=column)
 
 
 def _on_line(finding: Any, line: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from wherry.model.dataclass import dataclass
@@ -28,6 +29,8 @@ class Proposed:
     rows: int | None
     size: int | None
     about: str
+    #: More that the file has to say of it.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def source_text(connector: str, options: Mapping[str, Any], schema: str, tables: Iterable[Proposed]) -> str:
@@ -48,7 +51,7 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
     told = ", ".join(fact for fact in facts if fact)
     if told or table.about:
         yield f"  # {'. '.join(part for part in (told, _one_line(table.about)) if part)}"
-    keys = [f"as: {scalar(name)}"]
+    keys = [f"as: {scalar(name)}", *(f"{scalar(option)}: {scalar(value)}" for option, value in table.options.items())]
     # A key that grows tells of new rows, not of changed ones: only where rows are never changed is it a cursor.
     changing = [cursor for cursor in table.cursors if cursor not in table.key]
     adding = [cursor for cursor in table.cursors if cursor in table.key]
@@ -60,7 +63,7 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
         keys += ["mode: full"]
     personal = [column for column, _ in table.columns if looks_personal(column)]
     # A view has no key and no order of its own: loading it is a decision.
-    lead = "  # " if table.kind in ("view", "materialized view") else "  "
+    lead = "  # " if table.kind in ("view", "materialized view", "endpoint for each row of another") else "  "
     yield f"{lead}{scalar(table.name)}:"
     for key in keys:
         yield f"{lead}  {key}"

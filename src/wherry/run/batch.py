@@ -96,7 +96,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
         if batch.upsert and target.columns:
             _expect_key(cursor, target.asset, relation, batch.upsert)
         if known and policy == "quarantine":
-            refused = _refused(target.asset, relation, held) if held else ""
+            refused = _refused(target.asset, relation, columns, held) if held else ""
             select = _fitting(known, columns, select, held)
         yield Ready(
             batch=batch,
@@ -230,12 +230,18 @@ def _bad_key(asset: Asset, message: str) -> DataError:
     return DataError(findings=[finding])
 
 
-def _refused(asset: Asset, staged: str, held: list[tuple[str, str]]) -> str:
+#: The column of a table of files that says which one a row is from.
+_FILE = "_file"
+
+
+def _refused(asset: Asset, staged: str, columns: Columns, held: list[tuple[str, str]]) -> str:
     """Rows that do not fit, as rejects: the table they came from, every reason, the row as JSON."""
     reasons = ", ".join(f"CASE WHEN {condition} THEN {text(reason)} END" for condition, reason in held)
-    source = asset.source.table if asset.source is not None else asset.name
+    source = text(asset.source.table if asset.source is not None else asset.name)
+    if asset.source is not None and asset.source.connector == "files" and any(column == _FILE for column, _ in columns):
+        source = name(_FILE)
     return (
-        f"SELECT {text(source)} AS file, CAST(NULL AS BIGINT) AS line, concat_ws('; ', {reasons}) AS reason, "
+        f"SELECT {source} AS file, CAST(NULL AS BIGINT) AS line, concat_ws('; ', {reasons}) AS reason, "
         f"to_json(r)::VARCHAR AS row FROM {staged} AS r WHERE {' OR '.join(condition for condition, _ in held)}"
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
+from wherry.errors import DataError
 from wherry.model.asset import Asset
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
@@ -22,6 +23,7 @@ from wherry.run.record import from_state, to_state
 from wherry.run.rejected import rejected_name
 from wherry.run.replace import NEW, place_for, take_place
 from wherry.run.session import Session
+from wherry.run.standing import standing
 
 if TYPE_CHECKING:
     from wherry.lake.pointer import Pointer
@@ -85,7 +87,8 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
             # What one batch says of those after it holds until another says it anew.
             total = total if batch.expected is None else seen + batch.expected
             counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, total))  # noqa: B023
-            _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
+            with _telling_where_it_stands(loading, done.built.cursor or (known.cursor if known else None)):
+                _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
             seen, size = seen + counted.rows, size + batch.size()
             progress(seen, size, total)
@@ -106,6 +109,19 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     session.built(loading.asset.name + REJECTS)
     done.built = replace(done.built, partial=False)
     return done
+
+
+@contextmanager
+def _telling_where_it_stands(loading: Loading, reached: Mapping[str, Any] | None) -> Iterator[None]:
+    """What is wrong with a batch, with the place behind which the next run goes on."""
+    try:
+        yield
+    except DataError as error:
+        stands = standing(reached, loading.request.cursor_column) if loading.request.mode != "full" else ""
+        if stands and type(error) is DataError:  # a source says itself where it stands
+            said = f" The cursor stands at {stands}."
+            error.findings = tuple(replace(each, message=each.message + said) for each in error.findings)
+        raise
 
 
 class _Counted:

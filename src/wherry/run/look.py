@@ -50,7 +50,8 @@ def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Fou
             yield each
             continue
         left -= each.size
-        request = TableRequest(name=each.name, mode="full", options=source.TableOptions())
+        said, _ = make_options(source.TableOptions, dict(each.options))
+        request = TableRequest(name=each.name, mode="full", options=said)
         batches = iter(source.read(made, request, None))
         try:
             rows = next(batches).rows
@@ -102,14 +103,17 @@ def connect(project: Project) -> Iterator[Answer]:
         if isinstance(found, WherryError):
             findings = found.findings
         else:
+            expect = getattr(ready.source, "expect", None)
             try:
-                if first is None:
+                if expect is not None:
+                    expect(ready.options, ready.request)
+                elif first is None:
                     ready.source.changed(ready.options, ready.request, None)
                 else:
                     first(ready.options, ready.request, 1)
             except WherryError as error:
                 findings = error.findings
-            if not findings and found is not None and _absent(ready, found):
+            if not findings and expect is None and found is not None and _absent(ready, found):
                 message = f"`{table.source}` has no table `{table.table}`, or does not let us read it."
                 hint = did_you_mean(table.table, found, f"It has: {', '.join(found[:10]) or 'none'}.")
                 findings = [Finding(code="no-table", message=message, hint=hint)]

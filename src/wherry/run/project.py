@@ -12,7 +12,7 @@ from wherry.model.asset import Asset, SourceTable
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
-from wherry.model.unshown import without_passwords
+from wherry.model.unshown import names_a_secret, without_passwords
 from wherry.plugins import OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
@@ -173,6 +173,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
             findings += _written_out(source, table, asset.file)
             findings += _passwords(table, asset.file)
+            findings += _configured(table, asset.file)
             table_options, wrong = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
             )
@@ -225,6 +226,23 @@ def _passwords(table: SourceTable, file: str) -> Iterator[Finding]:
                 line=_line(table.option_lines, option, 1),
                 column=1,
                 severity="warning",
+            )
+
+
+def _configured(table: SourceTable, file: str) -> Iterator[Finding]:
+    """A warning for every value of a manifest's configuration that is written out and named like a secret."""
+    config = table.options.get("config") if "manifest" in table.options else None
+    for name, value in config.items() if isinstance(config, Mapping) else ():
+        if isinstance(value, str) and value and names_a_secret(str(name)) and not variables_in(value):
+            yield Finding(
+                code="secret-in-file",
+                message=f"`config.{name}` is written out in the file, where everyone who reads the project reads it.",
+                hint="If it is secret, put it into .env or the environment as NAME=..., and write ${NAME} here.",
+                file=file,
+                line=_line(table.option_lines, "config", 1),
+                column=1,
+                severity="warning",
+                source_line=f"config: {{{name}: ***}}",
             )
 
 

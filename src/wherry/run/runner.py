@@ -252,12 +252,12 @@ class _Run:
             steps,
             self.options.jobs or min(os.cpu_count() or 1, 8),
             attempt.carry_out,
-            blocked=self._blocked,
+            blocked=lambda step: self._blocked(step, attempt),
             settled=settled,
             interrupt=attempt.session.engine.interrupt,
         )
 
-    def _blocked(self, step: Step) -> AssetResult | None:
+    def _blocked(self, step: Step, attempt: Attempt) -> AssetResult | None:
         if step.held:
             state: AssetState = "failed" if self.graph[step.name].held else "blocked"
             return AssetResult(name=step.name, state=state, reason=step.reason, fault=2)
@@ -266,6 +266,8 @@ class _Run:
             if result is not None and result.state in ("failed", "blocked"):
                 reason = f"{name} {'failed' if result.state == 'failed' else 'is blocked'}"
                 return AssetResult(name=step.name, state="blocked", reason=reason)
+            if result is not None and result.state == "skipped" and name.lower() not in attempt.built:
+                return AssetResult(name=step.name, state="skipped", reason=f"{name} has no rows yet")
         return None
 
     def _finish(self, result: AssetResult) -> None:

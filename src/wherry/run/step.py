@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
-from wherry.errors import DataError, ProjectError
+from wherry.errors import ProjectError
 from wherry.lake.pointer import Pointer, Put, as_put
 from wherry.model.asset import Asset, Check
 from wherry.model.dataclass import dataclass
@@ -96,6 +96,9 @@ class Attempt:
         loaded: Loaded | None = None
         if asset.kind == "source":
             state, reason, loaded = self._source(asset, step, before, cursor)
+            if key not in self.built:
+                told = self._placed([without_rows(asset)], asset)
+                return AssetResult(name=asset.name, state=state, reason=reason, findings=told)
         else:
             state, reason = self._table(asset, step, before, cursor)
         needed = self._needs_checks(key, state)
@@ -106,8 +109,10 @@ class Attempt:
         if needed and (bad or not built.checked or built.checks != self._promise(key) or built.kept != kept):
             built = replace(built, checked=not bad, checks=self._promise(key), kept=kept)
             self._remember(asset, built)
+        gave_nothing = asset.kind == "source" and step.refill and loaded is None
         result = AssetResult(
             name=asset.name,
+            findings=self._placed([without_rows(asset)], asset) if gave_nothing else (),
             state=state,
             reason=reason,
             rows=self.session.row_count(asset.name),
@@ -277,10 +282,7 @@ class Attempt:
             ),
         )
         if loaded is None and before is None:
-            raise DataError(
-                f"The source gave nothing for `{asset.name}`, not even columns.",
-                hint="Look at what is there, then run again.",
-            )
+            return "skipped", "its source has no rows yet", None
         if loaded is None:
             if before is not None and before.partial:
                 self._remember(asset, replace(before, partial=False))
@@ -382,6 +384,16 @@ class Attempt:
             return build(self.session, cursor, work(body(asset.text)))
         with python_rows(self.session, cursor, asset, self.project.config.folder) as select:
             return build(self.session, cursor, work(select))
+
+
+def without_rows(asset: Asset) -> Finding:
+    """What is told where a source gave neither rows nor columns."""
+    return Finding(
+        code="no-rows",
+        message=f"The source has no rows for `{asset.name}`, and does not tell its columns: the table is as it was.",
+        hint="Its columns come with its first row. Where the source takes `types:`, those make them now.",
+        severity="warning",
+    )
 
 
 def check_reason(bad: list[CheckResult]) -> str:

@@ -57,7 +57,11 @@ class _Asked:
 
     def __init__(self, look: Look, query: Query, kept: str) -> None:
         self._look, self._query, self._kept = look, query, kept
-        self.count = self.size = 0
+        self.count = 0
+
+    @property
+    def size(self) -> int:
+        return self._query.size()
 
     def given(self) -> Query:
         return replace(self._query, attached=self._attached, reading=self._reading, counted=self._counted)

@@ -46,6 +46,11 @@ def read_incremental(look: Look, table: TableRequest, cursor: Mapping[str, Any] 
     yield from read.batches()
 
 
+def described(look: Look, table: TableRequest) -> Described:
+    """The table, as a first load would read it. Raises ``SourceError`` where that could not begin."""
+    return _begin(look, table, None).described
+
+
 def _begin(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None) -> _Read:
     described = look.describe(table)
     before = Position.read(cursor)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Literal
 
 from wherry.model.dataclass import dataclass
+from wherry.model.finding import Finding
+from wherry.sources.databases.position import LOOKBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +39,20 @@ class TableOptions:
     parallel: int = 0
     #: Load these columns as another type: ``text`` for a value exactly as the database prints it, or ``decimal(20,4)``.
     types: Mapping[str, str] = field(default_factory=dict)
+
+
+def mistakes(table: TableOptions) -> Iterator[Finding]:
+    """What no database could do."""
+    for option, least in (("batch_rows", 1), ("parallel", 0)):
+        if (value := getattr(table, option)) < least:
+            yield Finding(code="bad-option", message=f"`{option}: {value}` must be {least} or more.")
+    if table.lookback and not _is_number(table.lookback) and not LOOKBACK.match(str(table.lookback)):
+        hint = "Write for example `2 hours` or `3 days`; for a cursor of numbers, a number."
+        yield Finding(code="bad-option", message=f"`lookback: {table.lookback}` is no length of time.", hint=hint)
+
+
+def _is_number(value: str | int) -> bool:
+    try:
+        return float(value) >= 0
+    except ValueError:
+        return False

@@ -19,7 +19,7 @@ _FAMILIES = {
     "text": ("VARCHAR",),
     "uuid": ("UUID",),
 }
-_LOOKBACK = re.compile(r"(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?\Z")
+LOOKBACK = re.compile(r"(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def earlier(kind: str, value: str, lookback: str | int) -> str:
             return format(Decimal(value) - Decimal(str(lookback)), "f")
         except ArithmeticError:
             raise ValueError(f"`lookback: {lookback}` must be a number, since the cursor is {kind}") from None
-    found = _LOOKBACK.match(str(lookback))
+    found = LOOKBACK.match(str(lookback))
     if of != "time" or not found:
         wanted = "such as `2 hours` or `3 days`" if of == "time" else "left out"
         raise ValueError(f"`lookback: {lookback}` must be {wanted}, since the cursor is {kind}")

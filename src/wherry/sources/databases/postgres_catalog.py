@@ -104,7 +104,9 @@ WITH RECURSIVE base AS (
          CASE WHEN b.modifier = -1 THEN b.typtypmod ELSE b.modifier END, t.typtypmod
   FROM base AS b JOIN pg_type AS t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
 )
-SELECT of::int8, oid::int8, typname, modifier FROM base WHERE typtype <> 'd'
+SELECT of::int8, oid::int8, typname, modifier, EXISTS (
+  SELECT 1 FROM pg_cast WHERE castsource = base.oid AND casttarget = 'text'::regtype AND castmethod = 'f')
+FROM base WHERE typtype <> 'd'
 """
 
 
@@ -112,11 +114,12 @@ def natives(connection: Any, columns: Iterable[tuple[int, int]]) -> list[Native]
     """The types of columns given as type and modifier, domains resolved."""
     given = list(columns)
     rows = connection.execute(_TYPES, (sorted({oid for oid, _ in given}),)).fetchall()
-    known = {of: (oid, kind, modifier) for of, oid, kind, modifier in rows}
+    known = {of: rest for of, *rest in rows}
     found = []
     for oid, modifier in given:
-        base, kind, own = known[oid]
-        found.append(Native(name=kind, built_in=base < 16384, modifier=modifier if modifier != -1 else own))
+        base, kind, own, own_cast = known[oid]
+        least = modifier if modifier != -1 else own
+        found.append(Native(name=kind, built_in=base < 16384, modifier=least, own_cast=own_cast))
     return found
 
 

@@ -166,7 +166,7 @@ class Pages(Reading):
             self._nan.look_at(connection, relation)
 
     def passed(self) -> int | None:
-        """About how many rows so far, by the pages."""
+        """About how many rows so far, by the pages; and of the bytes that the table has there."""
         from wherry import duckdb
 
         if self.described.rows is None or (running := self._running) is None:
@@ -175,6 +175,7 @@ class Pages(Reading):
             share = min(max(running.query_progress(), 0.0), 100.0) / 100
         except duckdb.Error:  # it is closed
             return None
+        self.sent = int(share * (self.described.size or 0))
         return int(share * self.described.rows)
 
     def cancel(self) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _MOMENT = re.compile(r"DATE|TIMESTAMP( WITH TIME ZONE)?")
 #: The first day that PostgreSQL has. What lies before was too large for a DuckDB timestamp, or is -infinity.
 _FIRST = "4714-11-24 (BC)"
-#: How many rows the server has sent to the connection with that number; PostgreSQL 14 and later.
-_PASSED = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE pid = %s"
+#: How many rows and bytes the server has sent to the connection with that number; PostgreSQL 14 and later.
+_PASSED = "SELECT tuples_processed, bytes_processed FROM pg_stat_progress_copy WHERE pid = %s"
 #: How often in a row nobody may answer that before it is asked no more.
 _TRIES = 3
 
@@ -57,6 +57,8 @@ class Reading:
     beside: Callable[[], psycopg.Connection[Any]]
     alias: str = field(default_factory=lambda: f"__wherry_postgres_{uuid4().hex}")
     pid: int | None = None
+    #: Bytes that the server had sent when it was asked last.
+    sent: int = field(default=0, init=False)
     #: What the thread asks with that shows how far the reading is; it alone uses it.
     _watch: psycopg.Connection[Any] | None = field(default=None, init=False)
     _unanswered: int = field(default=0, init=False)
@@ -65,7 +67,12 @@ class Reading:
         columns = ", ".join(f"{self.column(each)} AS {name(each.name)}" for each in self.described.fields)
         sql = f"SELECT {columns} FROM {self.given()}"
         return Query(
-            sql=sql, attached=self.attached, reading=self.reading, passed=self.passed, unwatched=self.unwatched
+            sql=sql,
+            attached=self.attached,
+            reading=self.reading,
+            passed=self.passed,
+            size=lambda: self.sent,
+            unwatched=self.unwatched,
         )
 
     def given(self) -> str:
@@ -129,7 +136,10 @@ class Reading:
             self._unanswered += 1
             return None if self._unanswered == _TRIES else 0
         self._unanswered = 0
-        return int(found[0]) if found is not None else 0
+        if found is None:
+            return 0
+        self.sent = int(found[1])
+        return int(found[0])
 
     def unwatched(self) -> None:
         """Let go of the connection that was asked."""

@@ -54,6 +54,8 @@ class Native:
     built_in: bool
     #: -1 for none.
     modifier: int = -1
+    #: Whether a cast to text is a function of its own, which need not give what the database prints.
+    own_cast: bool = False
 
 
 def decimal(modifier: int) -> tuple[int, int] | None:
@@ -68,11 +70,11 @@ def arriving(column: str, of: Native, wanted: str = "") -> tuple[str, str]:
     """The DuckDB type of a column and the SQL that reads it. Raises ``ValueError`` where it cannot be ``wanted``."""
     quoted = name(column)
     if wanted:
-        return _wanted(column, quoted, wanted)
+        return _wanted(column, quoted, of, wanted)
     array = of.name.startswith("_")
     base = of.name.removeprefix("_")
     if not of.built_in:
-        return "VARCHAR", f"{quoted}::text"
+        return "VARCHAR", printed(quoted, of)
     if base == "numeric":
         parts = decimal(of.modifier)
         if parts is None:
@@ -90,7 +92,16 @@ def arriving(column: str, of: Native, wanted: str = "") -> tuple[str, str]:
         return NATIVE[base], quoted
     if of.name == "oid":
         return "BIGINT", f"{quoted}::int8"
-    return "VARCHAR", f"{quoted}::text"
+    return "VARCHAR", printed(quoted, of)
+
+
+def printed(value: str, of: Native) -> str:
+    """SQL of the text that the database prints. A cast adds ``/32`` to an address; an author's may give anything."""
+    if of.built_in and of.name == "inet":
+        return f"abbrev({value})"
+    if of.own_cast and not of.built_in:
+        return f"CASE WHEN num_nonnulls({value}) = 1 THEN format('%s', {value}) END"
+    return f"{value}::text"
 
 
 def _not_a_list(quoted: str) -> str:
@@ -108,10 +119,10 @@ def refuse(column: str, value: str) -> str:
     return f"({text(f'{REFUSED} <{column}> ')} || {value}::text)"
 
 
-def _wanted(column: str, quoted: str, wanted: str) -> tuple[str, str]:
+def _wanted(column: str, quoted: str, of: Native, wanted: str) -> tuple[str, str]:
     said = " ".join(wanted.lower().split())
     if said in ("text", "varchar"):
-        return "VARCHAR", f"{quoted}::text"
+        return "VARCHAR", printed(quoted, of)
     if found := _DECIMAL.match(said):
         precision, scale = int(found[1]), int(found[2] or 0)
         if 0 < precision <= 38 and scale <= precision:

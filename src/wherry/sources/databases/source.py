@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from wherry.errors import SourceError
+from wherry.errors import ProjectError, SourceError
 from wherry.ports import Batch, Found, TableRequest
 from wherry.sources.databases import full, incremental
 from wherry.sources.databases import options as said
-from wherry.sources.databases.look import Look
+from wherry.sources.databases.look import Look, select
 from wherry.sources.databases.position import Position
 from wherry.sources.databases.problems import standing
 
@@ -44,8 +44,16 @@ class Database(ABC):
             return incremental.changed(look, table, cursor)
 
     def columns(self, options: Any, table: TableRequest) -> Mapping[str, str] | None:
-        """Not known offline."""
+        """Not known offline; what is wrong with the options is. Raises ``ProjectError``."""
+        if mistakes := list(said.mistakes(table.options)):
+            raise ProjectError(findings=mistakes)
         return None
+
+    def expect(self, options: Any, table: TableRequest) -> None:
+        """Raises ``SourceError`` where its table, columns, cursor, key or SQL is not as asked, or may not be read."""
+        with self._looking(options, table, None) as look:
+            described = look.describe(table) if table.mode == "full" else incremental.described(look, table)
+            look.ask(select(look, described, condition="1 = 0"))
 
     def read(self, options: Any, table: TableRequest, cursor: Mapping[str, Any] | None) -> Iterator[Batch]:
         """See ``full`` and ``incremental``."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ _ISOLATION = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mari
 #: Where text compares by its bytes, as it does in the lake.
 _BY_BYTES = {"postgresql": '{} COLLATE "C"', "sqlite": "{} COLLATE BINARY",
              "mysql": "CAST(CONVERT({} USING utf8mb4) AS BINARY)"}  # fmt: skip
+#: The database's own text of a value that is no text: its driver may give an object that has lost some of it.
+_PRINTED = {"postgresql": "CASE WHEN num_nonnulls({0}) = 1 THEN concat({0}) END",
+            "mysql": "CAST({0} AS CHAR)", "mariadb": "CAST({0} AS CHAR)"}  # fmt: skip
 #: What a SELECT of no table needs.
 _NO_TABLE = {"oracle": " FROM dual", "db2": " FROM sysibm.sysdummy1", "ibm_db_sa": " FROM sysibm.sysdummy1"}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\Z")
@@ -83,6 +87,7 @@ class SqlLook(Look):
     def describe(self, table: TableRequest) -> Described:
         options = table.options
         unique: tuple[frozenset[str], ...] = ()
+        bits: set[str] = set()
         if options.query:
             relation = f"(\n{options.query.strip().rstrip(';')}\n) q"
             shown = self._streamed(f"SELECT * FROM {relation}{conditions(options.where)}")
@@ -90,10 +95,16 @@ class SqlLook(Look):
             looked = list(zip(*rows, strict=True)) or [()] * len(list(shown.keys()))
             types = {name: guessed(list(each)) for name, each in zip(shown.keys(), looked, strict=True)}
             names, natives, nullable = list(shown.keys()), dict(types), dict.fromkeys(types, True)
+            # Nothing tells what comes later in a column: of PostgreSQL, the text of a text is that text.
+            spans = (name for name, each in zip(types, looked, strict=True) if timedelta in set(map(type, each)))
+            printed = set(types) if self._kind == "postgresql" else set(spans)
             shown.close()
         else:
             schema, wanted = self._find(table.name)
-            found = self.inspector.get_columns(wanted, schema=schema)
+            found = self._columns(wanted, schema)
+            printed = {each["name"] for each in found if self._loses(each["type"])}
+            if self._kind in ("mysql", "mariadb"):
+                bits = {each["name"] for each in found if _is_bits(each["type"])}
             names = [each["name"] for each in found]
             types = {each["name"]: self._reflected(each["type"]) for each in found}
             natives = {each["name"]: _native(each["type"]) for each in found}
@@ -106,7 +117,12 @@ class SqlLook(Look):
             told = wanted_type(options.types, column)
             kind = spelled(told) if told else types[column]
             order = "" if told else self._order(column, kind)
-            fields.append(Field(name=column, native=natives[column], type=kind, read=self.name(column), order=order,
+            read = self.name(column)
+            if column in bits:
+                read = f"({read} + 0)"  # else its bytes come
+            elif kind == "VARCHAR" and column in printed:
+                read = _PRINTED.get(self._kind, "{0}").format(read)
+            fields.append(Field(name=column, native=natives[column], type=kind, read=read, order=order,
                                 nullable=nullable[column]))  # fmt: skip
         self._misfits = Misfits(table.name)
         return Described(name=table.name, relation=relation, fields=tuple(fields), unique=unique, where=options.where)
@@ -116,7 +132,25 @@ class SqlLook(Look):
 
         # SQLite has no moments: what an application wrote there stays as it is.
         moments = types.DateTime | types.Date | types.Time
+        large = _is_bits(kind) or (getattr(kind, "unsigned", False) and isinstance(kind, types.BigInteger))
+        if large and self._kind in ("mysql", "mariadb"):
+            return "DECIMAL(20,0)"
         return "VARCHAR" if self._kind == "sqlite" and isinstance(kind, moments) else reflected(kind)
+
+    def _columns(self, table: str, schema: str | None) -> Any:
+        """The table's columns. A type that SQLAlchemy does not know is text, which needs no warning of its own."""
+        from sqlalchemy.exc import SAWarning
+
+        warnings.filterwarnings("ignore", "Did not recognize type", category=SAWarning)
+        return self.inspector.get_columns(table, schema=schema)
+
+    def _loses(self, kind: Any) -> bool:
+        """Whether the driver's object for a value of this type may not be all of it."""
+        from sqlalchemy import types
+
+        if self._kind == "postgresql":
+            return not isinstance(kind, types.String)
+        return isinstance(kind, types.Time)
 
     def _order(self, column: str, kind: str) -> str:
         if kind == "VARCHAR":
@@ -205,6 +239,10 @@ def _schemas(inspector: Any) -> list[str]:
     return [str(each) for each in inspector.get_schema_names()]
 
 
+def _is_bits(kind: Any) -> bool:
+    return type(kind).__name__ == "BIT"
+
+
 def _native(kind: Any) -> str:
     try:
         return str(kind).lower()
@@ -223,7 +261,7 @@ def listed(look: Any) -> Iterator[Found]:
     inspector = look.inspector
     kinds = dict.fromkeys(inspector.get_table_names(), "table") | dict.fromkeys(inspector.get_view_names(), "view")
     for table in sorted(kinds):
-        columns = inspector.get_columns(table)
+        columns = look._columns(table, None)
         key = inspector.get_pk_constraint(table).get("constrained_columns") or []
         changed = [each["name"] for each in columns if re.search("updat|modif|chang", each["name"], re.IGNORECASE)]
         types = {each["name"]: look._reflected(each["type"]) for each in columns}

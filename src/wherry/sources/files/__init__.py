@@ -108,12 +108,15 @@ class Files:
                 return
             done: dict[str, Any] = dict((cursor or {}).get("files", {}))
             columns: dict[str, str] = dict((cursor or {}).get("columns", {}))
-            for number, (group, replaces) in enumerate(groups(found)):
+            each = list(groups(found))
+            left = sum(max(file.size, 0) for group, _ in each for file in group)
+            for number, (group, replaces) in enumerate(each):
+                left -= sum(max(file.size, 0) for file in group)
                 here = folder / str(number)
                 reading = Reading(
                     con, place, options, chosen, group, here, wanted=table.name, known=columns,
                     before=done.get(group[0].name) if replaces else None, with_file=True,
-                    kept=kept_before(table, group, done),
+                    kept=kept_before(table, group, done), after=left,
                 )  # fmt: skip
                 batch = reading.batch(done, replaces)
                 reached = batch.reached()

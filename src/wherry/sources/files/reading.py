@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Replaced
-from wherry.sources.files.database import failed
+from wherry.sources.files.database import failed, named
 from wherry.sources.files.formats.scan import Job, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
@@ -69,6 +69,7 @@ class Reading:
         before: Mapping[str, Any] | None = None,
         with_file: bool = False,
         kept: str = "",
+        after: int = 0,
     ) -> None:
         self.con, self.place = con.cursor(), place
         self.options, self.table, self.files = options, table, files
@@ -77,6 +78,10 @@ class Reading:
         self.known, self.with_file = known or {}, with_file
         #: What a cursor remembers of the one file there is, if it may be read on.
         self.before = before
+        #: Bytes of the files that are to be read after these.
+        self.after = after
+        #: Rows that were handed on.
+        self.count = 0
         #: What stays loaded when these files cannot be.
         self.kept = kept
         self.work = WorkFolder(folder)
@@ -102,7 +107,7 @@ class Reading:
             if self.rejects.first is not None and on_bad_row == "fail":
                 raise SourceError(findings=[bad_row(self.rejects.first, self.rejects.count)])
             cursor: dict[str, Any] = {"files": {**done, **{f.name: self.entry(f) for f in self.files}}}
-            reader = self.con.execute(scan.sql).to_arrow_reader(ROWS_PER_BATCH)
+            reader = self.con.execute(_without(scan)).to_arrow_reader(ROWS_PER_BATCH)
         if self.with_file:
             cursor |= {"columns": scan.columns}
         return Batch(
@@ -110,8 +115,19 @@ class Reading:
             cursor=cursor,
             replaces=None if self.goes_on else replaces,
             rejects=self.bad_rows,
-            size=lambda: sum(max(f.size, 0) for f in self.files),
+            size=lambda: self.bytes * self.count // scan.rows if scan.rows else self.bytes,
+            expected=self.expected(scan.rows),
         )
+
+    @property
+    def bytes(self) -> int:
+        return sum(max(f.size, 0) for f in self.files)
+
+    def expected(self, rows: int | None) -> int | None:
+        """About how many rows these files and those after them have."""
+        if not rows:
+            return rows if not self.after else None
+        return rows + rows * self.after // self.bytes if self.bytes else rows
 
     def entry(self, file: File) -> dict[str, Any]:
         """What the cursor remembers of a file."""
@@ -191,16 +207,15 @@ class Reading:
         import pyarrow as pa
 
         def rows() -> Iterator[pa.RecordBatch]:
-            count = 0
             with self.told_plainly():
                 for batch in reader:
-                    count += batch.num_rows
+                    self.count += batch.num_rows
                     yield batch
                 self.check_same()
-                if scan.rows is not None and count != scan.rows:
+                if scan.rows is not None and self.count != scan.rows:
                     raise failed(
                         "changed-meanwhile",
-                        f"{self.names()} gave {count:,} rows, and {scan.rows:,} when first looked at.",
+                        f"{self.names()} gave {self.count:,} rows, and {scan.rows:,} when first looked at.",
                         "It seems to have changed while it was being read. Run again.",
                     )
 
@@ -287,3 +302,8 @@ def bad_row(first: Reject, count: int) -> Finding:
         line=first.line or 0,
         source_line=first.row[:200].split("\n")[0],
     )
+
+
+def _without(scan: Scan) -> str:
+    """The query, without columns that its files have not: so it is seen that they are gone."""
+    return f"SELECT * EXCLUDE ({', '.join(map(named, scan.absent))}) FROM ({scan.sql})" if scan.absent else scan.sql

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from lzma import LZMAError
 from pathlib import Path
 from typing import IO, Any
@@ -146,6 +147,15 @@ def members(file: File, path: str, wanted: str, table: TableOptions, work: WorkF
             f"There are {shown}{'...' if len(there) > 5 else ''}." if there else "It is empty.",
         )  # fmt: skip
     return sorted(pieces, key=lambda p: p.name)
+
+
+def member_names(path: str, label: str) -> list[str]:
+    """The members of an archive that are meant when none is named; none where it cannot be read."""
+    read = zip_members if label.lower().endswith(".zip") else tar_members
+    try:
+        return [name for name, _ in islice(read(path, label), MEMBERS) if _readable(name, TableOptions())]
+    except (*BROKEN, NotImplementedError, RuntimeError):
+        return []  # what is wrong with it, a load will tell
 
 
 def _readable(name: str, table: TableOptions) -> bool:

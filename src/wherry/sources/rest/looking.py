@@ -22,6 +22,8 @@ from wherry.sources.rest.options import Options
 DOCUMENTS = ("openapi.json", "/openapi.json", "/swagger.json", "/v3/api-docs")
 #: Bytes of a document or an answer that are looked at.
 LARGEST = 20_000_000
+#: What is asked for each row of another table, which only a person can name (`each:`).
+EACH = "endpoint for each row of another"
 _TYPES = {"integer": "BIGINT", "number": "DECIMAL(38,9)", "boolean": "BOOLEAN", "string": "VARCHAR"}
 _FORMATS = {"date": "DATE", "date-time": "TIMESTAMP WITH TIME ZONE"}
 _GROWS = re.compile(r"(?i)(updated|modified|changed|touched)(_?(at|on|time|date))?\Z|(?i:last_?(updated|modified))")
@@ -86,15 +88,16 @@ def _from_openapi(document: Mapping[str, Any]) -> Iterator[Found]:
         properties = _followed(document, items).get("properties") or {}
         columns = tuple((name, _type(_followed(document, about))) for name, about in properties.items())
         about = str(get.get("summary") or get.get("description") or "").strip().split("\n")[0]
-        hints = [f"records: {records}" if records else "", _paging_of(document, get)]
+        options, hint = _said(records, _paging_of(document, get))
         names = [name for name, _ in columns]
         yield Found(
             name=path.lstrip("/"),
-            kind="endpoint",
+            kind="endpoint" if "{" not in path else EACH,
             columns=columns,
             key=_key_in(names),
             cursors=_cursors_in(names),
-            about=". ".join(filter(None, (about.rstrip("."), "; ".join(filter(None, hints))))),
+            about=". ".join(filter(None, (about.rstrip("."), hint))),
+            options=options,
         )
 
 
@@ -138,12 +141,26 @@ def _list_in(document: Mapping[str, Any], schema: Any) -> tuple[str, Any]:
     return (name, lists[name]) if name else ("", None)
 
 
-def _paging_of(document: Mapping[str, Any], get: Mapping[str, Any]) -> str:
+def _said(records: str, pages: Mapping[str, Any] | str) -> tuple[dict[str, Any], str]:
+    """What a source file has to say of a list; and what it would have to say, where only a person can know that."""
+    # As JMESPath has them, names that are no words stand in quotes.
+    path = ".".join(name if re.fullmatch(r"[A-Za-z_]\w*", name) else json.dumps(name) for name in records.split("."))
+    options: dict[str, Any] = {"records": path} if records else {}
+    if not isinstance(pages, Mapping):
+        return options | ({"pages": pages} if pages else {}), ""
+    if pages["by"] == "next" or (pages["by"] in ("offset", "page") and "param" in pages):
+        return options | {"pages": dict(pages)}, ""
+    said = ", ".join(f"{key}: {value}" for key, value in pages.items())
+    lacks = "at" if "param" in pages else "param"
+    return options, f"Only one page of several, without: pages: {{{said}, {lacks}: ...}}"
+
+
+def _paging_of(document: Mapping[str, Any], get: Mapping[str, Any]) -> Mapping[str, Any] | str:
     parameters = [_followed(document, each) for each in get.get("parameters") or ()]
     names = {str(each.get("name")) for each in parameters if each.get("in") == "query"}
     for by, words in (("cursor", _CURSOR), ("offset", ("offset", "skip", "$skip")), ("page", ("page", "page_number"))):
         if word := next((word for word in words if word in names), ""):
-            return f"pages: {{by: {by}, param: {word}}}"
+            return {"by": by, "param": word}
     return ""
 
 
@@ -184,15 +201,17 @@ def _from_answer(options: Options, client: Client) -> Found:
         for column, value in (row if isinstance(row, dict) else {"value": row}).items():
             seen.setdefault(column, kinds.Seen()).add(value)
     columns = tuple((column, kinds.fitting(each, "") or "VARCHAR") for column, each in seen.items())
-    hints = [f"records: {records}" if records else "", _pages_of(page, body)]
+    pages = _pages_of(page, body, len(rows))
+    said, hint = _said(records, pages)
     return Found(
         name=name,
         kind="endpoint",
         columns=columns,
         key=_key_in([column for column, _ in columns], rows),
         cursors=_cursors_in([column for column, _ in columns]),
-        rows=len(rows) if not hints[1] else None,
-        about="; ".join(filter(None, hints)),
+        rows=len(rows) if not pages else None,
+        about=hint,
+        options=said,
     )
 
 
@@ -214,20 +233,19 @@ def _inside(body: Any, path: str) -> list[Any]:
     return list(body)
 
 
-def _pages_of(page: Page, body: Any) -> str:
+def _pages_of(page: Page, body: Any, rows: int) -> Mapping[str, Any] | str:
     """What an answer says of its next page, as it would be declared."""
     if 'rel="next"' in page.headers.get("link", ""):
-        return "pages: link"
+        return "link"
     for path, value in _values(body):
         word = path.rpartition(".")[2]
         if word in _NEXT and isinstance(value, str) and ("/" in value or "?" in value):
-            return f"pages: {{by: next, at: {json.dumps(path) if '@' in path else path}}}"
+            return {"by": "next", "at": json.dumps(path) if "@" in path else path}
         if (word in _CURSOR or word in _NEXT) and isinstance(value, str | int) and value not in ("", False, True):
-            return f"pages: {{by: cursor, at: {path}}}"
-    total = next(
-        (path for path, value in _values(body) if path.rpartition(".")[2] in _TOTAL and type(value) is int), ""
-    )
-    return f"pages: {{by: offset, total: {total}}}" if total else ""
+            return {"by": "cursor", "at": path}
+    totals = ((path, value) for path, value in _values(body) if path.rpartition(".")[2] in _TOTAL)
+    total = next((path for path, value in totals if type(value) is int and value > rows), "")
+    return {"by": "offset", "total": total} if total else ""
 
 
 def _values(body: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

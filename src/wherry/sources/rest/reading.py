@@ -297,10 +297,12 @@ class Reading:
         found = list(self.walk.warnings)
         if (progress := self.progress) is not None:
             if progress.without:
-                found.append(f"{progress.without:,} rows have no value in the cursor column `{progress.column}`")
+                have = "row has" if progress.without == 1 else "rows have"
+                found.append(f"{progress.without:,} {have} no value in the cursor column `{progress.column}`")
             if progress.older and progress.since.param:
+                are = "row is" if progress.older == 1 else "rows are"
                 found.append(
-                    f"{progress.older:,} rows are older than was asked for by `{progress.since.param}`: is that the "
+                    f"{progress.older:,} {are} older than was asked for by `{progress.since.param}`: is that the "
                     "right parameter?"
                 )
         where = self._where()

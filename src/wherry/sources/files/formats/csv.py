@@ -103,7 +103,13 @@ class CsvScan:
         }
         if reading.misfits:
             self.misfits(parts)
-        return Scan(sql=self.query(parts, types, reading.misfits), columns=types, rows=reading.rows - reading.misfits)
+        there = {name.lower() for part in parts for name in part.names}
+        return Scan(
+            sql=self.query(parts, types, reading.misfits),
+            columns=types,
+            rows=reading.rows - reading.misfits,
+            absent=tuple(name for name in self.columns if there and name.lower() not in there),
+        )
 
     def find_dialect(self, text: Text) -> Dialect:
         quote = self.table.quote.encode()

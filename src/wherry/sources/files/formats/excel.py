@@ -125,7 +125,9 @@ def scan(job: Job) -> Scan:
             put_aside(job, sheet, given, conditions, fits)
         counted = con.execute(f"SELECT count(*) FROM ({sheet.texts()}) WHERE {fits}").fetchone()
         rows += counted[0] if counted else 0
-    return Scan(sql=" UNION ALL ".join(selects), columns=columns, rows=rows)
+    there = {name.lower() for sheet in sheets for name in sheet.names}
+    absent = tuple(name for name in columns if there and name.lower() not in there)
+    return Scan(sql=" UNION ALL ".join(selects), columns=columns, rows=rows, absent=absent)
 
 
 def put_aside(job: Job, sheet: Sheet, given: dict[str, str], conditions: dict[str, str], fits: str) -> None:

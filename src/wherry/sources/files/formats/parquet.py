@@ -37,6 +37,7 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
     if job.with_file:
         check_file_column(columns)
         values.append(f"{names_sql(job, pieces)} AS {named(FILE_COLUMN)}")
+    there = {name.lower() for name in columns}
     rows = job.con.execute(f"SELECT count(*) FROM {source})").fetchall()[0][0]
     where = ""
     if found.given:
@@ -47,6 +48,7 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
         sql=f"SELECT {', '.join(values)} FROM {source}){f' WHERE {where}' if where else ''}",
         columns=found.columns,
         rows=rows,
+        absent=tuple(name for name in found.columns if name.lower() not in there),
     )
 
 

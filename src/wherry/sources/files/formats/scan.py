@@ -46,6 +46,8 @@ class Scan:
     columns: dict[str, str]
     #: How many rows the query has; None when only reading tells.
     rows: int | None = None
+    #: Columns that were known before and that none of these files has, where files say which columns they have.
+    absent: tuple[str, ...] = ()
 
 
 def misfit(column: str, value: str | None, kind: str) -> str:

@@ -1,0 +1,41 @@
+"""A source's table is loaded anew when other rows are asked for, and not when they are only fetched in another way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.projects import read
+
+POSTGRES = "connector: postgres\nurl: postgresql://a:one@h/d\ntables: {t: {as: raw.t, mode: incremental, cursor: c}}\n"
+REST = "connector: rest\nurl: http://h\ntables: {t: {as: raw.t}}\n"
+FILES = "connector: files\npath: s3://b\ntables: {t.csv: {as: raw.t}}\n"
+OWN = "connector: mine\nurl: http://h\ntables: {t: {as: raw.t}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "same"),
+    [
+        (POSTGRES, "a:one@h", "a:two@h", True),
+        (POSTGRES, "tables:", "connect_timeout: 3\ntables:", True),
+        (POSTGRES, "cursor: c", "cursor: c, batch_rows: 9, parallel: 2, lookback: 1 hour, deletes: compare", True),
+        (POSTGRES, "@h/d", "@other/d", False),
+        (POSTGRES, "cursor: c", "cursor: d", False),
+        (POSTGRES, "cursor: c", "cursor: c, where: x > 1", False),
+        (POSTGRES, "cursor: c", "cursor: c, types: {x: text}", False),
+        (REST, "tables:", 'auth: {bearer: "${A}"}\nrate: 3 per second\nattempts: 2\ntimeout: 3 seconds\ntables:', True),
+        (REST, "tables:", "params: {shop: 2}\ntables:", False),
+        (FILES, "tables:", "AWS_SESSION_TOKEN: ${A}\ntables:", True),
+        (FILES, "tables:", "AWS_ENDPOINT_URL: http://h\ntables:", False),
+        # What the options of somebody else's connector mean is not known.
+        (OWN, "tables:", "timeout: 3\ntables:", False),
+    ],
+)
+def test_what_is_asked_for(tmp_path: Path, text: str, old: str, new: str, same: bool) -> None:
+    assert old in text
+    meanings = []
+    for number, each in enumerate((text, text.replace(old, new, 1))):
+        graph = read(tmp_path / str(number), {"wherry.toml": 'name = "t"\n', "sources/s.yml": each}).graph
+        meanings.append(graph.assets["raw.t"].meaning)
+    assert (meanings[0] == meanings[1]) is same
