@@ -22,6 +22,7 @@ else:
 
         def decide(cls):
             own = vars(cls).keys()
+            cls.__doc__ = cls.__doc__ or cls.__name__  # else the standard library makes one of the signature
             made = _standard(slots=slots, kw_only=kw_only, init=False, repr=False, eq=False)(cls)
             methods = {"__init__": _first(made, slots), "__repr__": _repr, **_compared(made, frozen, order)}
             if frozen:
