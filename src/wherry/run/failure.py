@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from wherry.errors import DiskFull, WherryError
-from wherry.model.asset import Asset, Check
+from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
@@ -59,15 +59,6 @@ def placed(finding: Finding, asset: Asset) -> Finding:
         rows[line - 1] if not finding.file and 0 < line <= len(rows) and asset.text else ""
     )
     return replace(finding, file=finding.file or asset.file, line=line, source_line=source_line)
-
-
-def undecided(check: Check, error: str, asset: Asset) -> Finding:
-    """Where a check stands that an error kept from a verdict."""
-    what = f"{check.column}: {check.text}" if check.column else check.text
-    message = f"The check `{what}` of `{asset.name}` could not be asked: {error}"
-    file = "" if check.file == asset.file else check.file
-    found = Finding(code="bad-check", message=message, file=file, line=check.line, column=1)
-    return placed(found, asset)
 
 
 def _line(text: str, asset: Asset) -> int:

@@ -20,7 +20,6 @@ from wherry.model.graph import Graph, SqlCheck
 from wherry.model.plan import Plan, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult, Event, Run, RunState
 from wherry.plan.recipe import lineages, promises
-from wherry.run.failure import undecided
 from wherry.run.load import REJECTS
 from wherry.run.lock import Held, run_lock
 from wherry.run.owed import Owed
@@ -33,6 +32,7 @@ from wherry.run.schedule import carry_out_all
 from wherry.run.seen import WORK, Seen, see, see_work
 from wherry.run.session import Session
 from wherry.run.step import Attempt, check_reason
+from wherry.run.undecided import undecided
 from wherry.state.bad_rows import BAD_ROWS, crowd_out, event_body
 from wherry.state.runs import add_events, close_killed, end_run, note_run, start_run
 

@@ -19,12 +19,11 @@ from wherry.model.plan import Built, Request, Step
 from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
-from wherry.project.check_form import is_refused
 from wherry.quoting import full_name
 from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
-from wherry.run.failure import explain, placed, undecided
+from wherry.run.failure import explain, placed
 from wherry.run.load import Loaded, Loading, load
 from wherry.run.project import Project, variables_of
 from wherry.run.python_table import python_rows
@@ -34,6 +33,7 @@ from wherry.run.redact import redacted
 from wherry.run.refusals import held_against
 from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
+from wherry.run.undecided import newly_undecided
 from wherry.sql.statement import body
 
 if TYPE_CHECKING:
@@ -152,24 +152,15 @@ class Attempt:
         from wherry.run.inspecting import inspect
 
         inspected = inspect(self._inspection(asset), cursor, before)
-        told = (*findings, *inspected.findings, *self._undecided(asset, inspected))
-        inspected = replace(inspected, findings=told)
+        inspected = replace(inspected, findings=(*findings, *self._told(asset, inspected)))
         if inspected.rows:
             with self.lock:
                 self.bad_rows[asset.name.lower()] = inspected.rows
         return inspected
 
-    def _undecided(self, asset: Asset, inspected: Inspected) -> tuple[Finding, ...]:
-        """A finding for each check that an error kept from a verdict; those that were told before the run left out."""
-        told = [each for each in self.project.errors if each.code == "bad-check"]
-
-        def known(check: Check) -> bool:
-            here = (each.message for each in told if (each.file, each.line) == (check.file, check.line))
-            return is_refused(check) or any(f"`{check.text}`" in message for message in here)
-
-        asked = [(c, each.error) for c, each in zip(inspected.checks, inspected.results, strict=True) if each.error]
-        new = [undecided(check, why, asset) for check, why in asked if not known(check)]
-        return self._placed(new, asset)
+    def _told(self, asset: Asset, inspected: Inspected) -> tuple[Finding, ...]:
+        """What is wrong with the checks themselves."""
+        return (*inspected.findings, *self._placed(newly_undecided(self.project.errors, asset, inspected), asset))
 
     def _as_it_is(self, asset: Asset, cursor: DuckDB) -> tuple[tuple[Check, ...], tuple[Finding, ...]]:
         """The checks of a table held against the columns that it came to have, where those were not known before."""
@@ -211,7 +202,7 @@ class Attempt:
         told = tuple(replace(each, after=True) for each in found.results)
         for verdict in told:
             self.tell("checked", result=verdict, file="")
-        findings = (*result.findings, *found.findings, *self._undecided(asset, found))
+        findings = (*result.findings, *self._told(asset, found))
         return replace(result, checks=(*result.checks, *told), findings=findings), True
 
     def _inspect_published(self, asset: Asset, published: Pointer) -> Inspected:
