@@ -58,7 +58,7 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     arguments = {key: value for key, value in written.items() if key not in LONG_KEYS}
     if found.kind in GROUPED and "per" in arguments:
         found = each_group(found, [])
-    known, levels = KINDS.get(found.kind), levels_of(found.kind, written) if levelled else {}
+    known, levels = KINDS.get(found.kind), levels_of(found.kind, written)
     held = next(iter(levels.values()), {})
     if known is None:
         found = Short(found.kind, {**found.arguments, **arguments})
@@ -113,7 +113,9 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def levels_of(kind: str, written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """``warn`` and ``error`` of a check in long form. Raises ``CheckFormError``."""
+    """``warn`` and ``error`` of a check in long form, none for most. Raises ``CheckFormError``."""
+    if all(written.get(level) is None for level in LEVELS):
+        return {}
     if not takes_levels(kind):
         raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `warn` nor `error`.")
     return read_levels(written, kind, counts=kind not in _BOUNDED)
