@@ -262,7 +262,11 @@ def test_a_rule_that_warns_only_holds_nothing_back_whatever_its_levels_say(
         "wherry": {"kind": "not_null", "column": "n", "warn": "from 1 row", "error": "from 2 rows"},
     }[engine]
     document = {
-        **{"apiVersion": "v3.1.0", "kind": "DataContract", "id": "o", "version": "1", "status": "active"},
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "id": "o",
+        "version": "1",
+        "status": "active",
         "schema": [
             {
                 "name": "o",
