@@ -156,6 +156,10 @@ def test_the_worst_are_named_and_no_more_than_five(db: DuckDB) -> None:
     ("kind", "values", "short", "broken"),
     [
         ("DATE", [date(2026, 1, 1), date(2025, 1, 1)], "max >= 2025-06-01 per g", 1),
+        ("DATE", [date(2026, 1, 1), date(2026, 1, 2)], "max >= '2026-01-01 00:00:01' per g", 1),
+        ("TIMESTAMP", ["2026-01-01", "2026-01-01 00:00:02"], "max >= '2026-01-01 00:00:01' per g", 1),
+        ("INTEGER", [2, 3], "max <= '2.5' per g", 1),
+        ("VARCHAR", ["2.4", "3"], "max <= '2.5' per g", 1),
         ("DECIMAL(9,2)", [Decimal("0.10"), Decimal("0.11")], "sum <= 0.1 per g", 1),
         ("VARCHAR", ["b", "a"], "min >= b per g", 1),
         ("VARCHAR", ["long text", "a"], "max_length < 5 per g", 1),

@@ -142,6 +142,23 @@ def test_change(db: DuckDB) -> None:
     assert run_checks(db, "s.t", [check], before="s.before")[0].state == "failed"
 
 
+@pytest.mark.parametrize(
+    ("short", "long", "state"),
+    [
+        ("rows change between -50% and 50%", {"warn": "> 100"}, "warned"),
+        ("rows change between -50% and 50%", {"warn": "> 100%"}, "passed"),
+        ("rows change between -500 and 500", {"warn": "> 20%"}, "warned"),
+        ("rows change between -20% and 20%", {"warn": "> 300"}, "failed"),
+        ("rows change", {"percent": True, "high": 50, "warn": "> 100"}, "passed"),
+        ("rows change", {"percent": True, "high": 50, "warn": "> 10"}, "warned"),
+    ],
+)
+def test_each_level_of_a_change_is_in_percent_or_not(db: DuckDB, short: str, long: dict[str, Any], state: str) -> None:
+    db.execute("CREATE OR REPLACE TABLE s.before AS FROM s.t LIMIT 800")
+    (verdict,) = run_checks(db, "s.t", [read(short, "", **long)], before="s.before")
+    assert (verdict.state, verdict.error) == (state, "")
+
+
 def test_one_scan_for_all_levels() -> None:
     from wherry.checks import find
 

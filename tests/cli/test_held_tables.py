@@ -147,6 +147,17 @@ def test_what_tables_are_made_from_still_stops_a_run(wherry: Wherry, tmp_path: P
     assert run.code == 2 and "sources/drop.yml:" in run.err and "built" not in run.out
 
 
+def test_what_says_no_more_which_table_it_is_stops_a_run(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,n\n1,10\n")
+    source = "connector: files\npath: .\ntables:\n  rows.csv: {as: s.loaded}\n"
+    folder = write(tmp_path, FILES | {"sources/drop.yml": source})
+    assert wherry("run", "--project", folder).code == 0
+    write(folder, {"sources/drop.yml": source.replace("{as: s.loaded}", "s.loaded")})
+    run = wherry("run", "--prune", "--project", folder)
+    assert run.code == 2 and "sources/drop.yml:4" in run.err
+    assert table(wherry, folder, "SELECT id, n FROM s.loaded") == [["1", "10"]]
+
+
 def table(wherry: Wherry, folder: Path, query: str) -> list[list[str]]:
     answer = wherry("sql", query, "--format", "csv", "--project", folder)
     assert answer.code == 0, answer.err

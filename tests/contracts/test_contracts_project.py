@@ -1,5 +1,6 @@
 """A contract in the folder: its checks run, what it says fills what the table leaves out, its breach stops a run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,58 @@ def test_a_promise_that_cannot_be_read_fails_alone_and_the_other_checks_run(wher
         assert check in failed["check"]
     assert assets["shop.totals"]["state"] == "blocked"  # it reads shop.orders
     assert wherry("sql", "SELECT 1 FROM shop.more", "--project", folder).code == 2  # not published
+
+
+#: Whole checks of wherry's own: each has one verdict on all rows, and no levels.
+WHOLE = {
+    "type DATE": ("type", {"types": ["DATE"]}),
+    "values cover [1, 9]": ("values_cover", {"values": [1, 9]}),
+    "values equal [1]": ("values_equal", {"values": [1]}),
+    "most common in [9]": ("most_common_in", {"values": [9]}),
+    "same values as shop.customers.id": ("values_same", {"table": "shop.customers", "column": "id"}),
+}
+
+
+@pytest.mark.parametrize("written", WHOLE)
+def test_a_check_of_wherrys_own_that_takes_no_levels_is_asked(wherry: Wherry, tmp_path: Path, written: str) -> None:
+    header = f"-- columns: {{n: {{checks: ['{written}']}}}}\n"
+    customers = {"tables/shop/customers.sql": FILES["tables/shop/customers.sql"].replace("1, 2", "8, 9")}
+    folder = write(tmp_path / "p", {"tables/shop/o.sql": f"{header}SELECT unnest([1, 2]) AS n\n", **customers})
+    file = folder / "contracts" / "o.odcs.yaml"
+    file.parent.mkdir()
+    assert wherry("contract", "export", "shop.o", "--to", file, "--project", folder).code == 0
+    write(folder, {"tables/shop/o.sql": "SELECT unnest([1, 2]) AS n\n"})
+    graph = read(folder).graph
+    assert [(check.kind, check.arguments) for check in graph["shop.o"].checks] == [WHOLE[written]]
+    run = wherry("run", "--project", folder, "--json")
+    assert run.code == 1
+    assert {each["name"]: each["state"] for each in run.json["assets"]}["shop.o"] == "failed"
+
+
+@pytest.mark.parametrize(("severity", "state"), [("warning", "warned"), ("error", "failed")])
+@pytest.mark.parametrize("engine", ["soda", "wherry"])
+def test_a_rule_that_warns_only_holds_nothing_back_whatever_its_levels_say(
+    wherry: Wherry, tmp_path: Path, engine: str, severity: str, state: str
+) -> None:
+    rule = {
+        "soda": {"checks for o": [{"missing_count(n)": {"warn": "when > 0", "fail": "when > 1"}}]},
+        "wherry": {"kind": "not_null", "column": "n", "warn": "from 1 row", "error": "from 2 rows"},
+    }[engine]
+    document = {
+        "apiVersion": "v3.1.0",
+        "kind": "DataContract",
+        "id": "o",
+        "version": "1",
+        "status": "active",
+        "schema": [
+            {
+                "name": "o",
+                "quality": [{"type": "custom", "engine": engine, "severity": severity, "implementation": rule}],
+            }
+        ],
+    }
+    files = {"contracts/o.yaml": json.dumps(document), "tables/shop/o.sql": "SELECT NULL::INTEGER AS n FROM range(3)\n"}
+    run = wherry("run", "--project", write(tmp_path, files), "--json")
+    (asset,) = run.json["assets"]
+    assert [check["state"] for check in asset["checks"]] == [state]
+    assert run.code == (state == "failed")

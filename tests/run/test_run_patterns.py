@@ -8,6 +8,7 @@ from run_folder import Folder, result
 from wherry.model.column_pattern import as_written, is_open, matching, spread
 from wherry.model.run import Run
 from wherry.project.check_form import read_check
+from wherry.run.comparing import key_of
 
 AMOUNTS = "SELECT 1 AS id, 5 AS amount_net, -5 AS amount_gross, NULL::INTEGER AS Amount_Tax"
 
@@ -49,6 +50,28 @@ SELECT * FROM (VALUES (1, 1, 1), (2, 0, 1), (3, 0, 0)) AS v(k, a_x, a_y)"""
         (2, ["a_x: > 0"]),
         (3, ["a_x: > 0", "a_y: > 0"]),
     ]
+
+
+def test_a_column_may_be_called_as_the_pattern_is(folder: Folder) -> None:
+    folder.tables(t='-- columns: {"p*": {checks: [not_null, unique]}}\nSELECT NULL::INTEGER AS "p*", 1 AS p1')
+    made = folder.run()
+    assert folder.project().graph.findings == ()
+    assert told(made) == [
+        ("p*", "not_null", "failed"),
+        ("p1", "not_null", "passed"),
+        ("p*", "unique", "passed"),
+        ("p1", "unique", "passed"),
+    ]
+
+
+def test_a_pattern_is_no_key_to_compare_rows_by(folder: Folder) -> None:
+    text = """from wherry import table
+@table(columns={"a_*": {"checks": ["unique"]}, "id": {"checks": ["unique"]}})
+def t():
+    return [{"id": 1, "a_x": 1}]
+"""
+    folder.tables(t=text)
+    assert key_of(folder.project().graph["s.t"]) == ("id",)
 
 
 def test_a_pattern_that_matches_nothing_is_told_with_its_line(folder: Folder) -> None:
@@ -199,7 +222,7 @@ def test_a_pattern_is_a_check_beside_each_column_that_matches(names: list[str], 
         assert found == open_checks
         assert all(map(is_open, found))
         return
-    plain = [replace(each, matching="") for each in found]
+    plain = [replace(each, matching="", matched=False) for each in found]
     assert sorted(map(repr, plain)) == sorted(repr(each) for name in wanted for each in read(name))
     assert spread(found, names) == found
 

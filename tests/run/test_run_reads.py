@@ -16,6 +16,7 @@ OF_COLUMN = [
 ]
 OF_TABLE = [
     "id IN (SELECT id FROM S.Z_Ref)",
+    "id IN (TABLE s.z_ref)",
     "exists (FROM s.z_ref AS r WHERE r.id = id AND r.id = 1);",
     {"check": "sql", "sql": "SELECT * FROM {table} ANTI JOIN s.z_ref USING (id);"},
     {

@@ -70,8 +70,9 @@ def test_a_table_waits_for_another_that_was_never_made(wherry: Wherry, tmp_path:
     assert rows(wherry, folder) == ["1", "1", "1", "1"]
 
 
-def test_a_check_that_only_warns_holds_nothing_back(wherry: Wherry, tmp_path: Path) -> None:
-    folder = write(tmp_path, FILES | {"checks/orphans.sql": f"-- severity: warn\n{CHECK}"})
+@pytest.mark.parametrize("says", ["severity: warn", "warn: from 1 row"])
+def test_a_check_that_only_warns_holds_nothing_back(wherry: Wherry, tmp_path: Path, says: str) -> None:
+    folder = write(tmp_path, FILES | {"checks/orphans.sql": f"-- {says}\n{CHECK}"})
     assert wherry("run", "--project", folder).code == 0
     write(folder, {"tables/s/a.sql": A.replace("1 AS", "1000 AS"), "tables/s/b.sql": "SELECT 2 AS x\n"})
     assert states(wherry, folder) == {"a": "failed", "b": "built", "reader": "built", "other": "skipped"}

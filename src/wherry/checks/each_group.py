@@ -5,17 +5,20 @@ columns to group by, of which a null is a group too. What keeps no bound without
 Of no rows there are no groups. Bad groups are counted, and the worst shown.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from wherry.model import measures
 from wherry.model.asset import Check
-from wherry.model.bounds import limits, plain, told
+from wherry.model.bounds import limits, moment_of, plain, told
 from wherry.model.run import Outcome
 from wherry.quoting import literal, name
 
 #: As many groups are shown.
 SHOWN = 5
+_FRACTION = re.compile(r"[+-]?\d*\.\d+")
 #: Names that no column has.
 _VALUE, _FAR, _KEY = "__wherry_value", "__wherry_far", "__wherry_key"
 
@@ -76,11 +79,28 @@ def _groups(check: Check, table: str) -> str:
 def _bad(check: Check) -> str:
     """Whether a group breaks the bounds: what is no number breaks all."""
     asked = limits(check.arguments)
-    kept = [f"{_VALUE} {operator} {literal(limit)}" for operator, limit in asked]
+    kept = [_keeps(operator, limit) for operator, limit in asked]
     if any(operator not in ("!=", "<>") for operator, _ in asked):
         # Greater than every other to DuckDB; all it keeps is to be another than some number.
         kept.append(f"NOT (typeof({_VALUE}) IN ('DOUBLE', 'FLOAT') AND CAST({_VALUE} AS VARCHAR) = 'nan')")
     return f"({_VALUE} IS NULL OR NOT ({' AND '.join(kept) or 'true'}))"
+
+
+def _keeps(operator: str, limit: Any) -> str:
+    """Whether the number of a group keeps a bound. Of a text DuckDB would make what the number is: of a moment a day,
+    without its time, and of a fraction a whole number."""
+    as_is = f"{_VALUE} {operator} {literal(limit)}"
+    if not isinstance(limit, str):
+        return as_is
+    written = f"CAST({_VALUE} AS VARCHAR)"
+    if (moment := moment_of(limit)) is not None:
+        at = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        whole = f"TRY_CAST({written} AS TIMESTAMP) {operator} TIMESTAMP '{at}'"
+        return f"CASE WHEN typeof({_VALUE}) = 'DATE' THEN {whole} ELSE {as_is} END"
+    if _FRACTION.fullmatch(limit):
+        number = f"coalesce(TRY_CAST({written} AS DOUBLE) {operator} {limit}::DOUBLE, false)"
+        return f"CASE WHEN typeof({_VALUE}) = 'VARCHAR' THEN {written} {operator} {literal(limit)} ELSE {number} END"
+    return as_is
 
 
 def _order(check: Check) -> str:

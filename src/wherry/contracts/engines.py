@@ -48,7 +48,16 @@ def own_check(written: Any, making: Making) -> Check:
         column=str(written.get("column") or ""),
         columns=[str(each) for each in written.get("columns") or ()],
     )
-    return replace(made, levels=levels, **{key: options[key] for key in options if key in written})
+    made = _as_severe(replace(made, levels=levels), making)
+    return replace(made, **{key: options[key] for key in options if key in written})
+
+
+def _as_severe(check: Check, making: Making) -> Check:
+    """A check on the line of its rule, and no more severe than that says it is."""
+    levels = check.levels
+    if levels and making.severity == "warn":
+        levels = {"warn": next(levels[level] for level in ("warn", "error") if level in levels)}
+    return replace(check, line=making.line, severity=making.severity, levels=levels)
 
 
 def _items(written: Any) -> list[Any]:
@@ -80,7 +89,7 @@ def _sodacl(document: Mapping[str, Any], making: Making) -> list[Check]:
     for each in read_sodacl(Located(value=dict(document)), making.file):
         if each.findings:
             raise _like(each.findings[0])
-        made.extend(replace(check, line=making.line, severity=making.severity) for check in each.checks)
+        made.extend(_as_severe(check, making) for check in each.checks)
     return made
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from wherry.contracts.binding import attach_contracts, part
@@ -14,6 +15,7 @@ from wherry.contracts.quality_changes import same_rule
 from wherry.model.asset import Check
 from wherry.model.contract import Contract
 from wherry.model.graph import Graph
+from wherry.model.levels import LEVELS
 from wherry.project.check_form import is_refused
 
 #: Arguments of which the first kind is the stricter the more it is, the second the less.
@@ -107,14 +109,34 @@ def _take_out(document: dict[str, Any], path: str) -> None:
 
 def _keeps(check: Check, other: Check) -> bool:
     """Whether what ``check`` lets pass, ``other`` does too."""
+    if _identity(check) == _identity(other):
+        return True
+    check, other = _at_its_worst(check), _at_its_worst(other)
     if _identity(check, bounds=False) != _identity(other, bounds=False):
         return False
     if check.severity == "warn" and other.severity == "error":
+        return False
+    if (check.when != "before" and check.when != other.when) or (check.sample and check.sample != other.sample):
         return False
     strict = check.mostly >= other.mostly and check.most is None
     if not strict and (check.mostly, check.most) != (other.mostly, other.most):
         return False
     return _identity(check) == _identity(other) or _inside(check.arguments, other.arguments)
+
+
+def _at_its_worst(check: Check) -> Check:
+    """A check of several levels as one of its worst."""
+    if not check.levels:
+        return check
+    severity = next(level for level in LEVELS if level in check.levels)
+    must = check.levels[severity]
+    check = replace(check, severity=severity, levels={})
+    if "rows" in must:
+        most = must["value"] - (must["rows"] == "<")
+        return replace(check, most=most) if most > 0 else check
+    if "share" in must:
+        return replace(check, mostly=float(1 - Fraction(str(must["value"]))))
+    return replace(check, arguments={**check.arguments, **must})
 
 
 def _inside(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -141,7 +163,8 @@ def _identity(check: Check, *, bounds: bool = True) -> str:
     left = () if bounds else ("value", "low", "high", "seconds")
     asked = {key: value for key, value in check.arguments.items() if key not in left}
     columns = [each.lower() for each in check.columns]
-    how = [check.severity, check.mostly, check.most] if bounds else []
+    levels = sorted((level, sorted(must.items())) for level, must in check.levels.items())
+    how = [check.severity, check.mostly, check.most, check.when, check.sample, levels] if bounds else []
     return json.dumps(
         [check.kind, check.column.lower(), columns, asked, check.where, *how], sort_keys=True, default=str
     )

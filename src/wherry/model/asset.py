@@ -98,6 +98,8 @@ class Check:
     columns: tuple[str, ...] = ()
     #: The pattern of columns that it was written for; empty for one that names its column.
     matching: str = ""
+    #: Whether ``column`` is one of the table's that matches that pattern.
+    matched: bool = False
     #: What its author noted of it.
     about: str = ""
     #: Other tables that were found in its SQL, beside those that it names.

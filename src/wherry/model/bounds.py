@@ -71,11 +71,16 @@ def _times(value: time, limit: Any) -> tuple[time, time]:
     return value, found.replace(tzinfo=value.tzinfo)
 
 
-def _moments(value: date, limit: Any) -> tuple[datetime, datetime]:
+def moment_of(limit: Any) -> datetime | None:
+    """The moment that a bound is; None for one that is none."""
     try:
-        moment = datetime.fromisoformat(str(limit).strip("'")) if isinstance(limit, str) else None
+        return datetime.fromisoformat(limit.strip("'")) if isinstance(limit, str) else None
     except ValueError:
-        moment = None
+        return None
+
+
+def _moments(value: date, limit: Any) -> tuple[datetime, datetime]:
+    moment = moment_of(limit)
     if moment is None:
         raise ValueError(f"the bound `{limit}` is no moment; write it as 2026-01-31")
     whole = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)

@@ -34,14 +34,14 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 def is_open(check: Check) -> bool:
     """Whether a check stands for columns that are not known, or for none."""
-    return bool(check.matching) and check.column == check.matching
+    return bool(check.matching) and not check.matched
 
 
 def as_written(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks as their author wrote them: of those that one pattern stands for, one."""
     found: dict[str, Check] = {}
     for number, check in enumerate(checks):
-        written = _about(check, check.matching) if check.matching else check
+        written = _about(check, check.matching, matched=False) if check.matching else check
         found.setdefault(repr(written) if check.matching else str(number), written)
     return tuple(found.values())
 
@@ -53,7 +53,7 @@ def spread(checks: Sequence[Check], names: Sequence[str]) -> tuple[Check, ...]:
     found: list[Check] = []
     for check in as_written(checks):
         columns = matching(check.matching, names) if check.matching else []
-        found += [_about(check, column) for column in columns] or [check]
+        found += [_about(check, column, matched=True) for column in columns] or [check]
     return tuple(found)
 
 
@@ -66,9 +66,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(written, re.IGNORECASE)
 
 
-def _about(check: Check, column: str) -> Check:
+def _about(check: Check, column: str, *, matched: bool) -> Check:
     """A check of another column. ``unique`` names its columns in its arguments too."""
     arguments = dict(check.arguments)
     if check.kind == "unique":
         arguments["columns"] = [column]
-    return replace(check, column=column, arguments=arguments)
+    return replace(check, column=column, matched=matched, arguments=arguments)

@@ -48,6 +48,11 @@ class SqlCheck:
     functions: tuple[str, ...] = ()
     meaning: str = ""
 
+    @property
+    def stops(self) -> bool:
+        """Whether what it finds can hold back what is published; else it only warns."""
+        return "error" in self.levels if self.levels else self.severity == "error"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTest:

@@ -58,7 +58,7 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
     arguments = {key: value for key, value in written.items() if key not in LONG_KEYS}
     if found.kind in GROUPED and "per" in arguments:
         found = each_group(found, [])
-    known, levels = KINDS.get(found.kind), levels_of(found.kind, written) if levelled else {}
+    known, levels = KINDS.get(found.kind), levels_of(found.kind, written)
     held = next(iter(levels.values()), {})
     if known is None:
         found = Short(found.kind, {**found.arguments, **arguments})
@@ -76,7 +76,9 @@ def read_check(written: Any, *, column: str, file: str, line: int, custom: Colle
             KINDS[inner].expect_whole(inner, found.arguments, found.columns, column)
     options = read_options(found.kind, written)
     if levels:
-        found, options["levels"] = _with_bound(found, levels)
+        # Of how many percent the short form speaks is its own.
+        beside = () if "percent" in written else ("percent",)
+        found, options["levels"] = _with_bound(found, levels, (*BOUNDS, *beside))
     if found.kind == "each_group" and "per" in arguments and short.strip() != found.kind:
         short = f"{short.strip()} per {', '.join(found.arguments['per'])}"
     return _check(found, column, text=str(written.get("name") or short), file=file, line=line, **options)
@@ -113,19 +115,23 @@ def read_options(kind: str, written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def levels_of(kind: str, written: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """``warn`` and ``error`` of a check in long form. Raises ``CheckFormError``."""
+    """``warn`` and ``error`` of a check in long form, none for most. Raises ``CheckFormError``."""
+    if all(written.get(level) is None for level in LEVELS):
+        return {}
     if not takes_levels(kind):
         raise CheckFormError(f"`{kind}` has one verdict on all rows: it takes neither `warn` nor `error`.")
     return read_levels(written, kind, counts=kind not in _BOUNDED)
 
 
-def _with_bound(short: Short, levels: dict[str, dict[str, Any]]) -> tuple[Short, dict[str, dict[str, Any]]]:
-    """A check and its levels, where what it says of the number itself is that of an error."""
+def _with_bound(
+    short: Short, levels: dict[str, dict[str, Any]], bounds: Collection[str]
+) -> tuple[Short, dict[str, dict[str, Any]]]:
+    """A check and its levels, where what it says of the number itself (``bounds``) is that of an error."""
     if short.kind not in _BOUNDED:
         return short, levels
     if "bounds" in short.arguments:
         raise CheckFormError("Several bounds take neither `warn` nor `error`.")
-    own = {key: short.arguments[key] for key in BOUNDS if key in short.arguments}
+    own = {key: short.arguments[key] for key in bounds if key in short.arguments}
     if own and "error" in levels:
         raise CheckFormError("It says twice what is an error.", "Leave out `error:`, or the bound beside `check:`.")
     rest = {key: value for key, value in short.arguments.items() if key not in own}

@@ -154,7 +154,8 @@ def _read_table(
         option_lines=lines,
     )
     drafts.findings.extend(reader.findings)
-    fields["held"] = holding(reader.findings)
+    # Where its keys could not be read it may be any table: what is published of it may not look as if it were gone.
+    fields["held"] = holding(reader.findings) if isinstance(written, Mapping | None) else ()
     drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
 
 

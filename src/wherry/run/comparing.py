@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import UsageError
 from wherry.model.asset import Asset
+from wherry.model.column_pattern import is_open
 from wherry.model.dataclass import dataclass
 from wherry.project.nearest import did_you_mean
 from wherry.quoting import full_name, name, text
@@ -37,7 +38,8 @@ def key_of(asset: Asset | None) -> tuple[str, ...]:
     unique = (
         check for check in asset.checks if check.kind == "unique" and check.severity == "error" and not check.where
     )
-    return next((tuple(check.arguments["columns"]) for check in unique if check.mostly >= 1 and not check.levels), ())
+    whole = (check for check in unique if check.mostly >= 1 and not check.levels and not is_open(check))
+    return next((tuple(check.arguments["columns"]) for check in whole), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

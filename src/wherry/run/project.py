@@ -122,7 +122,7 @@ def _with_read_tables(graph: Graph, cache: Cache) -> Graph:
     """What reads the SQL of checks is loaded where one has a SELECT in it."""
     said = (f"{c.arguments} {c.where}".lower() for asset in graph.assets.values() for c in asset.checks)
     through = any(function.tables for function in graph.functions.values())
-    if not through and not any("select" in each or "from" in each for each in said):
+    if not through and not any(word in each for each in said for word in ("select", "from", "table ")):
         return graph
     from wherry.run.read_tables import with_read_tables
 

@@ -44,7 +44,7 @@ def promise_findings(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
 
 
 #: A condition that reads something may take any time, and is only bound.
-_READS = re.compile(r"\b(select|from)\b", re.IGNORECASE)
+_READS = re.compile(r"\b(select|from|table)\b", re.IGNORECASE)
 
 
 class _Checks:

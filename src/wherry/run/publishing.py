@@ -77,7 +77,7 @@ def _held_against(graph: Graph) -> dict[str, list[tuple[str, str]]]:
     """The tables that each table (lower case) is held against by a file of SQL that stops bad data, and that file."""
     found: dict[str, list[tuple[str, str]]] = {}
     for check in graph.checks:
-        for name in check.inputs if check.severity == "error" else ():
+        for name in check.inputs if check.stops else ():
             found.setdefault(name.lower(), []).extend((other, check.file) for other in check.inputs if other != name)
     return found
 

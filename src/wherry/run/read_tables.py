@@ -12,7 +12,7 @@ from wherry.plan.recipe import digest
 from wherry.project.cache import Cache
 from wherry.sql.statement import Parser, SqlError
 
-_READS = re.compile(r"\b(?:select|from)\b", re.IGNORECASE)
+_READS = re.compile(r"\b(?:select|from|table)\b", re.IGNORECASE)
 #: Stands for the check's own table.
 _OWN = "__wherry_own"
 

@@ -55,7 +55,10 @@ class Session:
     def pointers(self) -> dict[str, Pointer]:
         """The branch's tables as they were when first asked for, kept up to date with what this session builds."""
         if self._pointers is None:
-            self._pointers = self.lake.pointers(self.branch, self.at)
+            with self._lock:
+                # Another thread may have asked meanwhile, and changed what it got.
+                if self._pointers is None:
+                    self._pointers = self.lake.pointers(self.branch, self.at)
         return self._pointers
 
     def fresh_name(self) -> str:

@@ -19,7 +19,7 @@ Run = Callable[[str], Sequence[Any]]
 
 _MOMENT = datetime(2000, 1, 1)
 #: SQL that reads something may take any time.
-_READS = re.compile(r"\b(select|from)\b", re.IGNORECASE)
+_READS = re.compile(r"\b(select|from|table)\b", re.IGNORECASE)
 #: The beginning of a type's name -> a value of it. Of text there is none: it may hold a number, a day, anything.
 _SAMPLES = (
     (("UUID",), "'00000000-0000-4000-8000-000000000000'"),

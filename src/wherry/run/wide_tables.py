@@ -21,7 +21,7 @@ from wherry.sql.binder import Binder
 #: Tables of fewer columns are bound whole.
 WIDE = 20
 #: SQL that reads something else, or all columns.
-_MORE = re.compile(r"\b(?:select|from)\b|\bcolumns\s*\(|\*", re.IGNORECASE)
+_MORE = re.compile(r"\b(?:select|from|table)\b|\bcolumns\s*\(|\*", re.IGNORECASE)
 _MOMENT = datetime(2000, 1, 1)
 
 
