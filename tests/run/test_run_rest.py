@@ -263,6 +263,30 @@ def test_lists_without_rows_wait_for_their_first(folder: Folder) -> None:
         assert [finding.code for finding in result(made, "raw.b").findings] == ["no-rows"]
 
 
+def test_rows_of_other_parents_take_the_place_of_those_before(folder: Folder) -> None:
+    """Those of shop 2 are older than where the cursor of shop 1 stands."""
+    tables = (
+        "  o: {as: raw.o, mode: incremental, path: /o, cursor: at, since: {param: since}, key: id, params: {shop: 1}}\n"
+        "  o.lines: {as: raw.lines, mode: incremental, unnest: o.lines}\n"
+        "  n: {as: raw.n, mode: incremental, each: o, path: '/n/{id}'}\n"
+    )
+
+    def answer(request: Request) -> Reply:
+        if request.path != "/o":
+            return Reply(body=[{"note": request.path}])
+        shop = int(request.params["shop"])
+        at = f"{2027 - shop}-01-01T00:00:00Z"
+        return Reply(body=[{"id": shop, "at": at, "lines": [shop]}] * (at >= request.params.get("since", "")))
+
+    with serving(answer) as web:
+        text = f"connector: rest\nurl: {web.url}\ntables:\n{tables}"
+        for shop in (1, 2):
+            folder.write({"sources/shop.yml": text.replace("shop: 1", f"shop: {shop}")})
+            folder.done()
+            assert folder.rows("raw.o", columns="id") == folder.rows("raw.lines", columns="o_id") == [(shop,)]
+            assert folder.rows("raw.n", columns="note") == [(f"/n/{shop}",)]
+
+
 def test_whole_numbers_that_get_fractions_widen(folder: Folder) -> None:
     body: list[dict[str, Any]] = [{"id": 1, "v": 2**63 - 1}, {"id": 2, "v": None}]
     with serving(lambda r: Reply(body=body)) as web:
