@@ -88,6 +88,24 @@ def test_a_moved_lake_goes_on_when_a_link_leads_to_it(home: Path, tmp_path: Path
             assert connection.execute("FROM m.s.u").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize("part", ["s", "s/t", "s/t/data", "s/t/data/k=a"])
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_folder_of_the_lake_that_lies_elsewhere_behind_a_link(
+    home: Path, tmp_path: Path, part: str, outside: bool
+) -> None:
+    [table] = (home / "lake" / "s").iterdir()
+    linked = home / "lake" / part.replace("s/t", f"s/{table.name}")
+    linked.symlink_to(linked.rename((tmp_path if outside else home / "lake") / "elsewhere"))
+    for _ in range(2):
+        with opened(home / "w.db", home / "lake") as (lake, connection):
+            before = total(connection)
+            connection.execute("INSERT INTO m.s.t VALUES (0, 'a')")
+            keep_up(lake, AT_ONCE)
+            keep_up(lake, AT_ONCE)
+        with opened(home / "w.db", home / "lake") as (_, connection):
+            assert total(connection) == (before[0] + 1, before[1])
+
+
 def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(home, tmp_path / "copy"))
     before = on_disk(copy / "lake"), on_disk(home / "lake")

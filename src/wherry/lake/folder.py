@@ -83,6 +83,15 @@ class Folder(Storage):
         real = f"{_real(folder)}/{name}"
         return real if real.startswith(self._inside) else path
 
+    def spellings(self, locations: Iterable[str]) -> Iterator[str]:
+        for location in locations:
+            path = self.spelled(location)
+            yield path
+            # By a link within the lake: its files are listed where they really are.
+            folder, name = os.path.split(path)
+            if path.startswith(self._inside) and (real := _real(folder)) != folder:
+                yield f"{real}/{name}"
+
     def elsewhere(self, location: str) -> bool:
         return "://" in location and not location.startswith("file:")
 
@@ -158,7 +167,7 @@ class Folder(Storage):
             yield os.path.dirname(table)  # noqa: PTH120
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _real(folder: str) -> str:
     return os.path.realpath(folder)
 

@@ -68,6 +68,10 @@ class Storage(ABC):
     def spelled(self, location: str) -> str:
         """A file's location as ``listing`` has it, however the engine that wrote it does."""
 
+    def spellings(self, locations: Iterable[str]) -> Iterator[str]:
+        """All that ``listing`` may call these files."""
+        return map(self.spelled, locations)
+
     @abstractmethod
     def elsewhere(self, location: str) -> bool:
         """Whether a location is of another kind of storage or another bucket: ``listing`` never comes to it."""
