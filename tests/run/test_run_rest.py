@@ -287,6 +287,34 @@ def test_rows_of_other_parents_take_the_place_of_those_before(folder: Folder) ->
             assert folder.rows("raw.n", columns="note") == [(f"/n/{shop}",)]
 
 
+@pytest.mark.parametrize(
+    ("check", "file", "state"),
+    [
+        ("", "SELECT * FROM raw.o WHERE a NOT IN (SELECT id FROM raw.a)", "blocked"),
+        ("columns: {a: {checks: [refers to raw.a.id]}}, ", "", "failed"),
+        ("checks: ['a in (select id from raw.a)'], ", "", "failed"),
+    ],
+)
+def test_nothing_is_published_that_could_not_be_held_against_a_table_that_waits(
+    folder: Folder, check: str, file: str, state: str
+) -> None:
+    rows: list[dict[str, int]] = []
+    with serving(lambda r: Reply(body=rows if r.path == "/a" else [{"id": 1, "a": 5}])) as web:
+        tables = f"  a: {{as: raw.a, path: /a}}\n  o: {{as: raw.o, {check}path: /o}}\n"
+        folder.write({"sources/shop.yml": f"connector: rest\nurl: {web.url}\ntables:\n{tables}"})
+        folder.write({"checks/x.sql": file} if file else {})
+        for _ in range(2):
+            made = folder.run()
+            assert states(made) == {"a": "skipped", "o": state} and "raw.a" in result(made, "raw.o").reason
+            assert "Catalog Error" not in result(made, "raw.o").reason
+            assert folder.contents("raw.o") == {"raw.o": None}
+        rows.append({"id": 6})
+        assert states(folder.run())["o"] == "failed" and folder.contents("raw.o") == {"raw.o": None}
+        rows.append({"id": 5})
+        folder.done()
+        assert folder.rows("raw.o") == [(1, 5)] and len(folder.rows("raw.a")) == 2
+
+
 def test_whole_numbers_that_get_fractions_widen(folder: Folder) -> None:
     body: list[dict[str, Any]] = [{"id": 1, "v": 2**63 - 1}, {"id": 2, "v": None}]
     with serving(lambda r: Reply(body=body)) as web:
