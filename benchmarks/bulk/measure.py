@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).parents[2]
 #: So that dlt tells nobody, and does not refuse its own second chunk of Arrow rows.
@@ -57,22 +58,27 @@ def measure(
     return Cost(wall=wall, client=used.ru_utime + used.ru_stime, server=server() - before, memory=used.ru_maxrss / 1024)
 
 
-def rounds(
-    ways: Iterable[str], count: int, run: Callable[[str], Cost | None], best: Callable[[Cost], float]
-) -> dict[str, Cost]:
-    """Every way in turn, so many times; of each the run for which ``best`` is least. One that fails is left out."""
-    found: dict[str, Cost] = {}
-    left = list(ways)
+def rounds(ways: Iterable[str], count: int, run: Callable[[str], Cost | None]) -> dict[str, Cost]:
+    """Every way in turn, so many times; of each the medians, and the most memory. One that fails is left out."""
+    found: dict[str, list[Cost]] = {way: [] for way in ways}
     for _ in range(count):
-        for way in list(left):
+        for way in list(found):
             made = run(way)
             if made is None:
-                left.remove(way)
-                found.pop(way, None)
-            elif way not in found or best(made) < best(found[way]):
-                found[way] = made
+                del found[way]
+            else:
+                found[way].append(made)
             print(f"{way}: {made or 'failed'}", file=sys.stderr)
-    return found
+    return {way: _middle(costs) for way, costs in found.items() if costs}
+
+
+def _middle(costs: Sequence[Cost]) -> Cost:
+    return Cost(
+        wall=median(cost.wall for cost in costs),
+        client=median(cost.client for cost in costs),
+        server=median(cost.server for cost in costs),
+        memory=max(cost.memory for cost in costs),
+    )
 
 
 def table(found: Mapping[str, Cost], rows: int, base: str) -> None:

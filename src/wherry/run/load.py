@@ -150,9 +150,10 @@ class _Counted:
             done = threading.Event()
 
             def look() -> None:
-                furthest = 0
+                furthest, pause = 0, 2 * _LOOK  # what is soon done is not looked at: it may take a connection
                 try:
-                    while not done.wait(_LOOK):
+                    while not done.wait(pause):
+                        pause = _LOOK
                         if (rows := query.passed()) is None or done.is_set():
                             return
                         # 0 again from a server that has sent all while some is on its way
