@@ -20,6 +20,7 @@ from fixtures.web import Reply, Request, Web, serving
 from wherry.project.config import read_config
 from wherry.run.look import connect, preview
 from wherry.run.project import open_project
+from wherry.run.runner import exit_code
 
 SOURCE = """\
 connector: rest
@@ -306,7 +307,7 @@ def test_nothing_is_published_that_could_not_be_held_against_a_table_that_waits(
         for _ in range(2):
             made = folder.run()
             assert states(made) == {"a": "skipped", "o": state} and "raw.a" in result(made, "raw.o").reason
-            assert "Catalog Error" not in result(made, "raw.o").reason
+            assert "Catalog Error" not in result(made, "raw.o").reason and exit_code(made) == 1
             assert folder.contents("raw.o") == {"raw.o": None}
         rows.append({"id": 6})
         assert states(folder.run())["o"] == "failed" and folder.contents("raw.o") == {"raw.o": None}
