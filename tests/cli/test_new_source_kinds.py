@@ -95,11 +95,20 @@ def test_a_web_api_whose_rows_lie_deeper_on_pages_behind_a_token(project: Path, 
 
 def test_what_the_options_of_an_api_hide(project: Path, wherry: Wherry) -> None:
     with serving(lambda r: Reply(body=[{"id": 1}])) as web:
-        headers = "headers={X-Api-Key: hush, Accept: text/json}"
+        headers = "headers={X-Api-Key: hush, X-Auth: hush, Accept: text/json}"
         answer = wherry("new", "source", web.url, "--name", "shop", "--option", headers)
     text = (project / "sources/shop.yml").read_text()
     assert answer.code == 0 and "${SHOP_HEADERS_X_API_KEY}" in text and "text/json" in text
     assert "hush" not in text + answer.out + answer.err and "hush" in (project / ".env").read_text()
+
+
+@pytest.mark.parametrize("name", ["apikey", "api_key", "access_token", "key", "X-Amz-Signature", "sig"])
+def test_a_secret_behind_an_address(project: Path, wherry: Wherry, name: str) -> None:
+    with serving(lambda r: Reply(body=[{"id": 1}])) as web:
+        answer = wherry("new", "source", f"{web.url}/items?monkey=2&{name}=hush", "--name", "shop")
+    text = (project / "sources/shop.yml").read_text()
+    assert answer.code == 0 and "${SHOP_URL}" in text and "hush" not in text + answer.out + answer.err
+    assert "hush" in (project / ".env").read_text()
 
 
 def test_a_list_of_a_web_api_that_has_no_rows(project: Path, wherry: Wherry) -> None:

@@ -88,6 +88,24 @@ def test_a_moved_lake_goes_on_when_a_link_leads_to_it(home: Path, tmp_path: Path
             assert connection.execute("FROM m.s.u").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize("part", ["s", "s/t", "s/t/data", "s/t/data/k=a"])
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_folder_of_the_lake_that_lies_elsewhere_behind_a_link(
+    home: Path, tmp_path: Path, part: str, outside: bool
+) -> None:
+    [table] = (home / "lake" / "s").iterdir()
+    linked = home / "lake" / part.replace("s/t", f"s/{table.name}")
+    linked.symlink_to(linked.rename((tmp_path if outside else home / "lake") / "elsewhere"))
+    for _ in range(2):
+        with opened(home / "w.db", home / "lake") as (lake, connection):
+            before = total(connection)
+            connection.execute("INSERT INTO m.s.t VALUES (0, 'a')")
+            keep_up(lake, AT_ONCE)
+            keep_up(lake, AT_ONCE)
+        with opened(home / "w.db", home / "lake") as (_, connection):
+            assert total(connection) == (before[0] + 1, before[1])
+
+
 def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(home, tmp_path / "copy"))
     before = on_disk(copy / "lake"), on_disk(home / "lake")
@@ -98,6 +116,45 @@ def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None
             connection.execute("INSERT INTO m.s.t VALUES (9, 'z')")
     assert on_disk(copy / "lake") == before[0]
     assert on_disk(home / "lake") >= before[1]
+
+
+def made_in(database: Path, root: str, variables: dict[str, str]) -> None:
+    with Lake.open(str(database), root, variables) as lake, connect() as connection:
+        lake.attach(connection, "main", "m", author="ada")
+        connection.execute("CREATE SCHEMA m.s")
+        connection.execute("CREATE TABLE m.s.t AS SELECT 1 AS i")
+
+
+@pytest.mark.parametrize("inner", ["lake", "lake/other/one"])
+def test_upkeep_takes_nothing_of_another_lake_in_a_folder(inner: str, tmp_path: Path) -> None:
+    expect_both_kept(f"{tmp_path}/lake", f"{tmp_path}/{inner}", tmp_path, {})
+
+
+@pytest.mark.parametrize("inner", ["lake", "lake/other/one"])
+def test_upkeep_takes_nothing_of_another_lake_in_a_bucket(
+    scheme: str, objects: Objects, inner: str, tmp_path: Path
+) -> None:
+    expect_both_kept(f"{scheme}://lake/lake", f"{scheme}://lake/{inner}", tmp_path, objects.variables)
+
+
+def expect_both_kept(outer: str, inner: str, folder: Path, variables: dict[str, str]) -> None:
+    """Of two lakes in the same place, or the second below the first."""
+    lakes = {folder / "a.db": outer, folder / "b.db": inner}
+    for database, root in lakes.items():
+        made_in(database, root, variables)
+    storage = open_storage(inner, variables)
+    before = {found.location for found in storage.listing()}
+    for database, root in lakes.items():
+        with Lake.open(str(database), root, variables) as lake:
+            if outer == inner:
+                with pytest.raises(LakeError, match=r"another lake, .* nothing is removed"):
+                    keep_up(lake, AT_ONCE)
+                continue
+            stray = f"{lake.storage.location}/x/stray.parquet"
+            lake.storage.put(stray, b"x")
+            keep_up(lake, Options(keep=timedelta(days=1), grace=timedelta(0)))
+            assert stray not in {found.location for found in lake.storage.listing()}
+    assert {found.location for found in storage.listing()} == before
 
 
 def test_nothing_of_a_copied_bucket_is_removed(scheme: str, objects: Objects, tmp_path: Path) -> None:

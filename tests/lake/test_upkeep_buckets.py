@@ -17,7 +17,7 @@ from wherry.lake import database
 from wherry.lake.attach import connect
 from wherry.lake.bucket import Bucket
 from wherry.lake.lake import Lake
-from wherry.lake.storage import NOTES, StoredFile, open_storage
+from wherry.lake.storage import LAKES, NOTES, StoredFile, open_storage
 from wherry.lake.upkeep import rewrite
 from wherry.lake.upkeep.forget import Kept
 from wherry.lake.upkeep.layout import Layout
@@ -88,7 +88,8 @@ def test_files_are_written_together_and_the_rest_is_removed(
     assert set(there(lake)) == needed(lake)
     assert con.execute("FROM m.s.t ORDER BY i").fetchall() == before
     # Upkeep's notes are beside the tables, and no file of theirs.
-    assert [key for key in objects.objects() if NOTES in key] == [f"some.where/{NOTES}/out-of-reach.jsonl"]
+    notes = [f"some.where/{LAKES}/{name}" for name in lake.storage.lakes()] + [f"some.where/{NOTES}/out-of-reach.jsonl"]
+    assert [key for key in objects.objects() if NOTES in key] == notes and len(notes) == 2
     (result,) = at_once(lake).tables
     assert result.state == "unchanged"
 

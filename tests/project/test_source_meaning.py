@@ -30,6 +30,9 @@ OWN = "connector: mine\nurl: http://h\ntables: {t: {as: raw.t}}\n"
         (FILES, "tables:", "AWS_ENDPOINT_URL: http://h\ntables:", False),
         # What the options of somebody else's connector mean is not known.
         (OWN, "tables:", "timeout: 3\ntables:", False),
+        # An @ behind the host ends no password.
+        (POSTGRES.replace("@h/d", "@h/d?application_name=x@y"), "@h/d", "@h/other", False),
+        (POSTGRES.replace("a:one@h", "a:o@ne@h"), "o@ne", "tw@o", True),
     ],
 )
 def test_what_is_asked_for(tmp_path: Path, text: str, old: str, new: str, same: bool) -> None:
@@ -39,3 +42,32 @@ def test_what_is_asked_for(tmp_path: Path, text: str, old: str, new: str, same: 
         graph = read(tmp_path / str(number), {"wherry.toml": 'name = "t"\n', "sources/s.yml": each}).graph
         meanings.append(graph.assets["raw.t"].meaning)
     assert (meanings[0] == meanings[1]) is same
+
+
+THROUGH = """\
+connector: rest
+url: http://h
+tables:
+  o: {as: raw.o, mode: incremental, path: /o, cursor: at, key: id, params: {shop: 1}}
+  o.lines: {as: raw.lines, mode: incremental, unnest: o.lines, key: id}
+  notes: {as: raw.notes, mode: incremental, each: {table: o.lines}, path: "/{id}"}
+  whole: {as: raw.whole, each: o, path: "/{id}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew"),
+    [
+        ("shop: 1", "shop: 2", ["raw.lines", "raw.notes", "raw.o"]),
+        ("cursor: at", "cursor: id", ["raw.lines", "raw.notes", "raw.o"]),
+        ("unnest: o.lines", "unnest: o.items", ["raw.lines", "raw.notes"]),
+        ("params: {shop: 1}", "params: {shop: 1}, types: {id: text}", ["raw.o"]),
+    ],
+)
+def test_tables_that_go_through_the_rows_of_another(tmp_path: Path, old: str, new: str, anew: list[str]) -> None:
+    assert old in THROUGH
+    before, after = (
+        read(tmp_path / str(number), {"wherry.toml": 'name = "t"\n', "sources/s.yml": text}).graph.assets
+        for number, text in enumerate((THROUGH, THROUGH.replace(old, new, 1)))
+    )
+    assert sorted(key for key in before if before[key].meaning != after[key].meaning) == anew

@@ -20,6 +20,7 @@ from fixtures.web import Reply, Request, Web, serving
 from wherry.project.config import read_config
 from wherry.run.look import connect, preview
 from wherry.run.project import open_project
+from wherry.run.runner import exit_code
 
 SOURCE = """\
 connector: rest
@@ -261,6 +262,58 @@ def test_lists_without_rows_wait_for_their_first(folder: Folder) -> None:
         made = folder.done("raw.b", full=True)
         assert (states(made)["b"], len(folder.rows("raw.b", columns="id"))) == ("skipped", 1)
         assert [finding.code for finding in result(made, "raw.b").findings] == ["no-rows"]
+
+
+def test_rows_of_other_parents_take_the_place_of_those_before(folder: Folder) -> None:
+    """Those of shop 2 are older than where the cursor of shop 1 stands."""
+    tables = (
+        "  o: {as: raw.o, mode: incremental, path: /o, cursor: at, since: {param: since}, key: id, params: {shop: 1}}\n"
+        "  o.lines: {as: raw.lines, mode: incremental, unnest: o.lines}\n"
+        "  n: {as: raw.n, mode: incremental, each: o, path: '/n/{id}'}\n"
+    )
+
+    def answer(request: Request) -> Reply:
+        if request.path != "/o":
+            return Reply(body=[{"note": request.path}])
+        shop = int(request.params["shop"])
+        at = f"{2027 - shop}-01-01T00:00:00Z"
+        return Reply(body=[{"id": shop, "at": at, "lines": [shop]}] * (at >= request.params.get("since", "")))
+
+    with serving(answer) as web:
+        text = f"connector: rest\nurl: {web.url}\ntables:\n{tables}"
+        for shop in (1, 2):
+            folder.write({"sources/shop.yml": text.replace("shop: 1", f"shop: {shop}")})
+            folder.done()
+            assert folder.rows("raw.o", columns="id") == folder.rows("raw.lines", columns="o_id") == [(shop,)]
+            assert folder.rows("raw.n", columns="note") == [(f"/n/{shop}",)]
+
+
+@pytest.mark.parametrize(
+    ("check", "file", "state"),
+    [
+        ("", "SELECT * FROM raw.o WHERE a NOT IN (SELECT id FROM raw.a)", "blocked"),
+        ("columns: {a: {checks: [refers to raw.a.id]}}, ", "", "failed"),
+        ("checks: ['a in (select id from raw.a)'], ", "", "failed"),
+    ],
+)
+def test_nothing_is_published_that_could_not_be_held_against_a_table_that_waits(
+    folder: Folder, check: str, file: str, state: str
+) -> None:
+    rows: list[dict[str, int]] = []
+    with serving(lambda r: Reply(body=rows if r.path == "/a" else [{"id": 1, "a": 5}])) as web:
+        tables = f"  a: {{as: raw.a, path: /a}}\n  o: {{as: raw.o, {check}path: /o}}\n"
+        folder.write({"sources/shop.yml": f"connector: rest\nurl: {web.url}\ntables:\n{tables}"})
+        folder.write({"checks/x.sql": file} if file else {})
+        for _ in range(2):
+            made = folder.run()
+            assert states(made) == {"a": "skipped", "o": state} and "raw.a" in result(made, "raw.o").reason
+            assert "Catalog Error" not in result(made, "raw.o").reason and exit_code(made) == 1
+            assert folder.contents("raw.o") == {"raw.o": None}
+        rows.append({"id": 6})
+        assert states(folder.run())["o"] == "failed" and folder.contents("raw.o") == {"raw.o": None}
+        rows.append({"id": 5})
+        folder.done()
+        assert folder.rows("raw.o") == [(1, 5)] and len(folder.rows("raw.a")) == 2
 
 
 def test_whole_numbers_that_get_fractions_widen(folder: Folder) -> None:

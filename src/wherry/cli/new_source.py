@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 #: Names of what is no one's business, inside of an option.
 _SECRET = re.compile(
-    r"token|secret|passw|passphrase|pwd|(api|access|private)[-_]?key|authorization|cookie", re.IGNORECASE
+    r"token|secret|passw|passphrase|pwd|(api|access|private)[-_]?key|authorization|cookie|signature"
+    r"|(\A|[-_])(auth|sig)\Z|\Akey\Z",
+    re.IGNORECASE,
 )
 
 
@@ -166,7 +168,9 @@ def _hidden(options: dict[str, Any], name: str, secret: Iterable[str]) -> tuple[
             written[option] = _hidden_within(value, option, name, frozenset(secret), secrets)
             continue
         has_login = "://" in value and "@" in urlsplit(value).netloc and bool(urlsplit(value).password)
-        if option in secret or has_login or re.search(r"[?&](password|token|key|secret|pwd)=", value, re.IGNORECASE):
+        # SQLAlchemy and APIs take them behind the address too.
+        asked = (each.partition("=")[0] for each in re.split("[?&]", value)[1:] if "=" in each)
+        if option in secret or has_login or any(map(_SECRET.search, asked)):
             variable = f"{name}_{option}".upper()
             written[option], secrets[variable] = f"${{{variable}}}", value
         else:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from wherry.errors import LakeError, MissingFile
 from wherry.lake.access import find_access
 from wherry.lake.names import file_name
-from wherry.lake.storage import NOTES, Storage, StoredFile, open_storage
+from wherry.lake.storage import LAKES, NOTES, Storage, StoredFile, open_storage
 from wherry.model.finding import Finding
 
 T = TypeVar("T")
@@ -88,14 +88,27 @@ class Bucket(Storage):
     def listing(self) -> Iterator[StoredFile]:
         import obstore
 
+        others: tuple[str, ...] = ()  # lakes below this one; their notes come first, in the order of a listing
         with self._told(f"`{self.location}` cannot be listed"):
             for page in obstore.list(self._store, prefix=self._prefix):
                 for each in page:
                     location = self._outside + each["path"]
-                    if not location.startswith(f"{self.location}/{NOTES}/"):
+                    below, notes, _ = location.removeprefix(f"{self.location}/").rpartition(f"/{LAKES}/")
+                    if notes:
+                        others = (*others, f"{self.location}/{below}/")
+                    if not location.startswith((f"{self.location}/{NOTES}/", *others)):
                         yield StoredFile(
                             location=location, size=each["size"], modified=each["last_modified"].timestamp()
                         )
+
+    def lakes(self) -> set[str]:
+        import obstore
+
+        folder = f"{self._prefix or ''}{LAKES}/"
+        with self._told(f"`{self.location}` cannot be listed"):
+            return {
+                each["path"].rpartition("/")[2] for page in obstore.list(self._store, prefix=folder) for each in page
+            }
 
     def remove(self, locations: Collection[str]) -> None:
         # One by one: not every store that speaks S3 takes many at once.

@@ -15,7 +15,7 @@ from pathlib import Path
 from wherry.errors import LakeError, MissingFile
 from wherry.lake.names import file_name
 from wherry.lake.pointer import Pointer
-from wherry.lake.storage import NOTES, Storage, StoredFile, open_storage
+from wherry.lake.storage import LAKES, NOTES, Storage, StoredFile, open_storage
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 #: Clocks of files and of processes may differ by this many seconds.
@@ -83,11 +83,23 @@ class Folder(Storage):
         real = f"{_real(folder)}/{name}"
         return real if real.startswith(self._inside) else path
 
+    def spellings(self, locations: Iterable[str]) -> Iterator[str]:
+        for location in locations:
+            path = self.spelled(location)
+            yield path
+            # By a link within the lake: its files are listed where they really are.
+            folder, name = os.path.split(path)
+            if path.startswith(self._inside) and (real := _real(folder)) != folder:
+                yield f"{real}/{name}"
+
     def elsewhere(self, location: str) -> bool:
         return "://" in location and not location.startswith("file:")
 
     def listing(self) -> Iterator[StoredFile]:
         yield from _files(self.location)
+
+    def lakes(self) -> set[str]:
+        return {entry.name for entry in _entries(f"{self.location}/{LAKES}")}
 
     def remove(self, locations: Collection[str]) -> None:
         for location in locations:
@@ -158,7 +170,7 @@ class Folder(Storage):
             yield os.path.dirname(table)  # noqa: PTH120
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _real(folder: str) -> str:
     return os.path.realpath(folder)
 
@@ -169,7 +181,7 @@ def _files(root: str) -> Iterator[StoredFile]:
         if entry.is_symlink():
             continue
         if entry.is_dir(follow_symlinks=False):
-            if entry.name != NOTES:
+            if entry.name != NOTES and not _is_lake(entry.path):
                 yield from _files(entry.path)
             continue
         with suppress(FileNotFoundError):
@@ -177,10 +189,17 @@ def _files(root: str) -> Iterator[StoredFile]:
             yield StoredFile(location=entry.path, size=status.st_size, modified=status.st_mtime)
 
 
+def _is_lake(folder: str) -> bool:
+    """Whether a folder below a lake is another one."""
+    return os.path.isdir(f"{folder}/{LAKES}")  # noqa: PTH112
+
+
 def _remove_empty(root: str, keep: Collection[str], before: float) -> int:
     removed = 0
     for entry in _entries(root):
         if not entry.is_dir(follow_symlinks=False) or entry.path in keep or entry.name == NOTES:
+            continue
+        if _is_lake(entry.path):
             continue
         touched = entry.stat(follow_symlinks=False).st_mtime
         removed += _remove_empty(entry.path, keep, before)

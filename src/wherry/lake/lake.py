@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def _name(database: Database) -> str:
+    """What a lake is called where its files lie: the moment when its database was made, which is that of `main`."""
+    with db.glancing(database) as connection:
+        made = connection.value("SELECT created_at FROM branch WHERE name = :main", {"main": MAIN})
+    return re.sub(r"\D", "", str(made or ""))
+
+
 class Lake:
     """Tables and views on branches; every change is a commit that can be read and restored."""
 
@@ -64,7 +73,9 @@ class Lake:
         Raises ``NewerLake`` when a newer wherry made it.
         """
         storage = open_storage(root, os.environ if variables is None else variables)
-        return cls(db.open_database(str(database), stamp(), project), storage)
+        opened = db.open_database(str(database), stamp(), project)
+        storage.lake = partial(_name, opened)
+        return cls(opened, storage)
 
     def close(self) -> None:
         with self._lock:

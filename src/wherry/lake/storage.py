@@ -11,7 +11,7 @@ import re
 import uuid
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,6 +23,8 @@ from wherry.model.dataclass import dataclass
 
 #: Upkeep's own notes, below the root; no file of a table.
 NOTES = ".upkeep"
+#: Where each lake whose tables are below a root has a file of its name.
+LAKES = f"{NOTES}/lakes"
 #: Metadata kept in memory, in characters of JSON.
 _CACHE = 64 * 1024 * 1024
 
@@ -49,12 +51,15 @@ class Storage(ABC):
     group_rows: int | None = None
     #: Whether other engines are given the credentials when they open a table through the catalog.
     lends: bool = False
+    #: Tells the name of the lake whose files these are, by its database.
+    lake: Callable[[], str] | None = None
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self._cache: OrderedDict[str, tuple[dict[str, Any], int]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
+        self._claimed = False
 
     @abstractmethod
     def new_table(self, namespace: str, name: str) -> str:
@@ -67,6 +72,10 @@ class Storage(ABC):
     @abstractmethod
     def spelled(self, location: str) -> str:
         """A file's location as ``listing`` has it, however the engine that wrote it does."""
+
+    def spellings(self, locations: Iterable[str]) -> Iterator[str]:
+        """All that ``listing`` may call these files."""
+        return map(self.spelled, locations)
 
     @abstractmethod
     def elsewhere(self, location: str) -> bool:
@@ -111,6 +120,21 @@ class Storage(ABC):
     @abstractmethod
     def listing(self) -> Iterator[StoredFile]:
         """Every file below the root, in no order; upkeep's notes left out."""
+
+    @abstractmethod
+    def lakes(self) -> set[str]:
+        """The names of all lakes that ever wrote a table below the root."""
+
+    def claim(self) -> None:
+        """Note that tables of this lake are here, for the upkeep of others: they would take its files for strays."""
+        if self._claimed or self.lake is None:
+            return
+        if not (name := self.lake()):
+            return
+        place = f"{self.location}/{LAKES}/{name}"
+        if not self._has(place):
+            self.put(place, b"", durable=False)
+        self._claimed = True
 
     @abstractmethod
     def remove(self, locations: Collection[str]) -> None:
@@ -185,6 +209,7 @@ class Storage(ABC):
         name = f"{int(number[0]) + 1 if number else 0:05d}-{uuid.uuid4()}.metadata.json"
         text = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
         location = f"{metadata['location']}/metadata/{name}"
+        self.claim()
         self.put(location, text.encode(), durable=durable)
         self._keep(location, metadata, len(text))
         return location

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wherry.model.asset import Asset
+from wherry.model.asset import Asset, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Function, Graph, SqlCheck, in_order
 from wherry.project.cache import digest
@@ -19,7 +19,8 @@ def join(drafts: Drafts) -> Graph:
     names = _unique({}, drafts, findings)
     functions = _functions(drafts, names, findings)
     reach = {name: _reach(name, functions) for name in functions}
-    assets = {key: _asset(draft, names, functions, reach, findings) for key, draft in names.items()}
+    files = _sources(names)
+    assets = {key: _asset(draft, names, files, functions, reach, findings) for key, draft in names.items()}
     checks = tuple(_check(draft, names, functions, reach, findings) for draft in drafts.checks if draft.check)
     for table, file, line, column in dict.fromkeys(drafts.tested):
         if table.lower() not in names:
@@ -106,9 +107,19 @@ def _used(statement: Statement, reach: Mapping[str, tuple[str, ...]]) -> tuple[s
     return tuple(dict.fromkeys(name for call in statement.calls if call in reach for name in reach[call]))
 
 
+def _sources(names: Mapping[str, Draft]) -> dict[str, dict[str, SourceTable]]:
+    """For each file of a source its tables, by the names that they have there."""
+    found: dict[str, dict[str, SourceTable]] = {}
+    for draft in names.values():
+        if draft.asset is not None and draft.asset.source is not None:
+            found.setdefault(draft.asset.file, {})[draft.asset.source.table] = draft.asset.source
+    return found
+
+
 def _asset(
     draft: Draft,
     names: Mapping[str, Draft],
+    files: Mapping[str, Mapping[str, SourceTable]],
     functions: Mapping[str, Function],
     reach: Mapping[str, tuple[str, ...]],
     findings: list[Finding],
@@ -116,7 +127,7 @@ def _asset(
     asset = draft.asset
     assert asset is not None
     if asset.kind == "source":
-        return replace(asset, meaning=source_meaning(asset))
+        return replace(asset, meaning=source_meaning(asset, files.get(asset.file, {})))
     if asset.kind == "python":
         inputs, _ = _resolve(list(draft.references), names, asset, findings)
         return replace(asset, inputs=inputs, meaning=digest(asset.meaning, str(asset.build)))

@@ -5,11 +5,15 @@ How its rows are fetched (a password, a time to wait, the size of a batch) decid
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wherry.model.asset import Asset
-from wherry.model.unshown import without_passwords
+from wherry.model.asset import Asset, SourceTable
 from wherry.project.cache import digest
+
+#: The password of an address. Not to the last @ of the word: what is behind the host says which rows.
+_PASSWORD = re.compile(r"""(://[^\s/?#'":@]*:)(?!\$\{)[^\s/?#'"]*@""")
 
 _DATABASE = frozenset(("connect_timeout", "batch_rows", "parallel", "lookback", "deletes"))
 #: By connector, the options of a file or a table that say only how.
@@ -27,8 +31,8 @@ _HOW = {
 }
 
 
-def source_meaning(asset: Asset) -> str:
-    """The meaning of a source's table."""
+def source_meaning(asset: Asset, siblings: Mapping[str, SourceTable]) -> str:
+    """The meaning of a source's table; ``siblings`` are the tables of its file, by the names that they have there."""
     source = asset.source
     assert source is not None
     if source.connector == "lake":
@@ -46,8 +50,33 @@ def source_meaning(asset: Asset) -> str:
         *(f"{key}={_told(value)}" for key, value in options.items()),
         *(f"table.{key}={value!r}" for key, value in of_table.items()),
         *(f"{column.name}:{column.type}" for column in asset.columns if column.type),
+        *_goes_through(source, siblings),
     )
 
 
+def _goes_through(source: SourceTable, siblings: Mapping[str, SourceTable]) -> Iterator[str]:
+    """Of an API's table that goes on from a cursor: what is asked for of the tables whose rows lead to its own.
+
+    One that is read whole is compared with what it was, and needs none of it.
+    """
+    if source.connector != "rest" or source.mode == "full":
+        return
+    seen = {source.table}
+    while (name := _parent(source, siblings)) and name not in seen:
+        seen.add(name)
+        source = siblings[name]
+        yield f"through={name} {source.cursor} {source.key}"
+        yield from (f"{key}={value!r}" for key, value in sorted(source.table_options.items()) if key != "types")
+
+
+def _parent(source: SourceTable, siblings: Mapping[str, SourceTable]) -> str:
+    """The table of the same file whose rows this one goes through; empty for none."""
+    each, unnest = source.table_options.get("each"), source.table_options.get("unnest")
+    if isinstance(unnest, str) and unnest:
+        return max((name for name in siblings if unnest.startswith(f"{name}.")), key=len, default="")
+    name = each.get("table") if isinstance(each, Mapping) else each
+    return name if isinstance(name, str) and name in siblings else ""
+
+
 def _told(value: Any) -> str:
-    return without_passwords(repr(value))
+    return _PASSWORD.sub(r"\1***@", repr(value))

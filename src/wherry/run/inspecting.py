@@ -113,6 +113,8 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
     for index, (check, result) in enumerate(zip(checks, verdicts.results, strict=True)):
         if index in went and result.state == "passed":
             result = replace(went[index], state="warned", why="")
+        elif result.error and (lacks := [n for n in check.needs if n.lower() not in work.session.pointers]):
+            result = replace(result, error=f"`{lacks[0]}`, which it reads, is not there yet.")
         elif result.state != "passed" and not result.error:
             rows[index] = _rows(work, cursor, check)
         results.append(result)

@@ -32,7 +32,8 @@ def publishable(
     own = lake.own_pointers(work_branch)
     beside = _held_against(graph)
     there = lake.pointers(work_branch) if beside else {}
-    failed = {key for key, result in results.items() if result.state in ("failed", "blocked")}
+    # One that waits for its first rows is skipped.
+    failed = {key for key, result in results.items() if result.state in ("failed", "blocked", "skipped")}
     passed: dict[str, Asset] = {}
     held: dict[str, str] = {}
     for key, asset in graph.assets.items():

@@ -380,4 +380,4 @@ def _stamp() -> str:
 
 def exit_code(run: Run) -> int:
     """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
-    return max((result.fault or int(result.state == "failed") for result in run.assets), default=0)
+    return max((result.fault or int(result.state in ("failed", "blocked")) for result in run.assets), default=0)

@@ -111,7 +111,7 @@ class Reach:
         self._mark(metadata["location"], shown, {current})
 
     def _add(self, *paths: str) -> None:
-        self.files.update(map(self._storage.spelled, paths))
+        self.files.update(self._storage.spellings(paths))
 
     def _mark(self, folder: str, snapshots: Sequence[dict[str, Any]], needed: set[int | None]) -> None:
         """Mark the files of a table's snapshots; of those not ``needed``, as far as they are there."""

@@ -12,10 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from wherry import quoting
+from wherry.errors import LakeError
 from wherry.lake import database as db
 from wherry.lake.clock import stamp
 from wherry.lake.connecting import Connection
 from wherry.lake.names import MAIN, WORK
+from wherry.lake.storage import LAKES
 from wherry.lake.upkeep import forget as forgetting
 from wherry.lake.upkeep.layout import Layout
 from wherry.lake.upkeep.reach import Reach
@@ -81,6 +83,7 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
     is needed is missing: then nothing is removed.
     """
     lake.storage.check()
+    _expect_alone(lake)
     since = options.now - options.keep
     with ExitStack() as stack:
         turn = Turn(
@@ -103,6 +106,19 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
         commits, _ = forgetting.forget(lake.database, since)
     swept = _sweep(lake, options, since, branches, tell)
     return Report(tables=tuple(tables), commits=commits, branches=tuple(branches), swept=swept)
+
+
+def _expect_alone(lake: Lake) -> None:
+    """Raises ``LakeError`` where another lake has tables below the same root, which nothing here leads to."""
+    lake.storage.claim()
+    own = lake.storage.lake() if lake.storage.lake is not None else ""
+    if others := sorted(lake.storage.lakes() - {own}):
+        place = lake.storage.location
+        told = f"tables of another lake, which has a database of its own, are in `{place}` too: nothing is removed"
+        hint = (
+            f"Give each project a `lake` of its own. Where the other is no more, remove `{place}/{LAKES}/{others[0]}`."
+        )
+        raise LakeError(told, hint=hint)
 
 
 def _connection(options: Options) -> DuckDBPyConnection:
