@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from wherry.engines.duckdb import DuckDB
@@ -123,6 +123,8 @@ def test_within_n_moving_stdevs(
 
 @QUICK
 @given(ROWS, st.integers(1, 4), st.booleans(), st.booleans())
+@example([(date(2026, 1, day), 1, "a") for day in (8, 13, 16, 19)], 3, True, False)
+@example([(date(2026, 1, day), 1, "a") for day in (7, 13, 16, 19)], 3, True, False)
 def test_data_for_every_n_days(db: DuckDB, rows: list[Row], interval: int, ends: bool, excluded: bool) -> None:
     days = sorted(day for day, _, _ in rows if day is not None)
     arguments: dict[str, Any] = {"date_col": "day", "date_part": "day"}
@@ -132,12 +134,10 @@ def test_data_for_every_n_days(db: DuckDB, rows: list[Row], interval: int, ends:
     first, last = (date(2026, 1, 10), date(2026, 1, 20)) if ends else (days[0], days[-1]) if days else (None, None)
     wanted = True
     if first is not None and last is not None:
-        there = {(day - first).days // interval for day in days if day >= first}
-        slots = range(math.ceil((last - first).days / interval))
-        wanted = not any(
-            slot not in there and not (excluded and first + timedelta(days=slot * interval) == date(2026, 1, 12))
-            for slot in slots
-        )
+        # As dbt's `mod` has it, days before the first by less than an interval stand for the first.
+        there = {day - timedelta(days=int(math.fmod((day - first).days, interval))) for day in days}
+        slots = (first + timedelta(days=after) for after in range(0, (last - first).days, interval))
+        wanted = not any(slot not in there and not (excluded and slot == date(2026, 1, 12)) for slot in slots)
     assert passes(db, rows, "expect_row_values_to_have_data_for_every_n_datepart", **arguments) == wanted
 
 
