@@ -121,8 +121,9 @@ def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None
 def made_in(database: Path, root: str, variables: dict[str, str]) -> None:
     with Lake.open(str(database), root, variables) as lake, connect() as connection:
         lake.attach(connection, "main", "m", author="ada")
-        connection.execute("CREATE SCHEMA m.s")
-        connection.execute("CREATE TABLE m.s.t AS SELECT 1 AS i")
+        for schema in ("s", '"ä"'):  # the second's folder is listed before that of the notes
+            connection.execute(f"CREATE SCHEMA m.{schema}")
+            connection.execute(f"CREATE TABLE m.{schema}.t AS SELECT 1 AS i")
 
 
 @pytest.mark.parametrize("inner", ["lake", "lake/other/one"])
@@ -150,6 +151,9 @@ def expect_both_kept(outer: str, inner: str, folder: Path, variables: dict[str, 
                 with pytest.raises(LakeError, match=r"another lake, .* nothing is removed"):
                     keep_up(lake, AT_ONCE)
                 continue
+            alone = lake.storage.lakes()
+            keep_up(lake, Options(keep=timedelta(days=1), grace=timedelta(0), dry_run=True))
+            assert lake.storage.lakes() == alone
             stray = f"{lake.storage.location}/x/stray.parquet"
             lake.storage.put(stray, b"x")
             keep_up(lake, Options(keep=timedelta(days=1), grace=timedelta(0)))

@@ -88,15 +88,11 @@ class Bucket(Storage):
     def listing(self) -> Iterator[StoredFile]:
         import obstore
 
-        others: tuple[str, ...] = ()  # lakes below this one; their notes come first, in the order of a listing
         with self._told(f"`{self.location}` cannot be listed"):
             for page in obstore.list(self._store, prefix=self._prefix):
                 for each in page:
                     location = self._outside + each["path"]
-                    below, notes, _ = location.removeprefix(f"{self.location}/").rpartition(f"/{LAKES}/")
-                    if notes:
-                        others = (*others, f"{self.location}/{below}/")
-                    if not location.startswith((f"{self.location}/{NOTES}/", *others)):
+                    if not location.startswith(f"{self.location}/{NOTES}/"):
                         yield StoredFile(
                             location=location, size=each["size"], modified=each["last_modified"].timestamp()
                         )

@@ -119,7 +119,7 @@ class Storage(ABC):
 
     @abstractmethod
     def listing(self) -> Iterator[StoredFile]:
-        """Every file below the root, in no order; upkeep's notes left out."""
+        """Every file below the root, in no order; this lake's notes left out, those of lakes below may come."""
 
     @abstractmethod
     def lakes(self) -> set[str]:
@@ -133,7 +133,7 @@ class Storage(ABC):
             return
         place = f"{self.location}/{LAKES}/{name}"
         if not self._has(place):
-            self.put(place, b"", durable=False)
+            self.put(place, b"", durable=False)  # one that a power cut takes is written again
         self._claimed = True
 
     @abstractmethod

@@ -77,12 +77,14 @@ class Reach:
 
     def _fresh(self, locations: Iterable[str]) -> Iterator[str]:
         for location in locations:
+            if location in self._looked_at:
+                continue
+            self._looked_at.add(location)
             if told := self._storage.told_moved(location):
                 # Nothing that is here would be found in reach.
                 raise LakeError(f"{told}; nothing is removed")
             # Of a table in a bucket, from when the lake was there, no file is in a folder.
-            if location not in self._looked_at and not self._storage.elsewhere(location):
-                self._looked_at.add(location)
+            if not self._storage.elsewhere(location):
                 yield location
 
     def _head(self, location: str, metadata: dict[str, Any]) -> None:

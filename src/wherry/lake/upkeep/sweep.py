@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from wherry.errors import MissingFile
-from wherry.lake.storage import NOTES, Storage, StoredFile
+from wherry.lake.storage import LAKES, NOTES, Storage, StoredFile
 from wherry.model.dataclass import dataclass
 
 #: Files that are removed before the database is asked again for new commits.
@@ -69,19 +69,28 @@ def sweep(
     known = _known(storage, notes)
     going: list[StoredFile] = []
     waiting: dict[str, float] = {}
-    kept = kept_bytes = waiting_bytes = 0
+    sizes: dict[str, int] = {}
+    lakes: set[str] = set()
+    kept = kept_bytes = 0
     for count, found in enumerate(storage.listing()):
         if count % 1000 == 0:
             seen(count)
         if reached(found.location):
             kept, kept_bytes = kept + 1, kept_bytes + found.size
             continue
+        below, note, _ = found.location.rpartition(f"/{LAKES}/")
+        if note:
+            lakes.add(f"{below}/")
+            continue
         since = known.get(found.location, ages.now)
         if since <= ages.now - ages.grace and found.modified <= ages.old:
             going.append(found)
         else:
-            waiting[found.location] = since
-            waiting_bytes += found.size
+            waiting[found.location], sizes[found.location] = since, found.size
+    # Files of a lake below may come before its note.
+    others = tuple(lakes)
+    going = [found for found in going if not found.location.startswith(others)]
+    waiting = {location: since for location, since in waiting.items() if not location.startswith(others)}
     if dry_run:
         gone = going
         folders = 0
@@ -94,7 +103,7 @@ def sweep(
         files=len(gone),
         bytes=sum(found.size for found in gone),
         waiting=len(waiting),
-        waiting_bytes=waiting_bytes,
+        waiting_bytes=sum(sizes[location] for location in waiting),
         kept=kept,
         kept_bytes=kept_bytes,
         folders=folders,

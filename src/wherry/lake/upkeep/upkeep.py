@@ -83,6 +83,8 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
     is needed is missing: then nothing is removed.
     """
     lake.storage.check()
+    if not options.dry_run:
+        lake.storage.claim()
     _expect_alone(lake)
     since = options.now - options.keep
     with ExitStack() as stack:
@@ -110,7 +112,6 @@ def keep_up(lake: Lake, options: Options, tell: Tell = lambda kind, **what: None
 
 def _expect_alone(lake: Lake) -> None:
     """Raises ``LakeError`` where another lake has tables below the same root, which nothing here leads to."""
-    lake.storage.claim()
     own = lake.storage.lake() if lake.storage.lake is not None else ""
     if others := sorted(lake.storage.lakes() - {own}):
         place = lake.storage.location
