@@ -106,6 +106,18 @@ def test_a_folder_of_the_lake_that_lies_elsewhere_behind_a_link(
             assert total(connection) == (before[0] + 1, before[1])
 
 
+def test_a_folder_that_moves_behind_a_link_while_the_lake_is_open(home: Path) -> None:
+    with opened(home / "w.db", home / "lake") as (lake, connection):
+        before = total(connection)
+        keep_up(lake, AT_ONCE)
+        [table] = (home / "lake" / "s").iterdir()
+        table.symlink_to(table.rename(home / "lake" / "elsewhere"))
+        keep_up(lake, AT_ONCE)
+        keep_up(lake, AT_ONCE)
+    with opened(home / "w.db", home / "lake") as (_, connection):
+        assert total(connection) == before
+
+
 def test_nothing_of_a_copied_lake_is_removed(home: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(home, tmp_path / "copy"))
     before = on_disk(copy / "lake"), on_disk(home / "lake")

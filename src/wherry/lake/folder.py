@@ -52,6 +52,9 @@ class Folder(Storage):
         os.makedirs(f"{table}/data")  # noqa: PTH103 - a third of what pathlib costs, for each small table
         os.mkdir(f"{table}/metadata")  # noqa: PTH102
 
+    def check(self) -> None:
+        _real.cache_clear()  # links may lead elsewhere than when they were followed last
+
     def holds(self, location: str) -> bool:
         return Path(self.spelled(location)).is_relative_to(self.root)
 

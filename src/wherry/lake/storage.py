@@ -152,8 +152,9 @@ class Storage(ABC):
     def make_folders(self, table: str) -> None:
         """Make what a table's location needs before files are written there."""
 
-    def check(self) -> None:  # noqa: B027 - a folder has nothing to check
-        """Raise a ``LakeError`` that says what to do when the root cannot be used."""
+    @abstractmethod
+    def check(self) -> None:
+        """Look at the root anew. Raises a ``LakeError`` that says what to do when it cannot be used."""
 
     def secrets(self) -> Sequence[str]:
         """Statements that give a DuckDB connection what it needs to read and write here. They hold secrets.
