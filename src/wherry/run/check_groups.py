@@ -150,7 +150,7 @@ class _Groups:
         files, key = self.subject.hashes, self.key
         if key is None:
             return False
-        if files is not None and self.kept and files.has(self.asking, key, self.kept):
+        if files is not None and self.kept and files.has(key, self.kept):
             there = f"SELECT h FROM {files.relation(self.kept)}"
         elif not self.subject.large:
             there = key.hashed(looked_at(self.check, self.change.rows_that_stayed(self.subject.lake)))
@@ -165,7 +165,7 @@ class _Groups:
         if files is None or key is None or not kept:
             return ()
         name = files.write(self.asking, key, f"SELECT {key_hashes.hash_of(columns)} AS h FROM {came}")
-        if name and len(kept) + 1 >= _FILES and files.has(self.asking, key, kept):
+        if name and len(kept) + 1 >= _FILES and files.has(key, kept):
             one = files.write(self.asking, key, f"SELECT h FROM {files.relation((*kept, name))}")
             return (one,) if one else ()
         return (*kept, name) if name else ()
@@ -185,7 +185,7 @@ class _Groups:
         files, key, kept = self.subject.hashes, self.key, self.kept
         if files is None or key is None or not kept:
             return ()
-        if not files.has(self.asking, key, kept):
+        if not files.has(key, kept):
             stayed = looked_at(self.check, self.change.rows_that_stayed(self.subject.lake))
             name = files.write(self.asking, key, key.hashed(stayed))
             kept = (name,) if name else ()

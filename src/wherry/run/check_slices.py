@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
-from wherry.run import check_groups, check_plan, check_state
+from wherry.run import check_groups, check_implied, check_plan, check_state
 from wherry.run.check_groups import apart, group_values, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
@@ -62,7 +62,7 @@ class Slices:
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
-        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
+        passed = {item.index: self._counted(parts) for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
             passed |= {item.index: parts for item in items if (parts := self._others(item))}
         rows = [item for item in items if item.index in passed]
@@ -117,6 +117,9 @@ class Slices:
                     sliced.append((item.index, Sliced(values=values, parts=parts, hashes=found.hashes)))
         return sliced
 
+    def _counted(self, parts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(check_implied.counted(part, self.subject.facts) for part in parts)
+
     def _others(self, item: Item) -> tuple[str, ...]:
         """What counts rows of a group that was not there; none where it is not known which were."""
         if item.index not in self.present:
@@ -158,6 +161,19 @@ class Slices:
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
     ) -> dict[int, tuple[Any, ...]]:
         """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
+        others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
+        follow = check_implied.no_other_groups(items, others, self.subject.facts)
+        follow |= check_implied.implied(items)
+        found = self._measured([item for item in items if item.index not in follow], relation, parts)
+        for item in (item for item in items if item.index in follow):
+            reason = found.get(follow[item.index], (None,))
+            if reason[0] == 0:
+                found[item.index] = (0,) if item.face == "groups" else reason
+        return found | self._measured([i for i in items if i.index in follow.keys() - found.keys()], relation, parts)
+
+    def _measured(
+        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> dict[int, tuple[Any, ...]]:
         found: dict[int, tuple[Any, ...]] = {}
         jobs = check_plan.measure(items, relation, parts)
         while jobs:

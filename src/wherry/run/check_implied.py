@@ -1,0 +1,64 @@
+"""Checks that hold because another one does: what they ask is not asked of any row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wherry.checks import length, matches, one_of
+from wherry.checks.matches.shape import lengths
+from wherry.lake.statistics import Facts
+from wherry.run.check_keys import plain
+from wherry.run.check_plan import Item
+
+_COUNTED = re.compile(r'count\((?:("(?:[^"]|"")+")|CAST\(("(?:[^"]|"")+") AS DOUBLE\))\)')
+
+
+def implied(items: Sequence[Item]) -> dict[int, int]:
+    """Index of a check -> that of another: when no row breaks that one, no row breaks it, and both look at the same."""
+    shaped: dict[tuple[str, str], list[tuple[int, tuple[int, int | None]]]] = {}
+    for item in items:
+        check = item.check
+        if item.kind is matches and not check.sample:
+            each = matches.patterns(check)
+            known = [size for pattern in each if (size := lengths(pattern)) is not None]
+            if known and (len(each) == 1 or check.arguments.get("how") != "any"):
+                shaped.setdefault((check.column.lower(), check.where), []).append((item.index, known[0]))
+    found = {}
+    for item in (item for item in items if item.kind is length and not item.check.sample):
+        for index, size in shaped.get((item.check.column.lower(), item.check.where), []):
+            if length.keeps(item.check, *size):
+                found[item.index] = index
+    return found
+
+
+def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]], facts: Facts | None) -> dict[int, int]:
+    """Index of a check of groups -> that of another: when no row breaks that one, no row is of a group that is not
+    ``present`` (by index of a check)."""
+    listed: dict[tuple[str, str], list[tuple[int, frozenset[Any]]]] = {}
+    for item in items:
+        if item.kind is one_of and not item.check.sample:
+            values = frozenset(item.check.arguments["values"])
+            listed.setdefault((item.check.column.lower(), item.check.where), []).append((item.index, values))
+    found = {}
+    for item in (item for item in items if item.index in present):
+        column, there = plain(item.kind.group_by(item.check)[0]), present[item.index]
+        for index, values in listed.get((column, item.check.where), []):
+            # Text equals the same text in SQL as here; of other types that depends.
+            known = values <= set(there) and all(type(value) is str for value in values)
+            if known and (None in there or _full(facts, column)):
+                found[item.index] = index
+    return found
+
+
+def counted(part: str, facts: Facts | None) -> str:
+    """An aggregate that counts the same: where a column has no nulls, that counts rows."""
+    match = _COUNTED.fullmatch(part)
+    return "count(*)" if match and _full(facts, plain(match[1] or match[2])) else part
+
+
+def _full(facts: Facts | None, column: str) -> bool:
+    """Whether a column (lower case) has no nulls."""
+    known = facts.columns.get(column) if facts is not None else None
+    return known is not None and known.nulls == 0
