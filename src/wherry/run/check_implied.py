@@ -9,7 +9,7 @@ from typing import Any
 from wherry.checks import length, matches, one_of
 from wherry.checks.matches.shape import lengths
 from wherry.lake.statistics import Facts
-from wherry.run.check_keys import plain
+from wherry.run.check_keys import WHOLE, plain
 from wherry.run.check_plan import Item
 
 _COUNTED = re.compile(r'count\((?:("(?:[^"]|"")+")|CAST\(("(?:[^"]|"")+") AS DOUBLE\))\)')
@@ -47,18 +47,30 @@ def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]],
         for index, values in listed.get((column, item.check.where), []):
             # Text equals the same text in SQL as here; of other types that depends.
             known = values <= set(there) and all(type(value) is str for value in values)
-            if known and (None in there or _full(facts, column)):
+            if known and (None in there or is_full(facts, column)):
                 found[item.index] = index
     return found
+
+
+def all_present(item: Item, present: Sequence[Any], facts: Facts | None, types: Mapping[str, str]) -> bool:
+    """Whether bounds of a column of whole numbers tell that a check of groups meets no group that is not ``present``."""
+    column = plain(item.kind.group_by(item.check)[0])
+    known = facts.columns.get(column) if facts is not None else None
+    if known is None or not known.bounded or types.get(column) not in WHOLE:
+        return False
+    numbers = {value for value in present if value is not None}
+    span = known.high - known.low
+    full = None in present or known.nulls == 0
+    return full and span < len(numbers) and all(known.low + step in numbers for step in range(span + 1))
 
 
 def counted(part: str, facts: Facts | None) -> str:
     """An aggregate that counts the same: where a column has no nulls, that counts rows."""
     match = _COUNTED.fullmatch(part)
-    return "count(*)" if match and _full(facts, plain(match[1] or match[2])) else part
+    return "count(*)" if match and is_full(facts, plain(match[1] or match[2])) else part
 
 
-def _full(facts: Facts | None, column: str) -> bool:
+def is_full(facts: Facts | None, column: str) -> bool:
     """Whether a column (lower case) has no nulls."""
     known = facts.columns.get(column) if facts is not None else None
     return known is not None and known.nulls == 0

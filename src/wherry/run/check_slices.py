@@ -162,9 +162,13 @@ class Slices:
     ) -> dict[int, tuple[Any, ...]]:
         """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
         others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
-        follow = check_implied.no_other_groups(items, others, self.subject.facts)
-        follow |= check_implied.implied(items)
-        found = self._measured([item for item in items if item.index not in follow], relation, parts)
+        facts = self.subject.facts
+        follow = check_implied.implied(items) | check_implied.no_other_groups(items, others, facts)
+        known = [item for item in items if item.index in others]
+        known = [item for item in known if check_implied.all_present(item, others[item.index], facts, self.types)]
+        found: dict[int, tuple[Any, ...]] = {item.index: (0,) for item in known}
+        asked = [item for item in items if item.index not in follow.keys() | found.keys()]
+        found |= self._measured(asked, relation, parts)
         for item in (item for item in items if item.index in follow):
             reason = found.get(follow[item.index], (None,))
             if reason[0] == 0:

@@ -59,14 +59,21 @@ class KeyHashes:
 
     folder: Path
 
-    def write(self, asking: Asking, key: Key, sql: str) -> str:
-        """Keep the hashes that ``sql`` selects; the name of their file, empty when it cannot be written."""
+    def write(self, asking: Asking, key: Key, sql: str, rows: int | None = None) -> str:
+        """Keep the hashes that ``sql`` selects; the name of their file, empty when it cannot be written.
+
+        ``rows``: only if they are so many.
+        """
         from wherry import duckdb
 
         half = self.folder / f"{key.digest}-{uuid4().hex}.half"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            asking.row(f"COPY ({sql}) TO {text(str(half))} (FORMAT parquet, COMPRESSION uncompressed)")
+            form = "(FORMAT parquet, COMPRESSION uncompressed)"
+            (written,) = asking.row(f"COPY ({sql}) TO {text(str(half))} {form}")
+            if written != rows is not None:
+                half.unlink()
+                return ""
             whole = half.with_name(f"{half.stem}-{half.stat().st_size}.parquet")
             half.replace(whole)
             self._make_room(whole.name)
