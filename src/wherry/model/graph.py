@@ -103,8 +103,6 @@ class Graph:
 
     def functions_in(self, sql: str) -> tuple[str, ...]:
         """The project's functions that a piece of SQL may call, callees first."""
-        if not self.functions:
-            return ()
         words = set(re.findall(r"\w+", sql.lower()))
         found: dict[str, None] = {}
 

@@ -116,8 +116,8 @@ class _Groups:
         return self._found((0,) * 2 * len(self.wanted), hashes)
 
     def hashed(self) -> Found | None:
-        """What became of the groups where hashes tell, in one statement that keeps them, that the keys which came differ
-        from one another and from those that were there."""
+        """What became of the groups where hashes tell that no key which came is there twice: one statement tells that
+        and keeps them."""
         files, key = self.subject.hashes, self.key
         brief = self.change.grows and self.change.rows_added <= BRIEF
         if files is None or key is None or self.apart or not brief or not files.has(key, self.kept):

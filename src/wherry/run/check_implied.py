@@ -53,7 +53,7 @@ def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]],
 
 
 def all_present(item: Item, present: Sequence[Any], facts: Facts | None, types: Mapping[str, str]) -> bool:
-    """Whether bounds of a column of whole numbers tell that a check of groups meets no group that is not ``present``."""
+    """Whether bounds of a column of whole numbers tell that each of them is one of the groups ``present``."""
     column = plain(item.kind.group_by(item.check)[0])
     known = facts.columns.get(column) if facts is not None else None
     if known is None or not known.bounded or types.get(column) not in WHOLE:

@@ -10,7 +10,6 @@ from wherry.run.check_keys import WHOLE
 from wherry.run.check_plan import Item, tolerant
 from wherry.run.check_subject import Asking
 
-
 #: From which to which whole number all are there.
 Span = tuple[int, int]
 

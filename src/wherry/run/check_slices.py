@@ -16,8 +16,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: Rows of a slice from which on its groups are looked at beside the rest; and of its table, up to which that is so.
-_WORTH, _TABLE_ROWS = 20_000, 20_000_000
+#: Rows of a table up to which the groups of a slice are looked at beside the rest.
+_TABLE_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +56,15 @@ class Slices:
 
     @property
     def streams(self) -> bool:
-        """Whether there is enough for two threads, and too little of anything for them to share."""
+        """Whether there is too little of anything for two threads to share."""
         few = self.change.rows_added + self.change.rows_removed <= check_groups.BRIEF
-        return few and self.change.rows_added >= _WORTH and (self.subject.rows or 0) <= _TABLE_ROWS
+        return few and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
-        passed = {item.index: self._counted(parts) for item in items if (parts := check_state.measured(item))}
+        passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
+            passed = {index: self._counted(parts) for index, parts in passed.items()}
             passed |= {item.index: parts for item in items if (parts := self._others(item))}
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
@@ -118,6 +119,7 @@ class Slices:
         return sliced
 
     def _counted(self, parts: Sequence[str]) -> tuple[str, ...]:
+        """The same of rows that came, by counting rows where a column has no nulls."""
         return tuple(check_implied.counted(part, self.subject.facts) for part in parts)
 
     def _others(self, item: Item) -> tuple[str, ...]:

@@ -387,9 +387,8 @@ _STEADY = frozenset((int, str, type(None)))
 
 def keepable(values: Sequence[Any]) -> bool:
     """Whether values can be kept as they are and read back the same."""
-    return (
-        _STEADY.issuperset(map(type, values))
-        or all(
+    return _STEADY.issuperset(map(type, values)) or (
+        all(
             value is None
             or isinstance(value, int | Decimal | date | str)
             or (isinstance(value, float) and math.isfinite(value))
