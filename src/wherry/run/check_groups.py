@@ -75,8 +75,11 @@ def _differ(asking: Asking, work: Sequence[_Groups], change: Change, table: str)
     for each in work:
         if each.key is not None and (each.apart or not each.subject.large):
             rows = f"({each.check.where}) AND ({each.key.rows})" if each.check.where else each.key.rows
-            hashes = f"count(DISTINCT {key_hashes.hash_of(each.columns)}) FILTER (WHERE {rows})"
-            told[f"{hashes} = coalesce(count_if({rows}), 0)"] = each
+            differing = f"count(DISTINCT {key_hashes.hash_of(each.columns)})"
+            if each.full:
+                told[f"{differing} = count(*)"] = each
+            else:
+                told[f"{differing} FILTER (WHERE {rows}) = coalesce(count_if({rows}), 0)"] = each
     row = asking.row_if(f"SELECT {', '.join(told)} FROM {change.rows_that_came(table)}") if told else None
     return [each for each, differs in zip(told.values(), row or (), strict=False) if differs]
 
@@ -108,6 +111,8 @@ class _Groups:
         self.kept = tuple(kept) if self.key is not None and subject.hashes is not None else ()
         self.apart = apart(subject, change, columns)
         self.check = members[0].check
+        #: Whether each row has a key that counts.
+        self.full = not self.check.where and all(is_full(subject.facts, plain(column)) for column in columns)
         self.named = [f"k{number}" for number in range(1, len(columns) + 1)]
         #: What is measured: the checks' values one after the other.
         self.wanted = [part for item in members for part in group_parts(item)]
@@ -123,8 +128,7 @@ class _Groups:
         if files is None or key is None or self.apart or not brief or not files.has(key, self.kept):
             return None
         came = self._narrowed(self.change.rows_that_came(self.subject.lake))
-        full = not self.check.where and all(is_full(self.subject.facts, plain(column)) for column in self.columns)
-        counted = (self.change.rows_added,) if full else self.asking.row_if(f"SELECT count(*) FROM {came}")
+        counted = (self.change.rows_added,) if self.full else self.asking.row_if(f"SELECT count(*) FROM {came}")
         if counted is None:
             return None
         hashes = f"SELECT DISTINCT {key_hashes.hash_of(self.columns)} AS h FROM {came}"

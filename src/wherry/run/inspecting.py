@@ -198,7 +198,7 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
         return subject
     built = work.built[asset.name.lower()]
     kept = Kept.from_json(built.kept)
-    change = change_since(storage, metadata, kept.of) if kept is not None else None
+    change = change_since(storage, metadata, kept.of, listed) if kept is not None else None
     if change is not None and change.rows_added >= _TELLING:
         subject = replace(subject, file=_largest([each for each in listed or () if each.path in change.added]))
     return replace(
