@@ -12,7 +12,7 @@ from wherry.lake.statistics import Facts
 from wherry.run.check_keys import WHOLE, plain
 from wherry.run.check_plan import Item
 
-_COUNTED = re.compile(r'count\((?:("(?:[^"]|"")+")|CAST\(("(?:[^"]|"")+") AS DOUBLE\))\)')
+_COUNTED = re.compile(r'count(\((?:("(?:[^"]|"")+")|CAST\(("(?:[^"]|"")+") AS DOUBLE\))\))')
 
 
 def implied(items: Sequence[Item]) -> dict[int, int]:
@@ -38,16 +38,19 @@ def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]],
     ``present`` (by index of a check)."""
     listed: dict[tuple[str, str], list[tuple[int, frozenset[Any]]]] = {}
     for item in items:
-        if item.kind is one_of and not item.check.sample:
+        # Text equals the same text in SQL as here; of other types that depends.
+        if (
+            item.kind is one_of
+            and not item.check.sample
+            and all(type(v) is str for v in item.check.arguments["values"])
+        ):
             values = frozenset(item.check.arguments["values"])
             listed.setdefault((item.check.column.lower(), item.check.where), []).append((item.index, values))
     found = {}
     for item in (item for item in items if item.index in present):
         column, there = plain(item.kind.group_by(item.check)[0]), present[item.index]
         for index, values in listed.get((column, item.check.where), []):
-            # Text equals the same text in SQL as here; of other types that depends.
-            known = values <= set(there) and all(type(value) is str for value in values)
-            if known and (None in there or is_full(facts, column)):
+            if values <= set(there) and (None in there or is_full(facts, column)):
                 found[item.index] = index
     return found
 
@@ -64,10 +67,16 @@ def all_present(item: Item, present: Sequence[Any], facts: Facts | None, types: 
     return full and span < len(numbers) and all(known.low + step in numbers for step in range(span + 1))
 
 
-def counted(part: str, facts: Facts | None) -> str:
-    """An aggregate that counts the same: where a column has no nulls, that counts rows."""
-    match = _COUNTED.fullmatch(part)
-    return "count(*)" if match and is_full(facts, plain(match[1] or match[2])) else part
+def counted(parts: Sequence[str], facts: Facts | None) -> tuple[str, ...]:
+    """Aggregates that find the same: values of a column without nulls are as many as rows."""
+    found = []
+    for part in parts:
+        match = _COUNTED.fullmatch(part)
+        known = match is not None and is_full(facts, plain(match[2] or match[3]))
+        # What is no number is refused by another aggregate of the same.
+        tried = match is not None and (match[2] or any(match[1] in each for each in parts if each != part))
+        found.append("count(*)" if known and tried else part)
+    return tuple(found)
 
 
 def is_full(facts: Facts | None, column: str) -> bool:

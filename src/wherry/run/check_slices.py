@@ -64,7 +64,7 @@ class Slices:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
-            passed = {index: self._counted(parts) for index, parts in passed.items()}
+            passed = {index: check_implied.counted(parts, self.subject.facts) for index, parts in passed.items()}
             passed |= {item.index: parts for item in items if (parts := self._others(item))}
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
@@ -118,10 +118,6 @@ class Slices:
                     sliced.append((item.index, Sliced(values=values, parts=parts, hashes=found.hashes)))
         return sliced
 
-    def _counted(self, parts: Sequence[str]) -> tuple[str, ...]:
-        """The same of rows that came, by counting rows where a column has no nulls."""
-        return tuple(check_implied.counted(part, self.subject.facts) for part in parts)
-
     def _others(self, item: Item) -> tuple[str, ...]:
         """What counts rows of a group that was not there; none where it is not known which were."""
         if item.index not in self.present:
@@ -166,12 +162,13 @@ class Slices:
         others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
         facts = self.subject.facts
         follow = check_implied.implied(items) | check_implied.no_other_groups(items, others, facts)
-        known = [item for item in items if item.index in others]
-        known = [item for item in known if check_implied.all_present(item, others[item.index], facts, self.types)]
-        found: dict[int, tuple[Any, ...]] = {item.index: (0,) for item in known}
+        found: dict[int, tuple[Any, ...]] = {}
+        for item in (item for item in items if item.index in others):
+            if check_implied.all_present(item, others[item.index], facts, self.types):
+                found[item.index] = (0,)
         asked = [item for item in items if item.index not in follow.keys() | found.keys()]
         found |= self._measured(asked, relation, parts)
-        for item in (item for item in items if item.index in follow):
+        for item in (item for item in items if item.index in follow.keys() - found.keys()):
             reason = found.get(follow[item.index], (None,))
             if reason[0] == 0:
                 found[item.index] = (0,) if item.face == "groups" else reason

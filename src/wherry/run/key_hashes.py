@@ -71,7 +71,7 @@ class KeyHashes:
             self.folder.mkdir(parents=True, exist_ok=True)
             form = "(FORMAT parquet, COMPRESSION uncompressed)"
             (written,) = asking.row(f"COPY ({sql}) TO {text(str(half))} {form}")
-            if written != rows is not None:
+            if rows is not None and written != rows:
                 half.unlink()
                 return ""
             whole = half.with_name(f"{half.stem}-{half.stat().st_size}.parquet")
