@@ -37,13 +37,9 @@ def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]],
     """Index of a check of groups -> that of another: when no row breaks that one, no row is of a group that is not
     ``present`` (by index of a check)."""
     listed: dict[tuple[str, str], list[tuple[int, frozenset[Any]]]] = {}
-    for item in items:
+    for item in (item for item in items if item.kind is one_of and not item.check.sample):
         # Text equals the same text in SQL as here; of other types that depends.
-        if (
-            item.kind is one_of
-            and not item.check.sample
-            and all(type(v) is str for v in item.check.arguments["values"])
-        ):
+        if all(type(value) is str for value in item.check.arguments["values"]):
             values = frozenset(item.check.arguments["values"])
             listed.setdefault((item.check.column.lower(), item.check.where), []).append((item.index, values))
     found = {}
