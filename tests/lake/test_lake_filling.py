@@ -14,12 +14,13 @@ from typing import Any
 
 import duckdb
 import pytest
+from copying import copied, made, metadata_of
 
 from wherry.errors import Conflict
 from wherry.lake import database as databases
 from wherry.lake import iceberg, statistics
 from wherry.lake.attach import connect
-from wherry.lake.filling import DataFile, copy_statement, same_types, written
+from wherry.lake.filling import same_types
 from wherry.lake.lake import Lake
 from wherry.lake.types import select_storable
 from wherry.lake.upkeep import manifest
@@ -108,28 +109,6 @@ def select(columns: dict[str, tuple[str, list[str]]]) -> str:
         ", ".join(part if part is not None else f"NULL AS {empty[n]}" for n, part in enumerate(row)) for row in rows
     ]
     return " UNION ALL ".join(f"SELECT {part}" for part in parts)
-
-
-def metadata_of(lake: Lake, table: str) -> dict[str, Any]:
-    pointer = lake.pointer("main", table)
-    assert pointer is not None and pointer.location is not None
-    return lake.storage.read(pointer.location)
-
-
-def made(lake: Lake, db: duckdb.DuckDBPyConnection, table: str, query: str, group: int = 40_960) -> None:
-    """A table of a query's rows, its files written by COPY."""
-    lake.fill("main", table, *copied(lake, db, table, query, group), db)
-
-
-def copied(
-    lake: Lake, db: duckdb.DuckDBPyConnection, table: str, query: str, group: int = 40_960
-) -> tuple[dict[str, Any], tuple[DataFile, ...]]:
-    """A table without rows, and the files of them: what is to be committed."""
-    db.execute(f"CREATE TABLE m.{table} AS {query} WITH NO DATA")
-    metadata = metadata_of(lake, table)
-    relation = db.sql(query)
-    assert same_types(metadata, zip(relation.columns, map(str, relation.types), strict=True))
-    return metadata, written(db.execute(copy_statement(query, metadata, group)).fetchall())
 
 
 def told(lake: Lake, table: str) -> list[dict[str, Any]]:
@@ -235,6 +214,19 @@ def test_groups_and_dictionaries(lake: Lake, db: duckdb.DuckDBPyConnection) -> N
     assert encodings == {"id": False, "few": True, "more": False, "b": False}
     # Those that every reader of the first version of the format knows.
     assert not {each for _, each in found.values() if "DELTA" in each or "BYTE_STREAM" in each}
+
+
+def test_several_files(lake: Lake, db: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.lake.filling.FILE_BYTES", 100_000)
+    made(lake, db, "s.t", "SELECT i, hash(i) AS h FROM range(200_000) AS t(i)", 2048)
+    files = told(lake, "s.t")
+    assert len(files) > 3 and sum(each["rows"] for each in files) == 200_000
+    low = [int.from_bytes(each["lower_bounds"][1], "little") for each in files]
+    high = [int.from_bytes(each["upper_bounds"][1], "little") for each in files]
+    assert (min(low), max(high)) == (0, 199_999)
+    assert db.execute("SELECT count(DISTINCT i), sum(h = hash(i)) FROM m.s.t").fetchall() == [(200_000, 200_000)]
+    for number in (0, 77_777, 199_999):
+        assert db.execute("SELECT count(*) FROM m.s.t WHERE i = ?", [number]).fetchall() == [(1,)]
 
 
 def test_nothing_is_written_where_there_is_no_row(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
