@@ -1,8 +1,8 @@
 """Data files that DuckDB's ``COPY`` wrote become the first rows of a table that was just made.
 
 DuckDB's Iceberg extension writes the same files by the same writer, but hands it few of its options. What it says of
-them in the table's metadata is said here in the same way: after the Iceberg table specification, version 2, "Manifests"
-and appendix D, "Single-value serialization".
+them in the table's metadata is said here in the same way: after the Iceberg table specification, version 2,
+"Manifests".
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import struct
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import Conflict
 from wherry.lake import iceberg, types
+from wherry.lake.bounds import Ask, bounds
 from wherry.lake.names import split
 from wherry.lake.refusal import Refused
 from wherry.lake.shape import FILE_BYTES
@@ -32,17 +32,12 @@ if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.storage import Storage
 
-#: Bytes of text that a bound has at most.
-_BOUND = 16
 #: Rows of a group where the storage does not care: DuckDB's own.
 _GROUP_ROWS = 122_880
 #: A column with more different values than this part of a group gets no dictionary. DuckDB tries until it is a fifth of
 #: them, a tenth of all the writing, for dictionaries that are then thrown away.
 _DICTIONARY = 20
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-
-#: Answers a query of DuckDB's.
-Ask = Callable[[str], Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,9 +219,9 @@ def _entries(schema: Mapping[str, Any], files: Iterable[DataFile], ask: Ask) -> 
         found = {}
         for quoted, statistics in each.statistics.items():
             path = tuple(part.replace('""', '"') for part in _QUOTED.findall(quoted))
-            found[columns[path]] = statistics
-        moments = _moments(found, ask)
-        low, high = _bounds(found, "min", moments), _bounds(found, "max", moments)
+            if path in columns:
+                found[columns[path]] = statistics
+        low, high = bounds(found, ask)
         nulls = {number: int(s["null_count"]) for (number, _), s in found.items() if "null_count" in s}
         data = {
             "content": manifest.DATA,
@@ -245,81 +240,6 @@ def _entries(schema: Mapping[str, Any], files: Iterable[DataFile], ask: Ask) -> 
 
 def _pairs(values: Mapping[int, Any]) -> list[dict[str, Any]]:
     return [{"key": number, "value": value} for number, value in sorted(values.items())]
-
-
-#: A column's number and Iceberg type.
-_Column = tuple[int, str]
-#: DuckDB's words for what Iceberg counts of moments, by type.
-_COUNTED = {
-    "date": "CAST({} AS DATE) - DATE '1970-01-01'",
-    "timestamp": "epoch_us(CAST({} AS TIMESTAMP))",
-    "timestamptz": "epoch_us(CAST({} AS TIMESTAMP WITH TIME ZONE))",
-}
-
-
-def _moments(found: Mapping[_Column, Mapping[str, str]], ask: Ask) -> dict[tuple[str, str], int]:
-    """Days or microseconds since 1970 of each moment among the statistics; only DuckDB reads all that it prints."""
-    wanted = {
-        (kind, statistics[which]): _COUNTED[kind].format(text(statistics[which]))
-        for (_, kind), statistics in found.items()
-        for which in ("min", "max")
-        if kind in _COUNTED and which in statistics
-    }
-    if not wanted:
-        return {}
-    return dict(zip(wanted, map(int, ask(f"SELECT {', '.join(wanted.values())}")[0]), strict=True))
-
-
-def _bounds(
-    found: Mapping[_Column, Mapping[str, str]], which: str, moments: Mapping[tuple[str, str], int]
-) -> dict[int, bytes]:
-    bounds = {}
-    for (number, kind), statistics in found.items():
-        value = statistics.get(which)
-        stored = _stored(kind, value, which == "max", moments) if value is not None else None
-        if stored is not None:
-            bounds[number] = stored
-    return bounds
-
-
-def _stored(kind: str, value: str, upper: bool, moments: Mapping[tuple[str, str], int]) -> bytes | None:
-    """A bound as Iceberg stores it; None for a type of which DuckDB's extension tells none."""
-    if kind == "string":
-        return _text_bound(value, upper)
-    if kind == "int":
-        return struct.pack("<i", int(value))
-    if kind == "long":
-        return struct.pack("<q", int(value))
-    if kind == "float":
-        return struct.pack("<f", float(value))
-    if kind == "double":
-        return struct.pack("<d", float(value))
-    if kind == "date":
-        return struct.pack("<i", moments[kind, value])
-    if kind in _COUNTED:
-        return struct.pack("<q", moments[kind, value])
-    if kind == "binary":
-        return bytes.fromhex(value)
-    if kind.startswith("decimal"):
-        whole = int(value.replace(".", ""))  # with all its digits behind the point
-        return whole.to_bytes((whole if whole >= 0 else ~whole).bit_length() // 8 + 1, "big", signed=True)
-    return None
-
-
-def _text_bound(value: str, upper: bool) -> bytes | None:
-    """Text, or for long one its beginning; as an upper bound that which comes right after all that begin so."""
-    stored = value.encode()
-    if len(stored) <= _BOUND:
-        return stored
-    kept = stored[:_BOUND].decode("utf-8", "ignore")
-    if not upper:
-        return kept.encode()
-    while kept:
-        following = ord(kept[-1]) + 1
-        if following <= 0x10FFFF:
-            return (kept[:-1] + chr(0xE000 if following == 0xD800 else following)).encode()
-        kept = kept[:-1]
-    return None
 
 
 def _optional(kind: Any) -> list[Any]:
