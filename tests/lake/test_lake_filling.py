@@ -246,6 +246,33 @@ def test_casts_are_noticed(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
     assert not same_types(metadata, fits[:2])
 
 
+def test_what_comes_after(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
+    """Rows that the extension adds and deletes, what tidies after many commits, and upkeep: all in one table."""
+    for table in ("s.one", "s.two"):
+        query = "SELECT i, 'n' || i AS n FROM range(1000) AS t(i)"
+        if table == "s.one":
+            db.execute(f"CREATE TABLE m.{table} AS {query}")
+        else:
+            made(lake, db, table, query)
+        for number in range(17):
+            db.execute(f"INSERT INTO m.{table} VALUES ({1000 + number}, 'new')")
+            db.execute(f"DELETE FROM m.{table} WHERE i = {number * 50}")
+    one, two = (statistics.files(lake.storage, metadata_of(lake, table)) for table in ("s.one", "s.two"))
+    assert one is not None and two is not None
+    assert sorted((f.content, f.rows) for f in one) == sorted((f.content, f.rows) for f in two)
+    rows = db.execute("FROM m.s.one ORDER BY ALL").fetchall()
+    assert db.execute("FROM m.s.two ORDER BY ALL").fetchall() == rows and len(rows) == 1000
+    assert [(each.name, each.state) for each in keep_up(lake, AT_ONCE).tables] == [("s.one", "done"), ("s.two", "done")]
+    assert db.execute("FROM m.s.two ORDER BY ALL").fetchall() == rows
+    facts = []
+    for table in ("s.one", "s.two"):
+        metadata = metadata_of(lake, table)
+        listed = statistics.files(lake.storage, metadata)
+        assert listed is not None
+        facts.append(statistics.facts(metadata, listed))
+    assert facts[0] == facts[1] and facts[0] is not None and facts[0].columns["i"].high == 1016
+
+
 def test_what_was_carried_moves_with_the_rows(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
     metadata, files = copied(lake, db, "s.t", "SELECT 1 AS i")
     lake.carry("main", "s.t", {"v": 1})
