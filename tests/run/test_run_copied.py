@@ -16,7 +16,6 @@ from test_run_killed import Scene
 from sources.database import Server
 from wherry.errors import SourceError
 from wherry.lake.lake import Lake
-from wherry.run import data_files
 from wherry.sources.databases.postgres_pages import Pages
 
 __all__ = ["small"]
@@ -88,7 +87,7 @@ def test_it_holds_what_the_extension_would_have_written(
     changed = digest(folder)
     assert changed != there
     # Of fewer rows than a group has, the extension writes the files.
-    monkeypatch.setattr(data_files, "group_of", lambda storage: ROWS * 2)
+    monkeypatch.setattr("wherry.lake.filling.group_of", lambda storage: ROWS * 2)
     folder.done(full=True)
     assert len(committed) == 2 and digest(folder) == changed
 

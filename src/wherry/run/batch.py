@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
@@ -16,10 +16,12 @@ from wherry.model.finding import Finding
 from wherry.model.run import Drift
 from wherry.ports import Batch, Query
 from wherry.quoting import name, names, text
-from wherry.run.data_files import DataFiles
 from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
 from wherry.run.session import Session
 from wherry.run.widen import make_room
+
+if TYPE_CHECKING:
+    from wherry.run.data_files import DataFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

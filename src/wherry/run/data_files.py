@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.filling import DataFile, copy_statement, group_of, relation, same_types, written
 from wherry.quoting import full_name
 from wherry.run.session import Session
 
 if TYPE_CHECKING:
+    from wherry.lake.filling import DataFile
     from wherry.model.asset import Asset
     from wherry.run.batch import Ready
 
@@ -28,12 +28,15 @@ class DataFiles:
     def of(cls, session: Session, asset: Asset, table: str, ready: Ready) -> DataFiles | None:
         """None where the extension writes them: rows that are not a query's or fewer than a group, as far as is known;
         files of partitions; columns whose values it casts."""
-        pointer = session.lake.pointer(session.branch, table)
-        few = (ready.batch.expected or 0) < group_of(session.lake.storage)
-        if few or ready.query is None or asset.partition or pointer is None or pointer.location is None:
+        if ready.query is None or ready.batch.expected is None or asset.partition:
             return None
-        metadata = session.lake.storage.read(pointer.location)
-        return cls(session, table, metadata) if same_types(metadata, ready.columns) else None
+        from wherry.lake import filling
+
+        storage, pointer = session.lake.storage, session.lake.pointer(session.branch, table)
+        if ready.batch.expected < filling.group_of(storage) or pointer is None or pointer.location is None:
+            return None
+        metadata = storage.read(pointer.location)
+        return cls(session, table, metadata) if filling.same_types(metadata, ready.columns) else None
 
     @property
     def rows(self) -> int:
@@ -41,14 +44,18 @@ class DataFiles:
 
     def write(self, cursor: DuckDB, select: str) -> None:
         """Have DuckDB write the rows of a SELECT."""
-        statement = copy_statement(select, self._metadata, group_of(self._session.lake.storage))
-        self._files = written(cursor.execute(statement))
+        from wherry.lake import filling
+
+        statement = filling.copy_statement(select, self._metadata, filling.group_of(self._session.lake.storage))
+        self._files = filling.written(cursor.execute(statement))
 
     @contextmanager
     def shown(self, cursor: DuckDB) -> Iterator[str]:
         """A relation with the rows that were written, in the transaction that wrote them."""
+        from wherry.lake import filling
+
         name = self._session.fresh_name()
-        rows = relation(self._files) if self._files else f"lake.{full_name(self._table)}"
+        rows = filling.relation(self._files) if self._files else f"lake.{full_name(self._table)}"
         cursor.execute(f"CREATE TEMP VIEW {name} AS FROM {rows}")
         yield name
         cursor.execute(f"DROP VIEW {name}")
