@@ -60,9 +60,9 @@ class DataFile:
 
 def copy_statement(select: str, metadata: Mapping[str, Any], group: int) -> str:
     """Writes the rows of ``select`` to files of the table; returns what ``written`` reads. For ``group`` see below."""
-    schema = iceberg.current_schema(dict(metadata))
-    ids = _field_ids(schema["fields"])
-    bloom = not any(kind in _NO_BLOOM for _, (_, kind) in _leaves((), 0, schema))
+    columns = iceberg.current_schema(dict(metadata))["fields"]
+    ids = _field_ids(columns)
+    bloom = not any(each["type"] in _NO_BLOOM for each in columns)
     options = (
         "FORMAT parquet, RETURN_STATS, FILENAME_PATTERN '{uuidv7}', OVERWRITE_OR_IGNORE, WRITE_EMPTY_FILE false, "
         f"FILE_SIZE_BYTES {FILE_BYTES}, ROW_GROUP_SIZE {group}, DICTIONARY_SIZE_LIMIT {group // _DICTIONARY}, "
