@@ -170,8 +170,10 @@ def _sources(names: Mapping[str, Draft]) -> dict[str, dict[str, SourceTable]]:
 def _asset(draft: Draft, known: _Known) -> Asset:
     before = len(known.findings)
     asset = _joined(draft, known)
-    told = [*known.findings[before:], *_not_understood(draft, known)]
-    return asset.held_by(told) if told else asset
+    told = known.findings[before:]
+    if broken := list(_not_understood(draft, known)):
+        asset = replace(asset, meaning="" if asset.kind == "sql" else asset.meaning)
+    return asset.held_by((*told, *broken)) if told or broken else asset
 
 
 def _joined(draft: Draft, known: _Known) -> Asset:
@@ -277,11 +279,11 @@ def _resolve(
 
 def _guessed(name: str, asset: Asset, names: Mapping[str, Draft], file: str, line: int, column: int) -> Finding:
     """Nobody is known to make a table; somebody may."""
-    return replace(
-        _unknown_table(name, {key: draft for key, draft in names.items() if not draft.guess}, file, line, column),
-        severity="warning",
-        message=f"There is no table `{name.removeprefix('main.')}`, unless {asset.file} makes it: that is not known.",
-    )
+    sure = {key: draft for key, draft in names.items() if not draft.guess}
+    told = _unknown_table(name, sure, file, line, column)
+    end = "" if told.hint.endswith((".", "?")) else "."
+    hint = f"{told.hint}{end} Or does {asset.file} make it? Which tables that makes is not known."
+    return replace(told, severity="warning", hint=hint)
 
 
 def _unknown_table(name: str, names: Mapping[str, Draft], file: str, line: int, column: int) -> Finding:

@@ -41,27 +41,29 @@ def read_source_file(
     document = located.value
     if not isinstance(document, Mapping):
         if not located.findings:
-            reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.")
+            hint = "`wherry new source URL` writes one from what is there."
+            reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.", hint)
         drafts.tell((*located.findings, *reader.findings))
         return
     # Of a key that is given twice the first value is lost: a table's name, it may be.
     drafts.tell(located.findings)
+    missing = _missing(document, text, file, variables)
+    own = set(missing) & variables_in({key: value for key, value in document.items() if key != "tables"})
+    if not isinstance(document.get("connector"), str):
+        reader.problem(
+            "missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`."
+        )
+    drafts.findings.extend((*missing.values(), *reader.findings))
+    wrong = (*located.findings, *(missing[name] for name in sorted(own)), *reader.findings)
+    reader.findings = []
     tables = document.get("tables")
     if tables and not isinstance(tables, Mapping):
         hint = "For example `tables: {orders: {as: raw.orders}}`; `wherry new source URL` writes it from what is there."
         reader.problem("bad-value", "tables", "`tables:` must be a mapping: of each table, what is wanted.", hint)
     elif not tables:
-        reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.")
+        hint = "For example `tables: {orders: {as: raw.orders}}`."
+        reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.", hint)
     drafts.tell(reader.findings)
-    missing = _missing(document, text, file, variables)
-    own = set(missing) & variables_in({key: value for key, value in document.items() if key != "tables"})
-    reader.findings = [missing[name] for name in sorted(own)]
-    if not isinstance(document.get("connector"), str):
-        reader.problem(
-            "missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`."
-        )
-    drafts.findings.extend(dict.fromkeys((*missing.values(), *reader.findings)))
-    wrong = (*located.findings, *reader.findings)
     stem = PurePosixPath(file).stem
     silent = (unlisted or {}).get(file)
     tables = tables if isinstance(tables, Mapping) else {}
@@ -143,7 +145,9 @@ def _read_table(
             fields[name] = document[name]
     mode = keys.get("mode", "full")
     if mode not in get_args(Mode):
-        reader.problem("bad-value", "mode", f"`mode: {mode}` must be full or incremental.")
+        reader.problem(
+            "bad-value", "mode", f"`mode: {mode}` must be full or incremental.", "Without `mode` it is full."
+        )
         mode = "full"
     elif mode in ("cdc", "follow"):
         reader.problem(
@@ -166,7 +170,7 @@ def _read_table(
     if problem:
         drafts.findings.extend(reader.findings)
         reader.findings = []
-        reader.problem("bad-name", "as", problem)
+        reader.problem("bad-name", "as", problem, "For example `as: raw.orders`.")
         drafts.tell(reader.findings)
         return
     key = keys.get("key", ())

@@ -14,7 +14,7 @@ from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, Unread
 from wherry.model.unshown import names_a_secret, without_passwords
-from wherry.plugins import OptionProblem, find_source, make_options
+from wherry.plugins import BUILT_IN, OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache
 from wherry.project.config import Config, expand, find_folder, read_config, unset, variables_in
@@ -223,6 +223,10 @@ def _sources(
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
+        except Exception as error:
+            if table.connector in BUILT_IN:
+                raise
+            findings.append(_of_plugin(asset, error))
         wrong += [(key, finding) for finding in findings]
     wrong += with_those_behind(graph, wrong)
     return {key: _among(key, ready, graph) for key in ready}, wrong
@@ -276,6 +280,15 @@ def _configured(table: SourceTable, file: str) -> Iterator[Finding]:
                 severity="warning",
                 source_line=f"config: {{{name}: ***}}",
             )
+
+
+def _of_plugin(asset: Asset, error: Exception) -> Finding:
+    """What went wrong in a connector that is not ours."""
+    assert asset.source is not None
+    name = asset.source.connector
+    message = f"The connector `{name}` fails when it is told of `{asset.source.table}`: {type(error).__name__}: {error}"
+    hint = "Mend it; `wherry.testing` tries what a source must do."
+    return Finding(code="bad-plugin", message=message, hint=hint, file=asset.file, line=asset.line, column=1)
 
 
 def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Iterator[OptionProblem]:
@@ -371,4 +384,9 @@ def _told(ready: ReadySource, key: str, asset: Asset, wrong: list[tuple[str, Fin
         return None
     except WherryError:
         return None  # a file that is not there now is the run's to tell
+    except Exception as error:
+        if asset.source is None or asset.source.connector in BUILT_IN:
+            raise
+        wrong.append((key, _of_plugin(asset, error)))
+        return None
     return None if columns is None else list(columns.items())
