@@ -172,7 +172,10 @@ def _asset(draft: Draft, known: _Known) -> Asset:
     asset = _joined(draft, known)
     told = known.findings[before:]
     if broken := list(_not_understood(draft, known)):
-        asset = replace(asset, meaning="" if asset.kind == "sql" else asset.meaning)
+        unknown = (
+            draft.statement is not None and not known.broken.keys() & set(draft.statement.calls) <= known.reach.keys()
+        )
+        asset = replace(asset, meaning="") if unknown else asset  # that it is not there is told where it is made
     return asset.held_by((*told, *broken)) if told or broken else asset
 
 
