@@ -82,6 +82,17 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a row is at its source."""
+
+    file: str
+    #: Its line (1-based), or the number of its record where there are no lines; None when unknown.
+    line: int | None = None
+    #: The member of the file that it is in, where that is an archive.
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows that are committed together with the cursor that says they were read."""
 
@@ -102,6 +113,9 @@ class Batch:
     gone: pa.Table | None = None
     #: Asked once the rows are consumed: rows that could not be read (columns ``REJECT_COLUMNS``), or None.
     rejects: Callable[[], pa.Table | None] = field(default=lambda: None)
+    #: Asked once the rows are consumed, where some of them cannot be stored: where these are. They are told by their
+    #: numbers in the batch, which go up from 0, and each gives one answer. None where the source has no such places.
+    origins: Callable[[Iterator[int]], Iterator[Origin]] | None = None
     #: Asked while and after the rows are consumed: bytes read from the source, for progress.
     size: Callable[[], int] = field(default=lambda: 0)
     #: About how many rows this batch and those after it hold, for the time left; None when unknown.

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import Batch, Replaced
+from wherry.ports import Batch, Origin, Replaced
 from wherry.sources.files.database import failed, named
-from wherry.sources.files.formats.scan import Job, Scan
+from wherry.sources.files.formats.scan import Job, Places, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
 from wherry.sources.files.magic import check_kind
@@ -115,9 +116,17 @@ class Reading:
             cursor=cursor,
             replaces=None if self.goes_on else replaces,
             rejects=self.bad_rows,
+            origins=partial(self.origins, scan.places) if scan.places is not None else None,
             size=lambda: self.bytes * self.count // scan.rows if scan.rows else self.bytes,
             expected=self.expected(scan.rows),
         )
+
+    def origins(self, places: Places, wanted: Iterator[int]) -> Iterator[Origin]:
+        """Where rows are that were read; their files are looked through once more."""
+        with self.told_plainly():
+            for piece, line in places(wanted):
+                member = piece.name if piece.label != piece.file.name else ""
+                yield Origin(file=piece.file.name, line=line, member=member)
 
     @property
     def bytes(self) -> int:
