@@ -26,6 +26,7 @@ from wherry.sources.files.formats.scan import (
 from wherry.sources.files.formats.text import (
     Text,
     chunks,
+    count_lines,
     count_records,
     open_text,
     plain_copy,
@@ -123,7 +124,7 @@ class CsvScan:
             return Placed(
                 piece=part.text.piece,
                 rows=lambda: (part.split.records if part.split else part.counted) - part.misfits,
-                lines=lambda wanted: (line for line, _ in self.record_places(part, self.kept_numbers(part, wanted))),
+                lines=lambda wanted: self.record_lines(part, self.kept_numbers(part, wanted)),
             )
 
         return lambda wanted: places(map(placed, parts), wanted)
@@ -337,6 +338,15 @@ class CsvScan:
             plain, target, self.dialect, part.width or len(part.names), tell, skip=part.skip, header=part.header,
             lines_before=piece.tail.lines if piece.tail else 0,
         )  # fmt: skip
+
+    def record_lines(self, part: Part, numbers: Iterator[int]) -> Iterator[int | None]:
+        """Lines of the n-th records of a part, from 1: simply counted where there are as many lines as records."""
+        before = part.skip + part.header
+        if not part.split and count_lines(chunks(part.text)) == before + part.counted:
+            before += part.text.piece.tail.lines if part.text.piece.tail else 0
+            yield from (before + n for n in numbers)
+            return
+        yield from (line for line, _ in self.record_places(part, numbers))
 
     def record_places(self, part: Part, numbers: Iterator[int]) -> Iterator[tuple[int | None, str]]:
         """Line and text of the n-th records of a part, from 1: it is split to know them."""

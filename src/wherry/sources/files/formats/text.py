@@ -167,6 +167,16 @@ def count_records(pieces: Iterator[bytes], quote: bytes = b"", escape: bytes = b
     return count.end()
 
 
+def count_lines(pieces: Iterator[bytes]) -> int | None:
+    """How many lines the text has; None where some end with what not everyone takes for a line end."""
+    count, last = 0, b"\n"
+    for piece in pieces:
+        if piece.count(b"\r") != piece.count(b"\r\n"):
+            return None
+        count, last = count + piece.count(b"\n"), piece[-1:] or last
+    return count + (last != b"\n")
+
+
 def without_lines(pieces: Iterator[bytes], lines: int) -> Iterator[bytes]:
     """The text after its first lines."""
     for piece in pieces:
