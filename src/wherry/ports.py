@@ -206,6 +206,16 @@ class Expects(Protocol):
         """Raises ``SourceError`` with findings where a load could not begin. No rows are read."""
 
 
+class SaidElsewhere(Protocol):
+    """A source whose tables are what a file beside its own says, so that a change there loads them anew."""
+
+    def said_elsewhere(self, options: Any, table: TableRequest) -> str:
+        """What other files say of which rows a table has, in a text that is another when that is; empty for nothing.
+
+        How rows are fetched (credentials, times to wait) is no part of it. Raises ``ProjectError`` with findings.
+        """
+
+
 class Secrets(Protocol):
     """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
 

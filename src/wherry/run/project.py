@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from wherry.model.graph import Graph
 from wherry.model.unshown import names_a_secret, without_passwords
 from wherry.plugins import OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
-from wherry.project.cache import Cache
+from wherry.project.cache import Cache, digest
 from wherry.project.config import Config, expand, find_folder, read_config, variables_in
 from wherry.project.reader import read_project, with_source_lines
 from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
@@ -103,6 +104,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 
         config = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
     sources, findings = _sources(graph, config)
+    graph = _with_said_elsewhere(graph, sources)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))
     findings = [redacted(finding, _variables_of(graph, finding.file), config) for finding in findings]
@@ -116,6 +118,19 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     texts = _texts(config.folder, findings)
     graph = with_refusals(replace(graph, findings=with_source_lines(tuple(findings), texts)), texts)
     return Project(config=config, graph=graph, sources=sources)
+
+
+def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource]) -> Graph:
+    """What files beside those of sources say of tables is part of these tables' meaning."""
+    assets = dict(graph.assets)
+    for key, ready in sources.items():
+        tell = getattr(ready.source, "said_elsewhere", None)
+        if tell is None:
+            continue
+        with suppress(WherryError):  # told where the table's columns are asked for
+            if said := tell(ready.options, ready.request):
+                assets[key] = replace(assets[key], meaning=digest(assets[key].meaning, said))
+    return replace(graph, assets=assets)
 
 
 def _with_read_tables(graph: Graph, cache: Cache) -> Graph:

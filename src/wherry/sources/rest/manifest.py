@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -44,6 +45,12 @@ DESCRIBES = frozenset(
         "state_migrations",
     ]
 )
+#: What of a stream says how its rows are fetched, or nothing of them at all.
+_HOW = (DESCRIBES - {"type", "name", "primary_key", "$parameters", "stream_cursor_field"}) | {
+    "authenticator",
+    "error_handler",
+    "lookback_window",
+}
 _OLD_REFERENCE = re.compile(r"\*ref\(([\w./-]+)\)\Z")
 
 
@@ -97,6 +104,11 @@ class Manifest:
             yield Found(
                 name=name, kind="endpoint", key=key_of(stream), cursors=(cursor,) if cursor else (), about=about
             )
+
+    def meaning(self, table: str) -> str:
+        """What decides which rows the stream called like the table has; empty where there is none."""
+        stream = self.streams.get(table)
+        return json.dumps(_asked(stream), sort_keys=True, default=str) if stream is not None else ""
 
     def declared(self, options: Options, request: TableRequest) -> Declared:
         """The stream called like the table. Raises ``ProjectError`` with everything of it that is not read."""
@@ -193,6 +205,16 @@ def _resolved(value: Any, root: Part, file: str, above: tuple[str, ...]) -> Any:
                 own = _merged(beside, own)
             made[key] = own
     return made
+
+
+def _asked(value: Any) -> Any:
+    """A part without what says how, but for what goes into requests as it stands."""
+    if isinstance(value, list):
+        return [_asked(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    verbatim = ("request_", "$")
+    return {k: v if k.startswith(verbatim) else _asked(v) for k, v in value.items() if k not in _HOW}
 
 
 def _merged(first: Part, second: Part) -> Part:
