@@ -199,6 +199,23 @@ class Shows(Protocol):
         """At most ``limit`` rows as a load would bring them. Raises ``SourceError`` with findings."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What is there of a table, as ``reach`` saw it."""
+
+    #: In plain words: ``3 files, 1.2 MB; `a.csv` is CSV``.
+    told: str
+    #: The same for programs, by name.
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+class Reaches(Protocol):
+    """A source that can try what a load of a table would do first, and tell what it met: for ``--connect``."""
+
+    def reach(self, options: Any, table: TableRequest) -> Reached:
+        """Raises ``SourceError`` for what may not be listed or read, or is not there. Reads a few bytes at most."""
+
+
 class Expects(Protocol):
     """A source that can tell what would keep a table from being loaded, for ``--connect``."""
 

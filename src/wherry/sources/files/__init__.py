@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, Found, Replaced, TableRequest
+from wherry.ports import Batch, Found, Reached, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
@@ -65,6 +65,12 @@ class Files:
         from wherry.sources.files.found import named_file
 
         return named_file(options, table)
+
+    def reach(self, options: said.Options, table: TableRequest) -> Reached:
+        """How many files there are, and of what format the first one is. Raises ``SourceError``."""
+        from wherry.sources.files.reach import reach
+
+        return reach(options, table)
 
     def columns(self, options: said.Options, table: TableRequest) -> Mapping[str, str] | None:
         """Columns of the first local file, from its first rows. None when that is not known."""

@@ -259,7 +259,8 @@ class Reading:
     def explained(self, error: Exception) -> SourceError:
         """What DuckDB says, with the name of the file and a next step."""
         if isinstance(error, PermissionError):
-            return unreadable(self.names(), error)
+            guilty_path = str(error.filename or "")
+            return unreadable(next((f.name for f in self.files if f.path == guilty_path), self.files[0].name), error)
         whole = without_secrets(str(error) or "there is not enough memory", self.options).strip()
         text = whole.split("\n")[0]
         text = re.sub(r"^([A-Z]\w+ )+Error: ", "", text)
