@@ -22,6 +22,19 @@ REJECT_COLUMNS = ("file", "line", "reason", "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """How far a source is with what its next batch will hold."""
+
+    rows: int = 0
+    #: Bytes that came from the system.
+    size: int = 0
+    #: About how many rows this batch and those after it will hold; None when unknown.
+    expected: int | None = None
+    #: Which part of the work of the whole read is done, from 0 to 1; None when unknown.
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
     """One table to read, with everything its source needs to know."""
 
@@ -38,6 +51,8 @@ class TableRequest:
     types: Mapping[str, str] = field(default_factory=dict)
     #: An instance of the source's ``TableOptions``.
     options: Any = None
+    #: Told, by a source that reads much before it gives a batch, how far it is; by any thread.
+    tell: Callable[[Passed], None] = field(default=lambda passed: None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +135,8 @@ class Batch:
     size: Callable[[], int] = field(default=lambda: 0)
     #: About how many rows this batch and those after it hold, for the time left; None when unknown.
     expected: int | None = None
+    #: Asked while the rows are consumed: which part of the work of the whole read is done, from 0 to 1; None: unknown.
+    share: Callable[[], float | None] = field(default=lambda: None)
     #: Asked once the rows are consumed: what a person should know of them; warnings, since the rows are kept.
     findings: Callable[[], Sequence[Finding]] = field(default=lambda: ())
 

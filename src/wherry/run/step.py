@@ -268,8 +268,8 @@ class Attempt:
             self.session,
             cursor,
             loading,
-            lambda rows, size, all_rows: self.tell(
-                "progress", name=asset.name, rows=rows, bytes=size, expected=all_rows
+            lambda rows, size, all_rows, share: self.tell(
+                "progress", name=asset.name, rows=rows, bytes=size, expected=all_rows, share=share
             ),
         )
         if loaded is None and before is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
 from wherry.sources.files.grown import last_line_end
 from wherry.sources.files.listing import Difference, difference, list_files
+from wherry.sources.files.passing import Passing
 from wherry.sources.files.places.place import File, Place, open_place
 from wherry.sources.files.reading import Reading, with_kept
 from wherry.sources.files.scratch import scratch_folder
@@ -108,21 +109,23 @@ class Files:
             if table.mode == "full":
                 kept = f"Nothing was loaded: `{table.name}` and its cursor are as they were."
                 reading = Reading(
-                    con, place, options, chosen, found.files, folder / "0", wanted=table.name, kept=kept
+                    con, place, options, chosen, found.files, folder / "0", wanted=table.name, kept=kept,
+                    passing=part_of(table, found.files, found.files),
                 )  # fmt: skip
                 yield reading.batch({})
                 return
             done: dict[str, Any] = dict((cursor or {}).get("files", {}))
             columns: dict[str, str] = dict((cursor or {}).get("columns", {}))
             each = list(groups(found))
-            left = sum(max(file.size, 0) for group, _ in each for file in group)
+            every = [file for group, _ in each for file in group]
+            left = sum(max(file.size, 0) for file in every)
             for number, (group, replaces) in enumerate(each):
                 left -= sum(max(file.size, 0) for file in group)
                 here = folder / str(number)
                 reading = Reading(
                     con, place, options, chosen, group, here, wanted=table.name, known=columns,
                     before=done.get(group[0].name) if replaces else None, with_file=True,
-                    kept=kept_before(table, group, done), after=left,
+                    kept=kept_before(table, group, done), after=left, passing=part_of(table, group, every),
                 )  # fmt: skip
                 batch = reading.batch(done, replaces)
                 reached = batch.reached()
@@ -163,6 +166,15 @@ def nothing_kept(table: TableRequest, cursor: Mapping[str, Any] | None) -> Itera
     except SourceError as error:
         kept = f"Nothing was loaded of `{table.name}`"
         raise with_kept(error, f"{kept}; what was loaded before stays." if cursor else f"{kept}.") from None
+
+
+def part_of(table: TableRequest, group: Sequence[File], every: Sequence[File]) -> Passing:
+    """What hears how far it is with a group of files, of all that are read one after the other."""
+    size, whole = sum(max(file.size, 0) for file in group), sum(file.size for file in every)
+    if any(file.size < 0 for file in every):
+        return Passing(tell=table.tell, size=size)
+    before = sum(file.size for file in every[: every.index(group[0])])
+    return Passing(tell=table.tell, size=size, whole=whole, before=before)
 
 
 def kept_before(table: TableRequest, group: tuple[File, ...], done: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from wherry.sources.files.options import (
     is_archive,
     without_secrets,
 )
+from wherry.sources.files.passing import LOOKS, Passing
 from wherry.sources.files.places.local import unreadable
 from wherry.sources.files.places.place import File, Place, fetch
 from wherry.sources.files.unpack import BROKEN, members
@@ -71,6 +72,7 @@ class Reading:
         with_file: bool = False,
         kept: str = "",
         after: int = 0,
+        passing: Passing | None = None,
     ) -> None:
         self.con, self.place = con.cursor(), place
         self.options, self.table, self.files = options, table, files
@@ -81,6 +83,10 @@ class Reading:
         self.before = before
         #: Bytes of the files that are to be read after these.
         self.after = after
+        #: Hears how far it is.
+        self.passing = passing or Passing(tell=lambda passed: None, size=self.bytes)
+        #: Bytes that were fetched.
+        self.got = 0
         #: Rows that were handed on.
         self.count = 0
         #: What stays loaded when these files cannot be.
@@ -119,6 +125,7 @@ class Reading:
             origins=partial(self.origins, scan.places) if scan.places is not None else None,
             size=lambda: self.bytes * self.count // scan.rows if scan.rows else self.bytes,
             expected=self.expected(scan.rows),
+            share=lambda: self.passing.of_rows(self.count / scan.rows) if scan.rows else None,
         )
 
     def origins(self, places: Places, wanted: Iterator[int]) -> Iterator[Origin]:
@@ -145,6 +152,7 @@ class Reading:
 
     def scan(self) -> Scan:
         """Work out the query, in the way of the files' format."""
+        self.passing.looks = looks_of(self.files[0].name, self.table) if self.files else None
         pieces = [piece for file in self.files for piece in self.pieces(file)]
         formats = {format_of(p.name, self.table) for p in pieces}
         if len(formats) > 1 and formats != {"json", "jsonl"}:
@@ -158,7 +166,8 @@ class Reading:
             con=self.con, table=self.table, work=self.work, pieces=pieces, known=self.known, with_file=self.with_file,
             rejects=self.rejects,
         )  # fmt: skip
-        return module.scan(job)  # type: ignore[no-any-return]
+        with self.passing.watching(self.con):
+            return module.scan(job)  # type: ignore[no-any-return]
 
     def pieces(self, file: File) -> list[Piece]:
         """A file as something to read on this machine: itself, a copy, its end, its members."""
@@ -169,7 +178,8 @@ class Reading:
                 self.in_place.add(file.name)
                 return [piece]
             target = self.work.new(file.name)
-            self.digests[file.name] = fetch(self.place, file, target)
+            self.digests[file.name] = fetch(self.place, file, target, self.passing.fetching(self.got))
+            self.got += max(file.size, 0)
             piece = replace(piece, path=str(target))
         if archive:
             found = members(file, piece.path, self.wanted, self.table, self.work)
@@ -289,6 +299,16 @@ class Reading:
             else next((h for words, h in hints if any(w in text for w in words)), "It may be cut off: write it again.")
         )
         return failed("unreadable", f"{who} cannot be read: {text.rstrip('. ')}.", hint)
+
+
+def looks_of(name: str, table: TableOptions) -> int | None:
+    """How often files are looked through before their rows come; None when that is not known."""
+    if is_archive(name):
+        return None
+    try:
+        return LOOKS.get(format_of(name, table))
+    except ProjectError:  # told where the format matters
+        return None
 
 
 def with_kept(error: WherryError, kept: str) -> WherryError:
