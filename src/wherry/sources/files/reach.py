@@ -31,6 +31,7 @@ from wherry.sources.files.work import Piece
 
 #: Bytes of a file that are read.
 START = 1 << 16
+WORDS_OF_TABLES = {"delta": "a Delta table", "iceberg": "an Iceberg table", "hudi": "a Hudi table"}
 #: What is known of a packed file from its start; zstd is only known by its first bytes.
 _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(47),
@@ -48,7 +49,7 @@ def reach(options: Options, table: TableRequest) -> Reached:
             from wherry.sources.files.tables.reading import open_table
 
             version = open_table(place, options, table, chosen)
-            return Reached(told=version.shown, facts={"format": chosen.format})
+            return Reached(told=f"{WORDS_OF_TABLES[chosen.format]}, {version.shown}", facts={"format": chosen.format})
         files = list_files(options, place, table.name)
         sizes = [file.size for file in files]
         size = sum(sizes) if min(sizes) >= 0 else None

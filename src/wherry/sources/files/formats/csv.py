@@ -30,6 +30,7 @@ from wherry.sources.files.formats.text import (
     count_records,
     open_text,
     plain_copy,
+    with_line_feeds,
     without_lines,
     wrong_encoding,
 )
@@ -83,7 +84,7 @@ class CsvScan:
 
     def scan(self, job: Job) -> Scan:
         """Raises ``SourceError`` for a batch that cannot be read as a whole."""
-        opened = [open_text(piece, self.table, self.work) for piece in job.pieces]
+        opened = [with_line_feeds(open_text(piece, self.table, self.work), self.work) for piece in job.pieces]
         filled = [t for t in opened if t.head.strip(b"\r\n")]
         self.dialect = self.find_dialect(filled[0]) if filled else Dialect(delimiter=b",", quote=b"", escape=b"")
         parts = self.find_columns(filled)

@@ -107,6 +107,21 @@ def plain_copy(text: Text, work: WorkFolder) -> str:
     return str(target)
 
 
+def with_line_feeds(text: Text, work: WorkFolder) -> Text:
+    """A text whose lines all end with a carriage return alone, as a copy whose lines end as others do."""
+    if b"\r" not in text.head or b"\n" in text.head or text.piece.tail:
+        return text
+    target = work.new(text.piece.file.name)
+    with target.open("wb") as out:
+        for chunk in chunks(text):
+            if b"\n" in chunk:
+                return text
+            out.write(chunk.replace(b"\r", b"\n"))
+    text.path, text.compression = str(target), "none"
+    text.head = first_bytes(text)
+    return text
+
+
 class RecordCount:
     """How many records a text has: line ends outside of quotes that end something (or nothing, with ``blanks``).
 
