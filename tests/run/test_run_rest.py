@@ -386,3 +386,24 @@ def test_how_far_a_reading_is_is_told_while_its_rows_wait(folder: Folder) -> Non
         rows, sizes = [each[0] for each in told], [each[1] for each in told]
         assert {10, 20, 30, 60, 90, 95} <= set(rows) and rows == sorted(rows) and rows[-1] == 95
         assert sizes == sorted(sizes) and {each[2] for each in told} == {95}
+
+
+def test_a_whole_table_that_goes_through_another_has_nothing_new(folder: Folder) -> None:
+    """Only reading it tells; the table stays as it is."""
+    source = "connector: rest\nurl: {url}\ntables:\n  o: {{as: raw.o, path: /o, key: id}}\n"
+    source += '  notes: {{as: raw.notes, path: "/o/{{id}}", each: o}}\n'
+    texts = ["a", "b"]
+
+    def answer(r: Request) -> Reply:
+        return Reply(body=[{"id": 1}] if r.path == "/o" else [{"text": text} for text in texts])
+
+    with serving(answer) as web:
+        made(folder, web, source)
+        assert states(folder.done()) == {"o": "built", "notes": "built"}
+        seq = folder.seqs()
+        again = folder.done()
+        assert states(again) == {"o": "skipped", "notes": "skipped"} and folder.seqs() == seq
+        assert result(again, "raw.notes").reason == "there was nothing new after all"
+        texts.append("c")
+        assert states(folder.done()) == {"o": "skipped", "notes": "built"}
+        assert folder.rows("raw.notes", columns="text") == [("a",), ("b",), ("c",)]

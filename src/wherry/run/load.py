@@ -111,7 +111,7 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     finally:
         if close := getattr(batches, "close", None):
             close()
-    if not fresh and begun is loading.before:
+    if not fresh and (begun is None or begun is loading.before):
         return None
     if begun is not None and not fresh:
         done.built = replace(done.built, cursor=begun.cursor)
