@@ -145,6 +145,7 @@ class Reading:
         """Why there is something to read, from the first answers only."""
         driver = self.declared.driver if self.incremental else self.declared
         if self.declared.each is not None and (driver is None or driver is self.declared):
+            self.stage.close()
             return "it is asked for each row of another table"
         try:
             table = driver or self.declared
