@@ -188,6 +188,7 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
             findings += _written_out(source, table, asset.file)
             findings += _passwords(table, asset.file)
+            findings += _unused(source, table, asset)
             findings += _configured(table, asset.file)
             table_options, wrong = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
@@ -226,6 +227,21 @@ def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Find
                 line=_line(table.option_lines, path, 1),
                 column=1,
                 source_line=f"{path.rpartition('.')[2]}: ***",
+            )
+
+
+def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Finding]:
+    """A warning for what is said of a table that its connector makes nothing of."""
+    for option, why in getattr(source, "unused", {}).items():
+        if getattr(table, option):
+            yield Finding(
+                code="unused-option",
+                message=f"`{option}:` changes nothing for `{asset.name}`: {why}.",
+                hint=f"Leave `{option}:` out.",
+                file=asset.file,
+                line=asset.line,
+                column=1,
+                severity="warning",
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from wherry.errors import SourceError, WherryError
 from wherry.ports import Batch, Found, Reached, Replaced, TableRequest
@@ -38,6 +38,11 @@ class Files:
     TableOptions: type = said.TableOptions
     #: Options that are secrets: they are named in the file, not written out.
     secret_options = tuple(name for name in said.SECRETS if not name.endswith("_ACCESS_KEY_ID"))
+
+    #: What may be said of a table of any source, and has no meaning here.
+    unused: ClassVar[Mapping[str, str]] = {
+        "cursor": "which files were read is known by their names and content",
+    }
 
     def __init__(self) -> None:
         self._memory: dict[Any, str] = {}
@@ -110,7 +115,7 @@ class Files:
                 kept = f"Nothing was loaded: `{table.name}` and its cursor are as they were."
                 reading = Reading(
                     con, place, options, chosen, found.files, folder / "0", wanted=table.name, kept=kept,
-                    passing=part_of(table, found.files, found.files),
+                    passing=part_of(table, found.files, found.files), only=table.columns,
                 )  # fmt: skip
                 yield reading.batch({})
                 return
@@ -126,6 +131,7 @@ class Files:
                     con, place, options, chosen, group, here, wanted=table.name, known=columns,
                     before=done.get(group[0].name) if replaces else None, with_file=True,
                     kept=kept_before(table, group, done), after=left, passing=part_of(table, group, every),
+                    only=table.columns,
                 )  # fmt: skip
                 batch = reading.batch(done, replaces)
                 reached = batch.reached()

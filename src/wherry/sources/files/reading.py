@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
 from wherry.ports import Batch, Origin, Replaced
 from wherry.sources.files.database import failed, named
-from wherry.sources.files.formats.scan import Job, Places, Scan
+from wherry.sources.files.formats.scan import FILE_COLUMN, Job, Places, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
 from wherry.sources.files.magic import check_kind
@@ -73,6 +74,7 @@ class Reading:
         kept: str = "",
         after: int = 0,
         passing: Passing | None = None,
+        only: tuple[str, ...] = (),
     ) -> None:
         self.con, self.place = con.cursor(), place
         self.options, self.table, self.files = options, table, files
@@ -83,6 +85,8 @@ class Reading:
         self.before = before
         #: Bytes of the files that are to be read after these.
         self.after = after
+        #: The columns that are wanted; none: all.
+        self.only = only
         #: Hears how far it is.
         self.passing = passing or Passing(tell=lambda passed: None, size=self.bytes)
         #: Bytes that were fetched.
@@ -108,7 +112,7 @@ class Reading:
         It also tells the columns when rows carry their file's name.
         """
         with self.told_plainly():
-            scan = self.scan()
+            scan = self.only_wanted(self.scan())
             self.check_same()
             on_bad_row = self.table.on_bad_row or self.options.on_bad_row
             if self.rejects.first is not None and on_bad_row == "fail":
@@ -168,6 +172,22 @@ class Reading:
         )  # fmt: skip
         with self.passing.watching(self.con):
             return module.scan(job)  # type: ignore[no-any-return]
+
+    def only_wanted(self, scan: Scan) -> Scan:
+        """The same rows, of the columns that ``columns:`` names. Raises ``SourceError`` for one that is not there."""
+        if not self.only:
+            return scan
+        there = {name.lower(): name for name in scan.columns}
+        if missing := [name for name in self.only if name.lower() not in there]:
+            near = difflib.get_close_matches(missing[0].lower(), list(there), 1)
+            known = ", ".join(f"`{name}`" for name in scan.columns)
+            hint = f"Did you mean `{there[near[0]]}`?" if near else f"There are {known}."
+            message = f"There is no column `{missing[0]}`, which `columns:` names, in {self.names()}."
+            raise failed("unknown-column", message, hint)
+        columns = {there[name.lower()]: scan.columns[there[name.lower()]] for name in self.only}
+        given = [*(name for name in columns if name not in scan.absent), *([FILE_COLUMN] if self.with_file else [])]
+        sql = f"SELECT {', '.join(map(named, given))} FROM ({scan.sql})"
+        return replace(scan, sql=sql, columns=columns, absent=())
 
     def pieces(self, file: File) -> list[Piece]:
         """A file as something to read on this machine: itself, a copy, its end, its members."""
