@@ -43,7 +43,10 @@ def test_what_is_there_is_told(project: Path, wherry: Wherry) -> None:
     told = wherry("check", "--connect")
     assert told.code == 0, told.err
     assert "reached  drop: raw.a  2 files, 5 bytes; `a2.csv` is CSV\n" in told.err
-    assert "`b.jsonl.gz` is JSON Lines, packed with gzip\n" in told.err and "`c.zip` is an archive\n" in told.err
+    assert (
+        "`b.jsonl.gz` is JSON Lines, packed with gzip\n" in told.err
+        and "`c.zip` is an archive with 1 member to read\n" in told.err
+    )
     found = {each["table"]: each["found"] for each in wherry("check", "--connect", "--json").json["connect"]}
     assert found["raw.a"] == {"files": 2, "bytes": 5, "opened": "a2.csv", "format": "csv", "compression": "none"}
 
@@ -66,6 +69,20 @@ def test_a_file_that_is_something_else(project: Path, wherry: Wherry, name: str,
     (finding,) = answer.json["findings"]
     assert answer.code == 1 and told in finding["message"] and finding["hint"] and finding["line"] == 4
     assert answer.json["connect"] == [{"source": "drop", "table": "raw.a", "reached": False}]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_a_pattern_of_members_that_matches_nothing(project: Path, wherry: Wherry, name: str) -> None:
+    (project / "in").mkdir()
+    (project / "in/x.csv").write_text("id\n1\n")
+    shutil.make_archive(str(project / "data/a"), "zip" if name == "a.zip" else "gztar", project / "in")
+    source(project, "data", f'  "{name}!/y*.csv": {{as: raw.a}}\n  "{name}!/**/x.csv": {{as: raw.b}}\n')
+    answer = wherry("check", "--connect", "--json")
+    (finding,) = answer.json["findings"]
+    assert answer.code == 1 and finding["message"] == f"No member of `{name}` matches `y*.csv`."
+    assert "x.csv`" in finding["hint"]
+    reached = {each["table"]: each["reached"] for each in answer.json["connect"]}
+    assert reached["raw.a"] is False
 
 
 @pytest.mark.parametrize("mode", ["full", "incremental"])

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,18 @@ from wherry.sources.files.options import (
     TableOptions,
     compression_of,
     format_of,
+    in_archive,
     is_archive,
     table_options,
 )
-from wherry.sources.files.places.place import Dropped, File, Place, open_place
-from wherry.sources.files.unpack import broken
+from wherry.sources.files.places.place import Dropped, File, Place, fetch, open_place
+from wherry.sources.files.unpack import BROKEN, MEMBERS, broken, is_wanted, no_member, tar_members, zip_members
 from wherry.sources.files.work import Piece
 
 #: Bytes of a file that are read.
 START = 1 << 16
+#: Archives up to this size are opened to see what is in them; a zip file of this machine whatever its size.
+OPENED = 16 << 20
 WORDS_OF_TABLES = {"delta": "a Delta table", "iceberg": "an Iceberg table", "hudi": "a Hudi table"}
 #: What is known of a packed file from its start; zstd is only known by its first bytes.
 _UNPACKERS: dict[str, Callable[[], Any]] = {
@@ -55,11 +59,15 @@ def reach(options: Options, table: TableRequest) -> Reached:
         size = sum(sizes) if min(sizes) >= 0 else None
         opened = next((file for file in files if file.size), files[0])
         start = start_of(place, opened)
+        members = members_of(place, opened, in_archive(table.name)[1], chosen) if is_archive(opened.name) else None
     told = f"{len(files):,} file{'s' if len(files) > 1 else ''}" + (f", {shown(size)}" if size is not None else "")
     said: dict[str, str | int | None] = {"files": len(files), "bytes": size, "opened": opened.name}
     if is_archive(opened.name):
-        expect_archive(opened, start)
-        return Reached(told=f"{told}; `{opened.name}` is an archive", facts=said | {"format": "archive"})
+        if members is None and opened.name.lower().endswith(".zip") and not start.startswith(b"PK"):
+            raise broken(opened.name, "zip")
+        what = "" if members is None else f" with {members:,} member{'s' if members > 1 else ''} to read"
+        facts = said | {"format": "archive", "members": members}
+        return Reached(told=f"{told}; `{opened.name}` is an archive{what}", facts=facts)
     kind, packed = format_of(opened.name, chosen), compression_of(opened.name, chosen)
     expect_kind(opened, start, kind, packed, chosen)
     what = WORDS[kind] + (f", packed with {packed}" if packed != "none" else "")
@@ -108,10 +116,28 @@ def expect_kind(file: File, start: bytes, kind: str, packed: str, table: TableOp
         check_kind(piece, kind, "none")
 
 
-def expect_archive(file: File, start: bytes) -> None:
-    """Raises ``SourceError`` for a zip file that is none; what else an archive holds, only reading it tells."""
-    if file.name.lower().endswith(".zip") and not start.startswith(b"PK"):
-        raise broken(file.name, "zip")
+def members_of(place: Place, archive: File, wanted: str, table: TableOptions) -> int | None:
+    """How many members of an archive are wanted; None where only reading much of it would tell.
+
+    Raises ``SourceError`` for one that is damaged, or has none.
+    """
+    listed = archive.name.lower().endswith(".zip")
+    if not (listed and not archive.remote) and not 0 <= archive.size <= OPENED:
+        return None
+    with tempfile.TemporaryDirectory(prefix="wherry-files-") as folder:
+        path = archive.path
+        if archive.remote:
+            path = str(Path(folder, "archive"))
+            fetch(place, archive, Path(path))
+        try:
+            found = (zip_members if listed else tar_members)(path, archive.name)
+            there = [name for name, _ in islice(found, MEMBERS)]
+        except (*BROKEN, NotImplementedError):
+            raise broken(archive.name, "zip" if listed else "tar") from None
+    count = sum(is_wanted(name, wanted, table) for name in there)
+    if not count:
+        raise no_member(archive.name, wanted, there)
+    return count
 
 
 def shown(size: int) -> str:
