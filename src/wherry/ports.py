@@ -250,6 +250,16 @@ class SaidElsewhere(Protocol):
         """
 
 
+class ReadsAgain(Protocol):
+    """A source that can read some files of a table once more, to tell where in them rows are that broke a check."""
+
+    def again(
+        self, options: Any, table: TableRequest, known: Mapping[str, str], files: Sequence[str]
+    ) -> Iterator[Batch]:
+        """The rows of these files (of none: of all) as they are now, with ``origins``, each file a batch where a column
+        tells the files apart. ``known`` are the columns of the table. Raises ``SourceError``."""
+
+
 class Secrets(Protocol):
     """A place where secrets are kept, named by an address in ``secrets =`` of wherry.toml."""
 

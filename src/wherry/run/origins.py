@@ -13,9 +13,14 @@ from wherry.ports import Batch
 _PAGE = 50_000
 
 
-def write_origins(cursor: DuckDB, batch: Batch, staged: str, condition: str, into: str) -> None:
-    """Fill a new temporary table with the places of the rows of ``staged`` (all rows of the batch, in its order) that
-    meet a condition: ``n``, their ``rowid``; ``file``, ``line`` and ``member`` as ``Origin`` has them."""
+def write_origins(
+    cursor: DuckDB, batch: Batch, staged: str, condition: str, into: str, *, number: str = "rowid"
+) -> None:
+    """Fill a new temporary table with the places of the rows of ``staged`` that meet a condition: ``n``, their numbers
+    in the batch; ``file``, ``line`` and ``member`` as ``Origin`` has them.
+
+    ``number`` is what gives the number in the batch: ``rowid`` where ``staged`` has all rows of it in their order.
+    """
     import pyarrow as pa
 
     cursor.execute(f"CREATE TEMP TABLE {into} (n BIGINT, file VARCHAR, line BIGINT, member VARCHAR)")
@@ -26,7 +31,8 @@ def write_origins(cursor: DuckDB, batch: Batch, staged: str, condition: str, int
     def numbers() -> Iterator[int]:
         last = -1
         while True:
-            page = f"SELECT rowid FROM {staged} WHERE rowid > {last} AND ({condition}) ORDER BY rowid LIMIT {_PAGE}"
+            more = f"{number} > {last} AND ({condition})"
+            page = f"SELECT {number} FROM {staged} WHERE {more} ORDER BY {number} LIMIT {_PAGE}"
             rows = cursor.execute(page)
             for (last,) in rows:
                 asked.append(last)

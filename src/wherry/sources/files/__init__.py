@@ -102,6 +102,26 @@ class Files:
                 else:
                     yield from self._read(place, options, table, chosen, cursor, folder)
 
+    def again(
+        self, options: said.Options, table: TableRequest, known: Mapping[str, str], files: Sequence[str]
+    ) -> Iterator[Batch]:
+        """Files that were read, as they are now. Tables of other systems have no lines that would tell anything."""
+        chosen = said.table_options(options, table)
+        if chosen.format in said.TABLE_FORMATS:
+            return
+        with scratch_folder() as folder, closing(open_place(options)) as place:
+            there = [file for file in list_files(options, place, table.name) if not files or file.name in files]
+            full = table.mode == "full"
+            with closing(open_database(options, folder)) as con:
+                for number, group in enumerate([tuple(there)] if full else [(file,) for file in there]):
+                    here = folder / str(number)
+                    reading = Reading(
+                        con, place, options, chosen, group, here, wanted=table.name, only=table.columns,
+                        known={} if full else known, with_file=not full,
+                    )  # fmt: skip
+                    yield reading.batch({})
+                    shutil.rmtree(here)
+
     def _read(
         self, place: Place, options: said.Options, table: TableRequest, chosen: said.TableOptions,
         cursor: Mapping[str, Any] | None, folder: Path,
