@@ -88,7 +88,7 @@ class Rest:
         if options.manifest:
             from wherry.sources.rest.manifest import read_manifest
 
-            yield from read_manifest(options).tables()
+            yield from read_manifest(options).tables(options)
             return
         with closing(self._client(options, None)) as client:
             yield from found_tables(options, client)

@@ -94,16 +94,18 @@ class Manifest:
     def name_of(stream: Part) -> Any:
         return stream.get("name") or (stream.get("$parameters") or {}).get("name")
 
-    def tables(self) -> Iterator[Found]:
-        """Its streams."""
+    def tables(self, options: Options) -> Iterator[Found]:
+        """Its streams; one that is not read says why."""
         from wherry.sources.rest.translate import cursor_of, key_of
 
         for name, stream in sorted(self.streams.items()):
             cursor = cursor_of(stream)
-            about = str(stream.get("description") or "")
-            yield Found(
-                name=name, kind="endpoint", key=key_of(stream), cursors=(cursor,) if cursor else (), about=about
-            )
+            kind, about = "endpoint", str(stream.get("description") or "")
+            try:
+                self.declared(options, TableRequest(name=name, mode="full"))
+            except ProjectError as error:
+                kind, about = "stream that is not read", error.findings[0].message
+            yield Found(name=name, kind=kind, key=key_of(stream), cursors=(cursor,) if cursor else (), about=about)
 
     def meaning(self, table: str) -> str:
         """What decides which rows the stream called like the table has; empty where there is none."""
