@@ -325,7 +325,12 @@ class Reading:
                 )
         where = self._where()
         return [
-            Finding(code="rest", message=f"{where}: {told}.", hint="The rows are kept.", severity="warning")
+            Finding(
+                code="rest",
+                message=f"{where}: {told}{'' if told.endswith('?') else '.'}",
+                hint="The rows are kept.",
+                severity="warning",
+            )  # fmt: skip
             for told in found
         ]
 
