@@ -330,7 +330,7 @@ class Reading:
                 message=f"{where}: {told}{'' if told.endswith('?') else '.'}",
                 hint="The rows are kept.",
                 severity="warning",
-            )  # fmt: skip
+            )
             for told in found
         ]
 
