@@ -102,6 +102,8 @@ CHECKS = (
     _form("between 1 and 3", "k", where="n > 0"),
     _form("in [a, b]", "w"),
     _form('matches "^a"', "w"),
+    _form('matches "^[ab]{1,2}$"', "w"),
+    _form("length between 1 and 3", "w"),
     _form("between '2020-01-01' and '2020-01-03'", "day"),
     _form("unique", "k"),
     _form("unique", "w", where="k > 0"),
@@ -136,7 +138,16 @@ ROW = st.tuples(
     st.none() | st.sampled_from(["a", "b", "ab", "", "é", "zz"]),
     st.none() | st.sampled_from(["2020-01-01", "2020-01-02", "2021-07-01"]),
 )
-ROWS = st.lists(ROW, min_size=1, max_size=7)
+#: Some columns have no nulls, and few values.
+FULL = st.tuples(
+    st.integers(0, 4),
+    st.integers(0, 9),
+    st.sampled_from([0.5, -1.25]),
+    st.sampled_from(["0.10", "2.50"]),
+    st.sampled_from(["a", "b"]),
+    st.none() | st.sampled_from(["2020-01-01", "2020-01-02"]),
+)
+ROWS = st.lists(ROW, min_size=1, max_size=7) | st.lists(FULL, min_size=1, max_size=9)
 CHANGE = st.one_of(
     st.tuples(st.just("append"), ROWS),
     st.tuples(st.just("append"), ROWS),
@@ -271,7 +282,7 @@ def test_slices_find_what_the_whole_finds(
     # It is tried first to prove that keys are new, or not.
     monkeypatch.setattr(check_groups, "BRIEF", 250_000 if brief else -1)
     # Groups are looked at by a thread of their own, or by the one that looks at the rest.
-    monkeypatch.setattr(check_slices, "_WORTH", 0 if beside else 10**9)
+    monkeypatch.setattr(check_slices, "_TABLE_ROWS", 10**9 if beside else -1)
     # Every column that has a dictionary counts as one of few values, or none does.
     monkeypatch.setattr(checking, "_FEW_BYTES", 1e9 if few else 0.0)
     # Few values of a hash: keys meet others in it all the time.
@@ -349,6 +360,48 @@ def test_of_few_values_a_slice_tells_whether_there_are_others(
         found = table.check().results
         assert [told(r) for r in found] == [told(r) for r in table.check_all()]
         assert [(found[at].how, found[at].observed) for at in counted] == [(how, [groups, 2 * min(groups, 3)])]
+
+
+def test_a_slice_asks_what_is_not_known_alone(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_subject, "LARGE", 0)
+    monkeypatch.setattr(checking, "_FEW_BYTES", 1e9)
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
+    table = Table(*opened, "s.known")
+
+    def rows(*words: str) -> list[Any]:
+        return [(1 + i % 3, i, 0.5, "0.10", word, "2020-01-01") for i, word in enumerate(words)]
+
+    table.do("create", rows(*"ab" * 20))
+    table.check()
+    asked: list[str] = []
+    execute = DuckDB.execute
+
+    def told_of(self: DuckDB, sql: str, *rest: Any) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        return execute(self, sql, *rest)
+
+    def look(*words: str) -> str:
+        table.do("append", rows(*words))
+        asked.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(DuckDB, "execute", told_of)
+            found = table.check().results
+        said = "\n".join(asked)
+        assert [told(r) for r in found] == [told(r) for r in table.check_all()]
+        return said
+
+    # Words that `in [a, b]` lets pass are no others, numbers between those that are there neither, columns without
+    # nulls have as many values as rows, and the other table has all numbers from 1 to 3.
+    known = look(*"abab")
+    assert "NOT list_contains(CAST(['a', 'b'] AS VARCHAR[]), \"w\")" not in known.replace("'b', 'a'", "'a', 'b'")
+    assert "AS INTEGER[]), k)" not in known and "length(" not in known
+    assert 'count("k")' not in known and "s.other" not in known.replace('"', "")
+    # A word that it does not let pass may be another one, and may be as long as others must not be.
+    asked_of = look("c", "abcd")
+    assert "NOT list_contains" in asked_of and "length(" in asked_of
+    # Nor is a number known that is beyond.
+    table.do("append", [(9, 1, 0.5, "0.10", "a", "2020-01-01")])
+    assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()]
 
 
 def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:

@@ -13,6 +13,7 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 
 #: What is the same in both databases; the other files are about files and DuckDB.
 BOTH = {
+    "filling",
     "migrate",
     "branches",
     "carry",

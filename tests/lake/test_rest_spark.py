@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from copying import made
 
 from services import spark_jar, spark_python
 from wherry.lake.attach import connect
@@ -16,6 +17,10 @@ from wherry.serve.catalog import offer
 
 pytestmark = pytest.mark.needs("spark")
 TOKEN = "a-token-of-sixteen"
+#: A table whose files COPY wrote.
+COPIED = (
+    "SELECT i, DATE '2026-01-01' + i::INTEGER AS d, 'x' || i AS s, [i] AS l, {'a': i / 4} AS st FROM range(9) AS t(i)"
+)
 
 
 def spark(endpoint: str, statements: list[str]) -> list[Any]:
@@ -37,6 +42,11 @@ def spark(endpoint: str, statements: list[str]) -> list[Any]:
 #: What Spark is told, and what it must answer; None: no rows, and no error.
 STATEMENTS: list[tuple[str, Any]] = [
     ("SELECT i, s, d FROM s.t ORDER BY i", [[1, "x1", "0.25"], [3, "changed", "0.75"]]),
+    ("SELECT count(*), sum(i), min(s) FROM s.copied WHERE d > DATE '2026-01-02' AND s < 'x9'", [[7, 35, "x2"]]),
+    ("SELECT s FROM s.copied WHERE i = 9 OR s = 'y'", []),
+    ("SELECT sum(st.a) FROM s.copied WHERE l[0] = 4", [[1.0]]),
+    ("DELETE FROM s.copied WHERE i > 1", None),
+    ("SELECT s FROM s.copied ORDER BY i", [["x0"], ["x1"]]),
     ("SHOW VIEWS IN s", [["s", "big", False]]),
     ("SELECT i, inside.a FROM s.big", [[3, 3]]),
     ("CREATE NAMESPACE sp", None),
@@ -92,6 +102,7 @@ def test_spark_and_duckdb_share_tables(lake: Lake) -> None:
         db.execute("CREATE TABLE d.s.t AS SELECT i, 'x' || i AS s, (i / 4)::DECIMAL(9,2) AS d FROM range(4) AS _(i)")
         db.execute("DELETE FROM d.s.t WHERE i % 2 = 0")
         db.execute("UPDATE d.s.t SET s = 'changed' WHERE i = 3")
+        made(lake, db, "s.copied", COPIED, branch="dev")
         view = "SELECT i, {'a': i} AS inside FROM s.t WHERE i > 2 AND i <> 5"
         put = Put(name="s.big", kind="view", sql=view, state={"inputs": ["s.t"]})
         lake.put("dev", [put], author="", message="")
@@ -119,7 +130,7 @@ def test_spark_and_duckdb_share_tables(lake: Lake) -> None:
     assert _view(lake) == [(2, -1), (7, -1), (8, 5)]
     assert "sp.t" not in lake.pointers("main")
     lake.merge("dev", author="ada", message="publish")
-    assert {"s.t", "sp.t", "sp.moved", "sp.v", "s.big"} == set(lake.pointers("main"))
+    assert {"s.t", "s.copied", "sp.t", "sp.moved", "sp.v", "s.big"} == set(lake.pointers("main"))
 
 
 def _view(lake: Lake) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copying import made
 from trino_server import trino
 
 from wherry.lake.attach import connect
@@ -13,10 +14,19 @@ from wherry.serve.catalog import offer
 
 pytestmark = pytest.mark.needs("trino")
 TOKEN = "a-token-of-sixteen"
+#: A table whose files COPY wrote.
+COPIED = (
+    "SELECT i, DATE '2026-01-01' + i::INTEGER AS d, 'x' || i AS s, [i] AS l, {'a': i / 4} AS st FROM range(9) AS t(i)"
+)
 
 #: What Trino is told, and what it must answer; None: anything but an error.
 STATEMENTS: list[tuple[str, Any]] = [
     ("SELECT i, s, d FROM s.t ORDER BY i", [[1, "x1", "0.25"], [3, "changed", "0.75"]]),
+    ("SELECT count(*), sum(i), min(s) FROM s.copied WHERE d > DATE '2026-01-02' AND s < 'x9'", [[7, 35, "x2"]]),
+    ("SELECT s FROM s.copied WHERE i = 9 OR s = 'y'", []),
+    ("SELECT sum(st.a) FROM s.copied WHERE l[1] = 4", [[1.0]]),
+    ("DELETE FROM s.copied WHERE i > 1", None),
+    ("SELECT s FROM s.copied ORDER BY i", [["x0"], ["x1"]]),
     ("CREATE SCHEMA tr", None),
     ("CREATE TABLE tr.t (i BIGINT, s VARCHAR, ts TIMESTAMP(6)) WITH (partitioning = ARRAY['day(ts)'])", None),
     (
@@ -61,6 +71,7 @@ def test_trino_and_duckdb_share_tables(lake: Lake, tmp_path: Path) -> None:
         db.execute("CREATE TABLE d.s.t AS SELECT i, 'x' || i AS s, (i / 4)::DECIMAL(9,2) AS d FROM range(4) AS _(i)")
         db.execute("DELETE FROM d.s.t WHERE i % 2 = 0")
         db.execute("UPDATE d.s.t SET s = 'changed' WHERE i = 3")
+        made(lake, db, "s.copied", COPIED, branch="dev")
         server = offer(lake, host="127.0.0.1", port=0, branch="main", tokens={TOKEN: "trino"})
         try:
             with trino(tmp_path / "trino", server.endpoint, TOKEN, "dev") as other:
@@ -83,4 +94,4 @@ def test_trino_and_duckdb_share_tables(lake: Lake, tmp_path: Path) -> None:
     assert {c.author for c in lake.log("dev") if "write tr.t" in c.message} == {"trino"}
     assert "tr.t" not in lake.pointers("main")
     lake.merge("dev", author="ada", message="publish")
-    assert {"s.t", "tr.t", "tr.moved", "tr.v"} == set(lake.pointers("main"))
+    assert {"s.t", "s.copied", "tr.t", "tr.moved", "tr.v"} == set(lake.pointers("main"))

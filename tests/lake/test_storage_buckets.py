@@ -13,8 +13,8 @@ import pytest
 from fixtures import cloud_servers
 from fixtures.buckets import KEY, SECRET, Objects, ObjectStore, azure, objects, scheme, server, store
 from fixtures.cloud_servers import Cloud
-from wherry.errors import LakeError
-from wherry.lake import folder
+from wherry.errors import Conflict, LakeError
+from wherry.lake import filling, folder
 from wherry.lake.access import find_access
 from wherry.lake.attach import connect
 from wherry.lake.lake import Lake
@@ -39,6 +39,23 @@ def con(bucket_lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return connection.execute(query).fetchall()
+
+
+def test_files_that_were_copied(bucket_lake: Lake, con: duckdb.DuckDBPyConnection, objects: Objects) -> None:
+    con.execute("CREATE TABLE m.s.t (id BIGINT, name VARCHAR)")
+    pointer = bucket_lake.pointer("main", "s.t")
+    assert pointer is not None and pointer.location is not None
+    metadata, group = bucket_lake.storage.read(pointer.location), filling.group_of(bucket_lake.storage)
+    assert group == 122_880
+    query = "SELECT i AS id, 'n' || i AS name FROM range(150_000) AS t(i)"
+    copies = [filling.written(rows(con, filling.copy_statement(query, metadata, group))) for _ in range(2)]
+    bucket_lake.fill("main", "s.t", metadata, copies[0], con)
+    with pytest.raises(Conflict):
+        bucket_lake.fill("main", "s.t", metadata, copies[1], con)
+    assert len([key for key in objects.objects() if key.endswith(".parquet")]) == 1
+    assert rows(con, "SELECT count(*), sum(id), max(name) FROM m.s.t") == [(150_000, 11_249_925_000, "n99999")]
+    con.execute("DELETE FROM m.s.t WHERE id > 0")
+    assert rows(con, "FROM m.s.t") == [(0, "n0")]
 
 
 def test_tables_live_in_the_bucket(

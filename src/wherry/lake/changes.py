@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wherry.lake import iceberg
@@ -81,8 +81,13 @@ def identity(metadata: Mapping[str, Any]) -> tuple[str, str]:
     return str(metadata["table-uuid"]), rows_of(snapshot) if snapshot is not None else ""
 
 
-def change_since(storage: Storage, metadata: Mapping[str, Any], before: tuple[str, str]) -> Change | None:
-    """What happened since a table had the identity ``before``; None where that cannot be told from its files."""
+def change_since(
+    storage: Storage, metadata: Mapping[str, Any], before: tuple[str, str], listed: Sequence[File] | None = None
+) -> Change | None:
+    """What happened since a table had the identity ``before``; None where that cannot be told from its files.
+
+    ``listed``: all of its files, where they are known.
+    """
     now = identity(metadata)
     if now[0] != before[0] or not before[1] or not now[1]:
         return None
@@ -93,7 +98,7 @@ def change_since(storage: Storage, metadata: Mapping[str, Any], before: tuple[st
     current = iceberg.current_snapshot(dict(metadata))
     if then is None or current is None or not _descends(metadata, current, number):
         return None
-    old, new = ({each.path: each for each in listed} for listed in differing(storage, then, current))
+    old, new = ({each.path: each for each in some} for some in differing(storage, then, current, listed))
     came = [each for path, each in new.items() if path not in old]
     went = [each for path, each in old.items() if path not in new]
     if any(each.content not in (_DATA, _POSITIONS) for each in (*old.values(), *new.values())):

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from wherry.lake.catalog import Catalog
     from wherry.lake.connecting import Database
     from wherry.lake.diff import Moment, TableDiff
+    from wherry.lake.filling import DataFile
     from wherry.lake.merge import Preview
     from wherry.lake.server import Server
+    from wherry.lake.tables import Tables
     from wherry.lake.threeway import Take
 
 
@@ -149,6 +151,23 @@ class Lake:
     def uncarry(self, branch: str, name: str) -> None:
         """Forget a carried state, if there is one."""
         self._carried.remove(branch, name)
+
+    def fill(
+        self,
+        branch: str,
+        name: str,
+        metadata: Mapping[str, Any],
+        files: Sequence[DataFile],
+        connection: DuckDBPyConnection,
+    ) -> None:
+        """Make files that ``filling.copy_statement`` had DuckDB write, for a table of that metadata, its first rows.
+
+        What was carried for the table moves with them. Raises ``Conflict`` when the table is another by now or has
+        rows; then, and only then, the files are gone.
+        """
+        from wherry.lake.filling import fill
+
+        fill(self, branch, name, metadata, files, connection)
 
     def merge(
         self,
@@ -318,14 +337,19 @@ class Lake:
     def catalog(self) -> Catalog:
         """The Iceberg REST catalog: ``catalog.handle(method, path, query, body)``."""
         from wherry.lake.catalog import Catalog
-        from wherry.lake.tables import Tables
         from wherry.lake.views import Views
 
         with self._lock:
             if self._catalog is None:
-                tables = Tables(self.database, self.storage, self._carried)
-                self._catalog = Catalog(self.database, tables, Views(self.database, self.storage))
+                self._catalog = Catalog(self.database, self.tables, Views(self.database, self.storage))
             return self._catalog
+
+    @property
+    def tables(self) -> Tables:
+        """What the catalog does with tables, for who need not ask it by way of the protocol."""
+        from wherry.lake.tables import Tables
+
+        return Tables(self.database, self.storage, self._carried)
 
     @property
     def server(self) -> Server:

@@ -6,7 +6,7 @@ After the Iceberg table specification, version 2: "Manifests" and appendix D, "S
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -53,6 +53,8 @@ class File:
     high: Mapping[int, bytes] = field(repr=False)
     #: The one data file that position deletes are about; empty when they do not say.
     about: str = ""
+    #: The manifest that lists it.
+    manifest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +75,21 @@ def files(storage: Storage, metadata: Mapping[str, Any], *, most: int = 200) -> 
     return _listed(storage, manifests) if len(manifests) <= most else None
 
 
-def differing(storage: Storage, one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[File], list[File]]:
-    """The files of two snapshots, as far as they are not listed in manifests that both have."""
-    first, second = _manifests(storage, one), _manifests(storage, other)
-    return (
-        _listed(storage, [path for path in first if path not in second]),
-        _listed(storage, [path for path in second if path not in first]),
-    )
+def differing(
+    storage: Storage, one: Mapping[str, Any], other: Mapping[str, Any], listed: Sequence[File] | None = None
+) -> tuple[list[File], list[File]]:
+    """The files of two snapshots, as far as they are not listed in manifests that both have.
+
+    ``listed``: all files of the other one, where they are known.
+    """
+    first = _manifests(storage, one)
+    if listed is None:
+        second = _manifests(storage, other)
+        new = _listed(storage, [path for path in second if path not in first])
+    else:
+        second = dict.fromkeys(each.manifest for each in listed)
+        new = [each for each in listed if each.manifest not in first]
+    return _listed(storage, [path for path in first if path not in second]), new
 
 
 def _manifests(storage: Storage, snapshot: Mapping[str, Any]) -> dict[str, None]:
@@ -89,7 +99,7 @@ def _manifests(storage: Storage, snapshot: Mapping[str, Any]) -> dict[str, None]
 
 def _listed(storage: Storage, manifests: Iterable[str]) -> list[File]:
     return [
-        _file(entry["data_file"])
+        _file(entry["data_file"], path)
         for path in manifests
         for entry in avro.read(storage.read_bytes(_place(path))).records
         if entry["status"] != _REMOVED
@@ -160,7 +170,7 @@ def _decoder(kind: str) -> Callable[[bytes], Any] | None:
     return None
 
 
-def _file(data: Mapping[str, Any]) -> File:
+def _file(data: Mapping[str, Any], manifest: str) -> File:
     about = data.get("referenced_data_file") or ""
     low, high = _pairs(data.get("lower_bounds")), _pairs(data.get("upper_bounds"))
     if data.get("content") == 1 and not about:
@@ -177,6 +187,7 @@ def _file(data: Mapping[str, Any]) -> File:
         low=low,
         high=high,
         about=about,
+        manifest=manifest,
     )
 
 

@@ -10,10 +10,8 @@ from wherry.model.plan import Built
 
 
 def digest(*parts: str) -> str:
-    hashed = blake2b(digest_size=16)
-    for part in parts:
-        hashed.update(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass"))
-    return hashed.hexdigest()
+    told = b"".join(len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass") for part in parts)
+    return blake2b(told, digest_size=16).hexdigest()
 
 
 def recipe(asset: Asset, versions: Mapping[str, str], files: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import DataError
@@ -20,6 +20,9 @@ from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
 from wherry.run.origins import write_origins
 from wherry.run.session import Session
 from wherry.run.widen import make_room
+
+if TYPE_CHECKING:
+    from wherry.run.data_files import DataFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,14 +197,29 @@ class Ready:
         with _own_errors(self.batch):
             cursor.execute(insert)
 
+    def copy(self, cursor: DuckDB, into: DataFiles) -> None:
+        """Write the rows of the query to files that ``into`` commits."""
+        assert self.query is not None
+        with _reading(cursor, self.query):
+            into.write(cursor, self.select)
+            with into.shown(cursor) as relation:
+                self.query.written(cursor.connection, relation)
+        self.query.counted(into.rows)
+
 
 def _run(cursor: DuckDB, query: Query, sql: str, into: str) -> None:
     """Run a statement that puts the rows of the query into a relation, in a transaction."""
-    threads = nullcontext() if query.parallel else cursor.alone()
-    with threads, query.reading(cursor.connection):
+    with _reading(cursor, query):
         rows = int(cursor.execute(sql)[0][0])
         query.written(cursor.connection, into)
     query.counted(rows)
+
+
+@contextmanager
+def _reading(cursor: DuckDB, query: Query) -> Iterator[None]:
+    threads = nullcontext() if query.parallel else cursor.alone()
+    with threads, query.reading(cursor.connection):
+        yield
 
 
 @contextmanager

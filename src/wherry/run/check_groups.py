@@ -8,6 +8,7 @@ from typing import Any
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
 from wherry.run import key_hashes
+from wherry.run.check_implied import is_full
 from wherry.run.check_keys import alike, plain
 from wherry.run.check_plan import Item, grouped, looked_at
 from wherry.run.check_state import group_parts, group_values_sql, plain_group_values
@@ -54,8 +55,10 @@ def moved_groups(
     if change.nothing:
         found = [each.unchanged(each.kept) for each in work]
     else:
-        differ = _differ(asking, work, change, subject.lake)
-        found = [each.changed(each in differ) for each in work]
+        found = [each.hashed() for each in work]
+        left = [each for each, told in zip(work, found, strict=True) if told is None]
+        differ = _differ(asking, left, change, subject.lake)
+        found = [told or each.changed(each in differ) for each, told in zip(work, found, strict=True)]
     return [each for each in found if each is not None]
 
 
@@ -70,10 +73,13 @@ def _differ(asking: Asking, work: Sequence[_Groups], change: Change, table: str)
         return []
     told = {}
     for each in work:
-        if each.key is not None and (each.kept or each.apart or not each.subject.large):
+        if each.key is not None and (each.apart or not each.subject.large):
             rows = f"({each.check.where}) AND ({each.key.rows})" if each.check.where else each.key.rows
-            hashes = f"count(DISTINCT {key_hashes.hash_of(each.columns)}) FILTER (WHERE {rows})"
-            told[f"{hashes} = coalesce(count_if({rows}), 0)"] = each
+            differing = f"count(DISTINCT {key_hashes.hash_of(each.columns)})"
+            if each.full:
+                told[f"{differing} = count(*)"] = each
+            else:
+                told[f"{differing} FILTER (WHERE {rows}) = coalesce(count_if({rows}), 0)"] = each
     row = asking.row_if(f"SELECT {', '.join(told)} FROM {change.rows_that_came(table)}") if told else None
     return [each for each, differs in zip(told.values(), row or (), strict=False) if differs]
 
@@ -105,12 +111,30 @@ class _Groups:
         self.kept = tuple(kept) if self.key is not None and subject.hashes is not None else ()
         self.apart = apart(subject, change, columns)
         self.check = members[0].check
+        #: Whether each row has a key that counts.
+        self.full = not self.check.where and all(is_full(subject.facts, plain(column)) for column in columns)
         self.named = [f"k{number}" for number in range(1, len(columns) + 1)]
         #: What is measured: the checks' values one after the other.
         self.wanted = [part for item in members for part in group_parts(item)]
 
     def unchanged(self, hashes: tuple[str, ...]) -> Found | None:
         return self._found((0,) * 2 * len(self.wanted), hashes)
+
+    def hashed(self) -> Found | None:
+        """What became of the groups where hashes tell that no key which came is there twice: one statement tells that
+        and keeps them."""
+        files, key = self.subject.hashes, self.key
+        brief = self.change.grows and self.change.rows_added <= BRIEF
+        if files is None or key is None or self.apart or not brief or not files.has(key, self.kept):
+            return None
+        came = self._narrowed(self.change.rows_that_came(self.subject.lake))
+        counted = (self.change.rows_added,) if self.full else self.asking.row_if(f"SELECT count(*) FROM {came}")
+        if counted is None:
+            return None
+        hashes = f"SELECT DISTINCT {key_hashes.hash_of(self.columns)} AS h FROM {came}"
+        new = f"SELECT h FROM ({hashes}) ANTI JOIN {files.relation(self.kept)} USING (h)"
+        name = files.write(self.asking, key, new, rows=counted[0])
+        return self.unchanged(self._joined(self.kept, name)) if name else None
 
     def changed(self, differ: bool) -> Found | None:
         """What became of the groups; ``differ``: it is known that no two of the rows that came share a key."""
@@ -146,16 +170,10 @@ class _Groups:
         return rows if self.key is None else f"(FROM {rows} WHERE {self.key.rows})"
 
     def _none_met(self, came: str) -> bool:
-        """Whether it is known, by hashes, that no row that was there has a key of the rows that came."""
-        files, key = self.subject.hashes, self.key
-        if key is None:
+        """Whether no row of a small table that was there has, by its hash, a key of the rows that came."""
+        if self.key is None or self.subject.large:
             return False
-        if files is not None and self.kept and files.has(self.asking, key, self.kept):
-            there = f"SELECT h FROM {files.relation(self.kept)}"
-        elif not self.subject.large:
-            there = key.hashed(looked_at(self.check, self.change.rows_that_stayed(self.subject.lake)))
-        else:
-            return False
+        there = self.key.hashed(looked_at(self.check, self.change.rows_that_stayed(self.subject.lake)))
         among = f"{key_hashes.hash_of(self.columns)} IN ({there})"
         return self.asking.row_if(f"SELECT count(*) FROM {came} WHERE {among}") == (0,)
 
@@ -165,10 +183,17 @@ class _Groups:
         if files is None or key is None or not kept:
             return ()
         name = files.write(self.asking, key, f"SELECT {key_hashes.hash_of(columns)} AS h FROM {came}")
-        if name and len(kept) + 1 >= _FILES and files.has(self.asking, key, kept):
+        return self._joined(kept, name) if name else ()
+
+    def _joined(self, kept: tuple[str, ...], name: str) -> tuple[str, ...]:
+        """The files of hashes with one more."""
+        files, key = self.subject.hashes, self.key
+        if files is None or key is None:
+            return ()
+        if len(kept) + 1 >= _FILES and files.has(key, kept):
             one = files.write(self.asking, key, f"SELECT h FROM {files.relation((*kept, name))}")
             return (one,) if one else ()
-        return (*kept, name) if name else ()
+        return (*kept, name)
 
     def _moved(self) -> str:
         """Makes a table of the groups of the rows that moved."""
@@ -185,7 +210,7 @@ class _Groups:
         files, key, kept = self.subject.hashes, self.key, self.kept
         if files is None or key is None or not kept:
             return ()
-        if not files.has(self.asking, key, kept):
+        if not files.has(key, kept):
             stayed = looked_at(self.check, self.change.rows_that_stayed(self.subject.lake))
             name = files.write(self.asking, key, key.hashed(stayed))
             kept = (name,) if name else ()

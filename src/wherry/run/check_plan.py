@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
+from functools import cached_property, wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from wherry.checks import length, matches
-from wherry.checks.matches.shape import lengths
 from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
 from wherry.model.levels import LEVELS, by_share, counts_rows
 from wherry.model.run import Outcome
 from wherry.quoting import NOW, name
+
+Told = TypeVar("Told")
 
 #: Aggregates of one statement. Beyond, DuckDB's plan of it grows faster than what a further pass costs.
 PASS = 400
@@ -26,7 +27,7 @@ FACES = ("row", "aggregate", "groups", "rows", "query")
 _GROUPED = ("k1", "copies")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """A check with the module of its kind."""
 
@@ -34,7 +35,7 @@ class Item:
     check: Check
     kind: ModuleType
 
-    @property
+    @cached_property
     def face(self) -> str:
         if hasattr(self.kind, "bad_row"):
             return "row"
@@ -49,6 +50,20 @@ class Item:
     @property
     def heavy(self) -> bool:
         return bool(getattr(self.kind, "heavy", False))
+
+
+def told_once(tell: Callable[[Item], Told]) -> Callable[[Item], Told]:
+    """What a function tells of an item, told once of each."""
+    name = f"told by {tell.__name__}"
+
+    @wraps(tell)
+    def told(item: Item) -> Told:
+        known: dict[str, Told] = vars(item)
+        if name not in known:
+            known[name] = tell(item)
+        return known[name]
+
+    return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +157,6 @@ def plan_checks(
     return [*shared, *jobs]
 
 
-def implied(items: Sequence[Item]) -> dict[int, int]:
-    """Index of a check -> that of another: when no row breaks that one, no row breaks it, and both look at the same."""
-    shaped: dict[tuple[str, str], list[tuple[int, tuple[int, int | None]]]] = {}
-    for item in items:
-        check = item.check
-        if item.kind is matches and not check.sample:
-            each = matches.patterns(check)
-            known = [size for pattern in each if (size := lengths(pattern)) is not None]
-            if known and (len(each) == 1 or check.arguments.get("how") != "any"):
-                shaped.setdefault((check.column.lower(), check.where), []).append((item.index, known[0]))
-    found = {}
-    for item in (item for item in items if item.kind is length and not item.check.sample):
-        for index, size in shaped.get((item.check.column.lower(), item.check.where), []):
-            if length.keeps(item.check, *size):
-                found[item.index] = index
-    return found
-
-
 def measure(items: Iterable[Item], relation: str, parts: Mapping[int, tuple[str, ...]]) -> list[Job]:
     """The statements that measure what is kept of checks (``parts``, by index) on some rows of a table; of a check of
     rows without parts, what it counts."""
@@ -180,9 +177,14 @@ def grouped(relation: str, keys: Sequence[str]) -> str:
     return f"SELECT {named}, count(*) AS copies FROM {relation} GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}"
 
 
+@told_once
+def _bad_row(item: Item) -> str:
+    return str(item.kind.bad_row(item.check))
+
+
 def row_counts(item: Item, *, copies: bool = False) -> tuple[str, str]:
     """Bad rows, and rows looked at."""
-    where, bad = item.check.where, item.kind.bad_row(item.check)
+    where, bad = item.check.where, _bad_row(item)
     both = f"({where}) AND ({bad})" if where else bad
     if copies:
         looked = f"coalesce(sum(__copies) FILTER (WHERE {where}), 0)" if where else "coalesce(sum(__copies), 0)"

@@ -10,27 +10,35 @@ from wherry.run.check_keys import WHOLE
 from wherry.run.check_plan import Item, tolerant
 from wherry.run.check_subject import Asking
 
+#: From which to which whole number all are there.
+Span = tuple[int, int]
 
-def all_there(asking: Asking, item: Item, facts: Facts, types: Mapping[str, str], most: int) -> bool:
-    """Whether each whole number from the smallest to the largest value of a column is in the column it refers to.
 
-    Then the reference holds, whichever of them the column has. False where that is not so, where one of the columns is
-    not of whole numbers, and where there are more than ``most`` numbers between those two.
+def all_there(
+    asking: Asking, item: Item, facts: Facts, types: Mapping[str, str], most: int, known: Span | None
+) -> Span | None:
+    """The span of numbers that are all in the column that a check refers to, if all of its own column are among them.
+
+    Then the reference holds, whichever of them the column has. None where that is not so, where one of the columns is
+    not of whole numbers, and where there are more than ``most`` numbers from its smallest to its largest. ``known`` is
+    the span that was found before.
     """
     check = item.check
     columns = check.columns or (check.column,)
     there = check.arguments.get("columns") or [check.arguments.get("column")]
     narrowed = check.arguments.get("there") or check.sample or tolerant(check)
     if check.kind != "refers" or len(columns) != 1 or len(there) != 1 or narrowed:
-        return False
+        return None
     key = columns[0].lower()
-    known = facts.columns.get(key)
-    if known is None or not known.bounded or types.get(key) not in WHOLE:
-        return False
-    low, high = known.low, known.high
+    column = facts.columns.get(key)
+    if column is None or not column.bounded or types.get(key) not in WHOLE:
+        return None
+    low, high = column.low, column.high
+    if known is not None and known[0] <= low and high <= known[1]:
+        return known
     if high - low >= most:
-        return False
-    table, column = full_name(check.arguments["table"]), name(there[0])
-    bits = f"bit_count(bitstring_agg({column}, {low}, {high})), any_value(typeof({column}))"
-    found = asking.row_if(f"SELECT {bits} FROM {table} WHERE {column} BETWEEN {low} AND {high}")
-    return found is not None and found[0] == high - low + 1 and found[1] in WHOLE
+        return None
+    table, number = full_name(check.arguments["table"]), name(there[0])
+    bits = f"bit_count(bitstring_agg({number}, {low}, {high})), any_value(typeof({number}))"
+    found = asking.row_if(f"SELECT {bits} FROM {table} WHERE {number} BETWEEN {low} AND {high}")
+    return (low, high) if found is not None and found[0] == high - low + 1 and found[1] in WHOLE else None

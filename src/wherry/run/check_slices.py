@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.lake.changes import Change
 from wherry.model.dataclass import dataclass
-from wherry.run import check_groups, check_plan, check_state
+from wherry.run import check_groups, check_implied, check_plan, check_state
 from wherry.run.check_groups import apart, group_values, moved_groups
 from wherry.run.check_keys import plain
 from wherry.run.check_plan import Item
@@ -16,8 +16,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: Rows of a slice from which on its groups are looked at beside the rest; and of its table, up to which that is so.
-_WORTH, _TABLE_ROWS = 20_000, 20_000_000
+#: Rows of a table up to which the groups of a slice are looked at beside the rest.
+_TABLE_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +56,15 @@ class Slices:
 
     @property
     def streams(self) -> bool:
-        """Whether there is enough for two threads, and too little of anything for them to share."""
+        """Whether there is too little of anything for two threads to share."""
         few = self.change.rows_added + self.change.rows_removed <= check_groups.BRIEF
-        return few and self.change.rows_added >= _WORTH and (self.subject.rows or 0) <= _TABLE_ROWS
+        return few and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
         passed = {item.index: parts for item in items if (parts := check_state.measured(item))}
         if self.change.grows:
+            passed = {index: check_implied.counted(parts, self.subject.facts) for index, parts in passed.items()}
             passed |= {item.index: parts for item in items if (parts := self._others(item))}
         rows = [item for item in items if item.index in passed]
         slices = [item for item in items if check_state.by_slices(item, self.subject.name)]
@@ -158,6 +159,24 @@ class Slices:
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
     ) -> dict[int, tuple[Any, ...]]:
         """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
+        others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
+        facts = self.subject.facts
+        follow = check_implied.implied(items) | check_implied.no_other_groups(items, others, facts)
+        found: dict[int, tuple[Any, ...]] = {}
+        for item in (item for item in items if item.index in others):
+            if check_implied.all_present(item, others[item.index], facts, self.types):
+                found[item.index] = (0,)
+        asked = [item for item in items if item.index not in follow.keys() | found.keys()]
+        found |= self._measured(asked, relation, parts)
+        for item in (item for item in items if item.index in follow.keys() - found.keys()):
+            reason = found.get(follow[item.index], (None,))
+            if reason[0] == 0:
+                found[item.index] = (0,) if item.face == "groups" else reason
+        return found | self._measured([i for i in items if i.index in follow.keys() - found.keys()], relation, parts)
+
+    def _measured(
+        self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
+    ) -> dict[int, tuple[Any, ...]]:
         found: dict[int, tuple[Any, ...]] = {}
         jobs = check_plan.measure(items, relation, parts)
         while jobs:

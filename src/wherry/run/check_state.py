@@ -13,13 +13,14 @@ from typing import Any
 from wherry.model.dataclass import dataclass
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
-from wherry.run.check_plan import Item, bad_rows_sql, row_counts
+from wherry.run.check_plan import Item, bad_rows_sql, row_counts, told_once
 
 #: Words in a condition whose answer changes by itself, or which reads more than the row.
 _UNSTEADY = re.compile(
-    r"\b(now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|gen_random_uuid|"
-    r"nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob(?=\s*\())\b|" + re.escape(NOW),
-    re.IGNORECASE,
+    # The letters that the words begin with: a search looks at few places then.
+    r"\b(?=[cfglnrstu])(?:now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|"
+    r"gen_random_uuid|nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob(?=\s*\())\b|"
+    + re.escape(NOW.lower())
 )
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
 #: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
@@ -39,6 +40,10 @@ _COPIES = re.compile(r"\bcopies\b", re.IGNORECASE)
 _MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
 
 
+def _unsteady(sql: str) -> bool:
+    return _UNSTEADY.search(sql.lower()) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What is remembered of the checks of a table."""
@@ -51,12 +56,15 @@ class Kept:
     present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     #: Identity of a check -> files with a hash of each key of those rows.
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Identity of a check for references -> the first and the last of numbers that are all in the other table.
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         values = {key: [_plain(v) for v in found] for key, found in self.values.items()}
         hashes = {key: list(names) for key, names in self.hashes.items()}
         present = {key: [_plain(v) for v in found] for key, found in self.present.items()}
-        return {"of": list(self.of), "values": values, "present": present, "hashes": hashes}
+        spans = {key: list(span) for key, span in self.spans.items()}
+        return {"of": list(self.of), "values": values, "present": present, "hashes": hashes, "spans": spans}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
@@ -65,7 +73,8 @@ class Kept:
         values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
         hashes = {key: tuple(names) for key, names in stored.get("hashes", {}).items()}
         present = {key: tuple(_typed(v) for v in found) for key, found in stored.get("present", {}).items()}
-        return cls(of=(stored["of"][0], stored["of"][1]), values=values, present=present, hashes=hashes)
+        spans = {key: (low, high) for key, (low, high) in stored.get("spans", {}).items()}
+        return cls(of=(stored["of"][0], stored["of"][1]), values=values, present=present, hashes=hashes, spans=spans)
 
 
 def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:
@@ -73,7 +82,7 @@ def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) 
 
     ``functions`` are the SQL functions that it calls, as they are written; ``versions`` those of other tables.
     """
-    if any(_UNSTEADY.search(each) for each in functions):
+    if any(_unsteady(each) for each in functions):
         return ""
     # The SQL too: another version of a kind may ask another question by the same name.
     sql = repr(
@@ -83,14 +92,15 @@ def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) 
     return digest(checks_hash([item.check]), sql, *functions, "", *others)[:16]
 
 
+@told_once
 def measured(item: Item) -> tuple[str, ...]:
     """The aggregates that are kept of a check in the shared pass; none when its verdict cannot be told from slices."""
     check = item.check
-    if check.sample or _UNSTEADY.search(check.where):
+    if check.sample or _unsteady(check.where):
         return ()
     if item.face == "row":
         counts = row_counts(item)
-        return () if _UNSTEADY.search(counts[0]) else counts
+        return () if _unsteady(counts[0]) else counts
     if item.face != "aggregate" or item.heavy:
         return ()
     parts: list[str] = []
@@ -110,15 +120,16 @@ def by_slices(item: Item, table: str) -> bool:
         return False
     own = table.lower() in (each.lower() for each in check.needs)
     texts = [check.where, *(str(value) for value in check.arguments.values() if isinstance(value, str))]
-    return not own and not any(_UNSTEADY.search(each) for each in texts)
+    return not own and not any(_unsteady(each) for each in texts)
 
 
+@told_once
 def group_parts(item: Item) -> tuple[str, ...]:
     """What is kept of a check of groups: counts and sums over them, which groups that came and went add to and take
     from; none when its values are not made of such."""
     check = item.check
     keys = () if item.face != "groups" else item.kind.group_by(check)
-    if not keys or check.sample or _UNSTEADY.search(f"{check.where} {' '.join(keys)}"):
+    if not keys or check.sample or _unsteady(f"{check.where} {' '.join(keys)}"):
         return ()
     calls = [_group_calls(expression) for expression in item.kind.judge_groups(check)]
     return tuple(f"coalesce({call}, 0)::HUGEINT" for each in calls for _, _, call in each)
@@ -345,7 +356,7 @@ def _simple(inside: str) -> bool:
     while (less := re.sub(r"[(\[{][^()\[\]{}]*[)\]}]", "", bare)) != bare:
         bare = less
     ordered = re.search(r",|\bdistinct\b|\border\s+by\b", bare, re.IGNORECASE)
-    return not ordered and not _UNSTEADY.search(inside) and not _CALL.search(inside)
+    return not ordered and not _unsteady(inside) and not _CALL.search(inside)
 
 
 def _literal(value: Any) -> str:
@@ -370,14 +381,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
+#: Types of values that read back the same whatever they are.
+_STEADY = frozenset((int, str, type(None)))
+
+
 def keepable(values: Sequence[Any]) -> bool:
     """Whether values can be kept as they are and read back the same."""
-    return all(
-        value is None
-        or isinstance(value, int | Decimal | date | str)
-        or (isinstance(value, float) and math.isfinite(value))
-        for value in values
-    ) and not any(isinstance(value, datetime) and value.tzinfo for value in values)
+    return _STEADY.issuperset(map(type, values)) or (
+        all(
+            value is None
+            or isinstance(value, int | Decimal | date | str)
+            or (isinstance(value, float) and math.isfinite(value))
+            for value in values
+        )
+        and not any(isinstance(value, datetime) and value.tzinfo for value in values)
+    )
 
 
 def _typed(value: Any) -> Any:

@@ -15,9 +15,9 @@ from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
-from wherry.run import check_facts, check_keys, check_plan, check_refers, check_state
+from wherry.run import check_facts, check_implied, check_keys, check_plan, check_refers, check_state
 from wherry.run.check_groups import group_values
-from wherry.run.check_plan import Item, Job
+from wherry.run.check_plan import Item, Job, Told
 from wherry.run.check_slices import Slices
 from wherry.run.check_state import Kept
 from wherry.run.check_subject import Asking, Find, Subject
@@ -38,10 +38,12 @@ class Checked:
     #: Likewise the values of columns that have few, and files with hashes of keys.
     present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Likewise spans of numbers that are all in a table that is referred to.
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def keep(self, of: tuple[str, str]) -> Kept:
         """What to remember of the checks; ``of`` says of which rows."""
-        return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes)
+        return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes, spans=self.spans)
 
 
 def run_checks(
@@ -71,7 +73,8 @@ class _Checking:
     def __init__(self, cursor: DuckDB, checks: Sequence[Check], subject: Subject) -> None:
         self.cursor, self.checks, self.subject = cursor, checks, subject
         self.asking = Asking(cursor=cursor, now=subject.now)
-        self.items: list[Item] = []
+        #: By the index of their check.
+        self.items: dict[int, Item] = {}
         self.identities: dict[int, str] = {}
         self.values: dict[int, tuple[Any, ...]] = {}
         #: What is kept of a check, where that is more than it judges.
@@ -79,6 +82,7 @@ class _Checking:
         #: The values of columns that have few, and files with hashes of keys.
         self.present: dict[int, tuple[Any, ...]] = {}
         self.hashes: dict[int, tuple[str, ...]] = {}
+        self.spans: dict[int, tuple[int, int]] = {}
         #: Checks of which the values are listed.
         self.listed: set[int] = set()
         self.outcomes: dict[int, tuple[Outcome, int | None]] = {}
@@ -90,7 +94,7 @@ class _Checking:
         for index, check in enumerate(self.checks):
             with self._told(index):
                 item = Item(index=index, check=check, kind=self.subject.find(check.kind))
-                self.items.append(item)
+                self.items[index] = item
                 self.identities[index] = self.subject.identify(item) if self.subject.identify is not None else ""
         self._schema()
         if self.subject.facts is not None:
@@ -106,17 +110,23 @@ class _Checking:
         results = tuple(self._result(index, check) for index, check in enumerate(self.checks))
         kept = self._kept()
 
-        def by_identity(found: Mapping[int, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        def by_identity(found: Mapping[int, Told]) -> dict[str, Told]:
             named = {self.identities.get(index, ""): told for index, told in found.items() if told}
             return {key: told for key, told in named.items() if key in kept}
 
-        return Checked(results=results, kept=kept, present=by_identity(self.present), hashes=by_identity(self.hashes))
+        return Checked(
+            results=results,
+            kept=kept,
+            present=by_identity(self.present),
+            hashes=by_identity(self.hashes),
+            spans=by_identity(self.spans),
+        )
 
     # What is to be done still
 
     def _open(self, *faces: str) -> list[Item]:
         done = self.values.keys() | self.outcomes.keys() | self.errors.keys()
-        return [item for item in self.items if item.index not in done and (not faces or item.face in faces)]
+        return [item for item in self.items.values() if item.index not in done and (not faces or item.face in faces)]
 
     def _told(self, *indexes: int) -> _Told:
         return _Told(self.errors, indexes)
@@ -161,8 +171,11 @@ class _Checking:
             sliced = kept is not None and change is not None and self.identities[item.index] in kept.values
             most = change.rows_added * _ASKED if sliced and change is not None else facts.rows
             with self._told(item.index):
-                if check_refers.all_there(self.asking, item, facts, self.types, most):
+                known = kept.spans.get(self.identities[item.index]) if kept is not None else None
+                span = check_refers.all_there(self.asking, item, facts, self.types, most, known)
+                if span is not None:
                     self.values[item.index], self.how[item.index] = (0, None), "metadata"
+                    self.spans[item.index] = span
 
     def _constants(self, asked: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[Any, ...]]:
         """The values of expressions that read no table, by index of their check; without those that DuckDB refuses."""
@@ -234,7 +247,7 @@ class _Checking:
             which = [item for item in sound if check_state.which_groups(item)]
             self.listed = {item.index for item in which if not self.subject.large or self._few_groups(item)}
             further |= {index: (*further[index], check_state.ALL_GROUPS) for index in self.listed}
-        follow = check_plan.implied([item for item in sound if item.index not in alone])
+        follow = check_implied.implied([item for item in sound if item.index not in alone])
         first = [self._typical(item) for item in sound if item.index not in follow]
         for job in check_plan.plan_checks(first, self.subject.relation, few=few, alone=alone, further=further):
             self._carry_out(job)
@@ -261,7 +274,7 @@ class _Checking:
                 return
             # One condition that DuckDB refuses must not take the others with it.
             for index in job.members:
-                item = next(each for each in self.items if each.index == index)
+                item = self.items[index]
                 for lone in check_plan.plan_checks([item], self.subject.relation):
                     self._carry_out(lone)
             return
@@ -343,7 +356,7 @@ class _Checking:
     # What comes of it
 
     def _result(self, index: int, check: Check) -> CheckResult:
-        item = next((each for each in self.items if each.index == index), None)
+        item = self.items.get(index)
         outcome, looked, error = Outcome(passed=False), None, self.errors.get(index, "")
         if item is not None and not error:
             with self._told(index):
@@ -360,7 +373,7 @@ class _Checking:
 
     def _kept(self) -> dict[str, tuple[Any, ...]]:
         kept: dict[str, tuple[Any, ...]] = {}
-        for item in self.items:
+        for item in self.items.values():
             values = self.parts.get(item.index, self.values.get(item.index))
             if (
                 not self.identities.get(item.index)

@@ -18,7 +18,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.column_pattern import is_open, spread
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph
+from wherry.model.graph import Function, Graph
 from wherry.model.plan import Built
 from wherry.model.run import CheckResult
 from wherry.plugins import find_check
@@ -84,9 +84,16 @@ def make_ready(session: Session, graph: Graph, checks: Sequence[Check]) -> None:
     """Make readable what the checks read beside their table: others that they name, functions and what those read."""
     session.show([name for check in checks for name in check.needs if name.lower() in session.pointers])
     for check in checks:
-        for function in graph.functions_in(f"{check.arguments} {check.where}"):
-            session.show(graph.functions[function].tables)
-            session.define(graph.functions[function].text)
+        for function in _functions(graph, check):
+            session.show(function.tables)
+            session.define(function.text)
+
+
+def _functions(graph: Graph, check: Check) -> list[Function]:
+    """The project's functions that a check may call."""
+    if not graph.functions:
+        return []
+    return [graph.functions[name] for name in graph.functions_in(f"{check.arguments} {check.where}")]
 
 
 def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspected:
@@ -195,7 +202,7 @@ def _subject(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Subje
         return subject
     built = work.built[asset.name.lower()]
     kept = Kept.from_json(built.kept)
-    change = change_since(storage, metadata, kept.of) if kept is not None else None
+    change = change_since(storage, metadata, kept.of, listed) if kept is not None else None
     if change is not None and change.rows_added >= _TELLING:
         subject = replace(subject, file=_largest([each for each in listed or () if each.path in change.added]))
     return replace(
@@ -230,7 +237,7 @@ def _identity(work: Inspection) -> tuple[str, str] | None:
 def _identity_of(work: Inspection, item: Item) -> str:
     """The identity of a check for what is kept of it; empty when it reads what may change unseen."""
     check = item.check
-    functions = [work.graph.functions[name] for name in work.graph.functions_in(f"{check.arguments} {check.where}")]
+    functions = _functions(work.graph, check)
     needs = [name.lower() for name in check.needs]
     if any(function.tables for function in functions) or not all(name in work.built for name in needs):
         return ""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Bytes of all files together; beyond, those that were not used for longest go.
 MOST = 4 << 30
+_END = b"PAR1"
 
 
 def hash_of(columns: Sequence[str]) -> str:
@@ -58,15 +59,22 @@ class KeyHashes:
 
     folder: Path
 
-    def write(self, asking: Asking, key: Key, sql: str) -> str:
-        """Keep the hashes that ``sql`` selects; the name of their file, empty when it cannot be written."""
+    def write(self, asking: Asking, key: Key, sql: str, rows: int | None = None) -> str:
+        """Keep the hashes that ``sql`` selects; the name of their file, empty when it cannot be written.
+
+        ``rows``: only if they are so many.
+        """
         from wherry import duckdb
 
         half = self.folder / f"{key.digest}-{uuid4().hex}.half"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            rows = asking.row(f"COPY ({sql}) TO {text(str(half))} (FORMAT parquet, COMPRESSION uncompressed)")[0]
-            whole = half.with_name(f"{half.stem}-{rows}.parquet")
+            form = "(FORMAT parquet, COMPRESSION uncompressed)"
+            (written,) = asking.row(f"COPY ({sql}) TO {text(str(half))} {form}")
+            if rows is not None and written != rows:
+                half.unlink()
+                return ""
+            whole = half.with_name(f"{half.stem}-{half.stat().st_size}.parquet")
             half.replace(whole)
             self._make_room(whole.name)
         except (duckdb.Error, OSError):
@@ -75,7 +83,7 @@ class KeyHashes:
             return ""
         return whole.name
 
-    def has(self, asking: Asking, key: Key, names: Sequence[str]) -> bool:
+    def has(self, key: Key, names: Sequence[str]) -> bool:
         """Whether all of these files are there, whole, and hold hashes of this key."""
         paths = [self.folder / each for each in names]
         if not names or not all(each.startswith(f"{key.digest}-") for each in names):
@@ -83,11 +91,9 @@ class KeyHashes:
         try:
             for path in paths:
                 os.utime(path)
+            return all(map(_whole, paths))
         except OSError:
             return False
-        listed = ", ".join(text(str(path)) for path in paths)
-        written = sum(int(path.stem.rpartition("-")[2]) for path in paths)
-        return asking.row_if(f"SELECT sum(num_rows) FROM parquet_file_metadata([{listed}])") == (written,)
 
     def relation(self, names: Sequence[str]) -> str:
         """A relation of the hashes ``h`` in these files."""
@@ -106,3 +112,10 @@ class KeyHashes:
             if path.name != but:
                 path.unlink(missing_ok=True)
                 total -= size
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file has the size that its name says, and the end of a Parquet file."""
+    with path.open("rb") as stored:
+        size = stored.seek(-len(_END), os.SEEK_END) + len(_END)
+        return size == int(path.stem.rpartition("-")[2]) and stored.read() == _END

@@ -18,6 +18,7 @@ from wherry.model.run import Drift
 from wherry.ports import Batch, Passed, Query, Source, TableRequest
 from wherry.quoting import full_name
 from wherry.run.batch import Beside, Target, prepared
+from wherry.run.data_files import DataFiles
 from wherry.run.layout import declare_order, partitioned_by
 from wherry.run.record import from_state, to_state
 from wherry.run.rejected import rejected_name
@@ -258,14 +259,23 @@ def _commit_attached(
         else:
             rows.make_room(session, cursor)
         built = replace(done.built, unlike=rows.unlike)
+        files = DataFiles.of(session, asset, written.rows, rows) if create else None
         try:
-            with cursor.transaction():
-                if not create:
-                    done.gone += rows.clear(cursor)
-                rows.insert(cursor)
-                done.rejected += _reject(session, cursor, written.rejects, batch, rows.refused)
-                built = replace(built, cursor=batch.reached())
-                session.lake.carry(session.branch, written.rows, to_state(built))
+            with ExitStack() as unless_done:
+                with cursor.transaction():
+                    if not create:
+                        done.gone += rows.clear(cursor)
+                    if files is None:
+                        rows.insert(cursor)
+                    else:
+                        unless_done.callback(files.forget)
+                        rows.copy(cursor, files)
+                    done.rejected += _reject(session, cursor, written.rejects, batch, rows.refused)
+                    built = replace(built, cursor=batch.reached())
+                    session.lake.carry(session.branch, written.rows, to_state(built))
+                unless_done.pop_all()
+            if files is not None:
+                files.commit(cursor)
         except BaseException:
             session.lake.uncarry(session.branch, written.rows)
             raise
