@@ -127,8 +127,8 @@ def _bad_plugin(name: str, what: str, line: int = 1) -> ProjectError:
 def connector_for(address: str) -> tuple[str, dict[str, str], str]:
     """The connector for an address, its options, and the table where the address names one file.
 
-    ``postgresql://...``, ``s3://...``, a folder, a file, a web address; any other scheme is taken for a database that
-    SQLAlchemy knows. Raises ``ProjectError`` for what is no address.
+    ``postgresql://...``, ``s3://...``, a folder, a file, a web address, an Airbyte manifest; any other scheme
+    is taken for a database that SQLAlchemy knows. Raises ``ProjectError`` for what is no address.
     """
     try:
         urlsplit(address)
@@ -142,6 +142,8 @@ def connector_for(address: str) -> tuple[str, dict[str, str], str]:
     if is_file and SCHEMES.get(scheme, ("",))[0] in ("files", "rest"):
         folder, _, file = address.rpartition("/")
         return "files", {"path": folder or "."}, file
+    if not scheme and plain.endswith((".yaml", ".yml")):
+        return "rest", {"manifest": address}, ""
     if not scheme and plain.endswith((".db", ".sqlite", ".sqlite3")):
         return "sqlite", {"path": address}, ""
     if scheme == "sqlite":

@@ -39,7 +39,7 @@ def source_meaning(asset: Asset, siblings: Mapping[str, SourceTable]) -> str:
         return "lake"  # it is what was imported, whatever is said of it
     how = _HOW.get(source.connector, frozenset())
     options = {key: value for key, value in sorted(source.options.items()) if key not in how}
-    of_table = {key: value for key, value in sorted(source.table_options.items()) if key not in how}
+    of_table = {key: _asked(key, value) for key, value in sorted(source.table_options.items()) if key not in how}
     return digest(
         source.connector,
         source.table,
@@ -76,7 +76,8 @@ def _goes_through(source: SourceTable, siblings: Mapping[str, SourceTable]) -> I
         seen.add(name)
         source = siblings[name]
         yield f"through={name} {source.cursor} {source.key}"
-        yield from (f"{key}={value!r}" for key, value in sorted(source.table_options.items()) if key != "types")
+        options = sorted(source.table_options.items())
+        yield from (f"{key}={_asked(key, value)!r}" for key, value in options if key != "types")
 
 
 def _parent(source: SourceTable, siblings: Mapping[str, SourceTable]) -> str:
@@ -86,6 +87,13 @@ def _parent(source: SourceTable, siblings: Mapping[str, SourceTable]) -> str:
         return max((name for name in siblings if unnest.startswith(f"{name}.")), key=len, default="")
     name = each.get("table") if isinstance(each, Mapping) else each
     return name if isinstance(name, str) and name in siblings else ""
+
+
+def _asked(option: str, value: Any) -> Any:
+    """An option of a table without what it says of how far back to look again."""
+    if option != "since" or not isinstance(value, Mapping):
+        return value
+    return {key: each for key, each in value.items() if key != "lookback"}
 
 
 def _told(value: Any) -> str:

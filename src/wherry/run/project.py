@@ -16,7 +16,7 @@ from wherry.model.graph import Graph, Unread
 from wherry.model.unshown import names_a_secret, without_passwords
 from wherry.plugins import BUILT_IN, OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
-from wherry.project.cache import Cache
+from wherry.project.cache import Cache, digest
 from wherry.project.config import Config, expand, find_folder, read_config, unset, variables_in
 from wherry.project.reader import read_project
 from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
@@ -112,6 +112,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 
         config, lacking = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
     sources, wrong = _sources(graph, config, lacking)
+    graph = _with_said_elsewhere(graph, sources)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, wrong))
     shown = {finding: redacted(finding, _variables_of(graph, finding.file), config) for _, finding in wrong}
@@ -136,6 +137,19 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 def _published(lake: Lake, branch: str) -> list[str]:
     """Names of the tables that runs made, and that are there."""
     return [pointer.full_name for pointer in lake.pointers(branch).values() if made_here(pointer)]
+
+
+def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource]) -> Graph:
+    """What files beside those of sources say of tables is part of these tables' meaning."""
+    assets = dict(graph.assets)
+    for key, ready in sources.items():
+        tell = getattr(ready.source, "said_elsewhere", None)
+        if tell is None:
+            continue
+        with suppress(WherryError):  # told where the table's columns are asked for
+            if said := tell(ready.options, ready.request):
+                assets[key] = replace(assets[key], meaning=digest(assets[key].meaning, said))
+    return replace(graph, assets=assets)
 
 
 def _with_read_tables(graph: Graph, cache: Cache) -> Graph:
@@ -203,6 +217,7 @@ def _sources(
                 findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
             findings += _written_out(source, table, asset.file)
             findings += _passwords(table, asset.file)
+            findings += _unused(source, table, asset)
             findings += _configured(table, asset.file)
             table_options, others = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
@@ -247,6 +262,21 @@ def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Find
                 line=_line(table.option_lines, path, 1),
                 column=1,
                 source_line=f"{path.rpartition('.')[2]}: ***",
+            )
+
+
+def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Finding]:
+    """A warning for what is said of a table that its connector makes nothing of."""
+    for option, why in getattr(source, "unused", {}).items():
+        if getattr(table, option):
+            yield Finding(
+                code="unused-option",
+                message=f"`{option}:` changes nothing for `{asset.name}`: {why}.",
+                hint=f"Leave `{option}:` out.",
+                file=asset.file,
+                line=asset.line,
+                column=1,
+                severity="warning",
             )
 
 
