@@ -13,7 +13,6 @@ from wherry.model.asset import OF_PROMISES, Asset, SourceTable
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph, Unread
-from wherry.model.unshown import names_a_secret, without_passwords
 from wherry.plugins import BUILT_IN, OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache, digest
@@ -25,6 +24,7 @@ from wherry.run.held import held_back, made_here, of_cycles, with_lines, with_th
 from wherry.run.layout import layout_findings
 from wherry.run.redact import redacted
 from wherry.run.refusals import FOLDERS, with_refusals, with_spread_checks, without_lost_columns
+from wherry.run.written_out import configured, line_of, passwords, written_out
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
@@ -214,16 +214,16 @@ def _sources(
                 # Told already, with its line; what is wrong beside it is told too.
                 problems = [each for each in problems if not variables_in(table.options.get(each.option))]
             for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
-                findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
-            findings += _written_out(source, table, asset.file)
-            findings += _passwords(table, asset.file)
+                findings.append(_bad_option(problem, asset.file, line_of(table.option_lines, problem.option, 1)))
+            findings += written_out(source, table, asset.file)
+            findings += passwords(table, asset.file)
             findings += _unused(source, table, asset)
-            findings += _configured(table, asset.file)
+            findings += configured(table, asset.file)
             table_options, others = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
             )
             for problem in _elsewhere(others, source.Options, "of the whole file, beside `connector:`"):
-                line = _line(table.option_lines, f"table.{problem.option}", asset.line)
+                line = line_of(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(_bad_option(problem, asset.file, line))
             if not problems and not others and not incomplete:
                 request = TableRequest(
@@ -247,24 +247,6 @@ def _sources(
     return {key: _among(key, ready, graph) for key in ready}, wrong
 
 
-def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Finding]:
-    """A finding for every secret that stands in the file itself, where its connector says which options are secret."""
-    for path in getattr(source, "secret_options", ()):
-        value: Any = table.options
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if isinstance(value, str) and value and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"`{path}` is written out in the file, where everyone who reads the project reads it.",
-                hint="Put it into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, path, 1),
-                column=1,
-                source_line=f"{path.rpartition('.')[2]}: ***",
-            )
-
-
 def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Finding]:
     """A warning for what is said of a table that its connector makes nothing of."""
     for option, why in getattr(source, "unused", {}).items():
@@ -277,38 +259,6 @@ def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Findin
                 line=asset.line,
                 column=1,
                 severity="warning",
-            )
-
-
-def _passwords(table: SourceTable, file: str) -> Iterator[Finding]:
-    """A warning for every address in the file with a password in it."""
-    for option, value in table.options.items():
-        if isinstance(value, str) and without_passwords(value) != value and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"The password of `{option}` is written out, where everyone who reads the project reads it.",
-                hint="Put the address into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, option, 1),
-                column=1,
-                severity="warning",
-            )
-
-
-def _configured(table: SourceTable, file: str) -> Iterator[Finding]:
-    """A warning for every value of a manifest's configuration that is written out and named like a secret."""
-    config = table.options.get("config") if "manifest" in table.options else None
-    for name, value in config.items() if isinstance(config, Mapping) else ():
-        if isinstance(value, str) and value and names_a_secret(str(name)) and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"`config.{name}` is written out in the file, where everyone who reads the project reads it.",
-                hint="If it is secret, put it into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, "config", 1),
-                column=1,
-                severity="warning",
-                source_line=f"config: {{{name}: ***}}",
             )
 
 
@@ -333,13 +283,6 @@ def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Ite
 
 def _bad_option(problem: OptionProblem, file: str, line: int) -> Finding:
     return Finding(code="bad-option", message=str(problem), hint=problem.hint, file=file, line=line, column=1)
-
-
-def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
-    """The line of an option, or of what it stands in."""
-    while option and option not in lines:
-        option = option.rpartition(".")[0]
-    return lines.get(option, otherwise)
 
 
 def _among(key: str, ready: Mapping[str, ReadySource], graph: Graph) -> ReadySource:
