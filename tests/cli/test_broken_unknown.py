@@ -155,7 +155,7 @@ def test_tables_of_an_api_that_go_through_one_that_is_wrong_wait(wherry: Wherry,
             assert code == 2 and found.pop("raw.items") in ("built", "skipped")
             assert found == {"raw.orders": "failed", "raw.lines": "failed"}
         write(folder, {"sources/api.yml": text})
-        mended = wherry("run", "--full", "--project", folder)
+        mended = wherry("run", "--project", folder)
         assert mended.code == 0, mended.err
 
 
