@@ -16,7 +16,7 @@ from wherry.sources.databases.look import Described, Field, Look, conditions, se
 from wherry.sources.databases.options import Options, TableOptions
 from wherry.sources.databases.position import family
 from wherry.sources.databases.postgres_errors import explained, without
-from wherry.sources.databases.postgres_types import arriving
+from wherry.sources.databases.postgres_types import arriving, respelled
 from wherry.sources.databases.problems import no_column, problem
 from wherry.sources.databases.source import Database
 
@@ -118,6 +118,7 @@ class PostgresLook(Look):
                     native=native.name,
                     type=kind,
                     read=read,
+                    respelled=kind == "VARCHAR" and respelled(native),
                     order=collated if family(kind) and (native.name in _ORDERED or kind.startswith("DECIMAL")) else "",
                 )
             )

@@ -13,6 +13,11 @@ _REFUSED = re.compile(rf'"{REFUSED} <(.*?)> (.*)', re.DOTALL)
 _KNOWN = (
     (r"password authentication failed|no password supplied", "wrong-password", "Mend user and password in `url`."),
     (r"pg_hba\.conf", "refused", "Let the server's pg_hba.conf accept this user from here."),
+    (
+        r"certificate|sslmode|does not support SSL|SSL was required",
+        "tls",
+        "Mend `sslmode`, `sslrootcert` and what else `url` says of the encryption.",
+    ),
     (r'database ".*" does not exist', "no-database", "Mend the database's name in `url`."),
     (r'role ".*" does not exist', "no-user", "Mend the user in `url`."),
     (r"permission denied", "no-permission", "Grant it: GRANT USAGE ON SCHEMA ..., GRANT SELECT ON ... TO the user."),
