@@ -128,21 +128,16 @@ def told(lake: Lake, table: str) -> list[dict[str, Any]]:
     return found
 
 
-def right(lake: Lake, db: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, Any]]:
-    """What is told of the extension's files, with bounds that all values keep: NaN is above every number, and to
-    some engines -0.0 is below 0.0."""
+def right(lake: Lake, table: str) -> list[dict[str, Any]]:
+    """What is told of the extension's files, with bounds that all values keep: NaN is above every number, and to some
+    engines -0.0 is below 0.0."""
     files = told(lake, table)
     for each in iceberg.current_schema(metadata_of(lake, table))["fields"]:
         form = {"float": "<f", "double": "<d"}.get(str(each["type"]))
-        if form is None:
-            continue
-        column = each["name"].replace('"', '""')
-        nan = db.execute(f'SELECT bool_or(isnan("{column}")) FROM m.{table}').fetchall()[0][0]
-        for facts, side in itertools.product(files, ("lower_bounds", "upper_bounds")):
-            if nan and side == "upper_bounds":
-                facts[side].pop(each["id"], None)
-            elif each["id"] in facts[side] and struct.unpack(form, facts[side][each["id"]]) == (0,):
-                facts[side][each["id"]] = struct.pack(form, 0.0 if side == "upper_bounds" else -0.0)
+        for facts in files if form is not None else ():
+            facts["upper_bounds"].pop(each["id"], None)
+            if not any(facts["lower_bounds"].get(each["id"], b"x")):
+                facts["lower_bounds"][each["id"]] = struct.pack(form, -0.0)
     return files
 
 
@@ -157,7 +152,7 @@ def test_it_is_told_as_the_extension_tells_it(lake: Lake, db: duckdb.DuckDBPyCon
     db.execute(f"CREATE TABLE m.s.one AS {query}")
     # Without a dictionary, as the extension's for so few rows: in one, -0.0 is the same as 0.0 to DuckDB.
     made(lake, db, "s.two", query, 20)
-    assert told(lake, "s.two") == right(lake, db, "s.one")
+    assert told(lake, "s.two") == right(lake, "s.one")
     assert repr(db.execute("FROM m.s.two").fetchall()) == repr(db.execute("FROM m.s.one").fetchall())
 
 
@@ -166,7 +161,7 @@ def test_it_is_told_as_the_extension_tells_it(lake: Lake, db: duckdb.DuckDBPyCon
     [
         ("FLOAT", ["'7.038531e-26'", "'7.038532e-26'"]),
         ("FLOAT", ["'nan'", "'-0.0'", "'0.0'", "5"]),
-        ("DOUBLE", ["'nan'", "'5'", "'-inf'"]),
+        ("DOUBLE", ["'5'", "'nan'", "'-inf'", "'0'"]),
         ("DOUBLE", ["'0.0'", "'-0.0'", "'inf'"]),
         ("BLOB", [r"'\xFF'", "''", r"'\xFF\x01'", "'a'", r"repeat('\xFF'::BLOB, 400)"]),
         ("VARCHAR", ["repeat(chr(55295), 6)", "repeat(chr(1114111), 5)", "repeat('~', 15) || 'é'", "''"]),
@@ -174,14 +169,14 @@ def test_it_is_told_as_the_extension_tells_it(lake: Lake, db: duckdb.DuckDBPyCon
         ("UUID", ["'00000000-0000-0000-0000-000000000001'", "'80000000-0000-0000-0000-000000000000'"]),
     ],
 )
-@pytest.mark.parametrize("rows", [1, 30_000])
+@pytest.mark.parametrize("rows", [1, 1500])
 def test_every_value_is_found(
     lake: Lake, db: duckdb.DuckDBPyConnection, kind: str, values: list[str], rows: int
 ) -> None:
     """By files' bounds, by those of groups, and by what else DuckDB keeps of a column with few values."""
     db.execute("SET TimeZone = 'America/New_York'")
     db.execute(f"CREATE TABLE v AS SELECT unnest([{', '.join(f'({each})::{kind}' for each in values)}]) AS v")
-    made(lake, db, "s.t", f"SELECT v FROM v, range({rows})")
+    made(lake, db, "s.t", f"SELECT v FROM (SELECT rowid AS r, v FROM v), range({rows}) ORDER BY r", 2048)
     for value in values:
         for sign in ("=", "<", ">", "<=", ">="):
             asked = f"WHERE v {sign} ({value})::{kind}"
@@ -215,7 +210,7 @@ def test_every_type_and_name_at_once(lake: Lake, db: duckdb.DuckDBPyConnection) 
     query = storable(db, select(columns))
     db.execute(f"CREATE TABLE m.s.one AS {query}")
     made(lake, db, "s.two", query)
-    assert told(lake, "s.two") == right(lake, db, "s.one")
+    assert told(lake, "s.two") == right(lake, "s.one")
     files = {}
     for table in ("s.one", "s.two"):
         [path] = Path(metadata_of(lake, table)["location"]).glob("data/*.parquet")

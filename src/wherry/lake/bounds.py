@@ -26,17 +26,19 @@ _ASKED = {
     "float": "CAST({} AS FLOAT)",
 }
 _COUNTED_AS = {"date": "<i", "timestamp": "<q", "timestamptz": "<q"}
+#: Bounds both zeros from below: some engines tell them apart, and DuckDB tells the one that came first.
+_ZERO = -0.0
 
 
 def bounds(found: Mapping[Column, Mapping[str, str]], ask: Ask) -> tuple[dict[int, bytes], dict[int, bytes]]:
     """The lower and the upper bounds by a column's number, of each column's ``min`` and ``max`` as text."""
     answers = _answers(found, ask)
     low = {number: _stored(kind, s["min"], False, answers) for (number, kind), s in found.items() if "min" in s}
-    # NaN is in no bound, and to DuckDB it is greater than all: a file with one has no upper bound that it would keep.
+    # To DuckDB NaN is greater than all, but in no bound; and it tells only of a file's last group whether it has one.
     high = {
         number: _stored(kind, s["max"], True, answers)
         for (number, kind), s in found.items()
-        if "max" in s and s.get("has_nan") != "true"
+        if "max" in s and kind not in ("float", "double")
     }
     return _known(low), _known(high)
 
@@ -65,9 +67,9 @@ def _stored(kind: str, value: str, upper: bool, answers: Mapping[tuple[str, str]
     if kind == "long":
         return struct.pack("<q", int(value))
     if kind == "double":
-        return struct.pack("<d", _zero(float(value), upper))
+        return struct.pack("<d", float(value) or _ZERO)
     if kind == "float":
-        return struct.pack("<f", _zero(answers[kind, value], upper))
+        return struct.pack("<f", answers[kind, value] or _ZERO)
     if kind in _ASKED:
         return struct.pack(_COUNTED_AS[kind], answers[kind, value])
     if kind == "binary":
@@ -76,11 +78,6 @@ def _stored(kind: str, value: str, upper: bool, answers: Mapping[tuple[str, str]
         whole = int(value.replace(".", ""))  # with all its digits behind the point
         return whole.to_bytes((whole if whole >= 0 else ~whole).bit_length() // 8 + 1, "big", signed=True)
     return None
-
-
-def _zero(value: float, upper: bool) -> float:
-    """The number, but of the two zeros the one that is the bound of both: DuckDB tells the one that came first."""
-    return value or (0.0 if upper else -0.0)
 
 
 def _text_bound(value: str, upper: bool) -> bytes | None:

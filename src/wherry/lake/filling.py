@@ -54,7 +54,7 @@ class DataFile:
     rows: int
     #: Bytes.
     size: int
-    #: By column: ``min``, ``max``, ``null_count`` and ``has_nan``, as text.
+    #: By column: ``min``, ``max`` and ``null_count``, as text.
     statistics: Mapping[Column, Mapping[str, str]] = field(repr=False)
 
 
