@@ -134,6 +134,14 @@ def test_every_type_and_hostile_names_survive(lake: Lake, rows: Rows) -> None:
     assert rows(f"FROM {where} ORDER BY ALL") == before
 
 
+def test_rows_are_found_by_their_bytes(lake: Lake, rows: Rows) -> None:
+    rows(r"CREATE TABLE m.s.t AS SELECT i, ['\xFF'::BLOB, 'a'][i % 2 + 1] AS b FROM range(20_000) AS t(i)")
+    for number in range(6):
+        rows(rf"INSERT INTO m.s.t VALUES ({number}, '\xFF\x01'::BLOB)")
+    assert one(lake).state == "done"
+    assert rows(r"SELECT count(*) FROM m.s.t WHERE b = '\xFF'::BLOB") == [(10_000,)]
+
+
 def test_an_empty_table_and_one_whose_rows_are_all_deleted(lake: Lake, rows: Rows) -> None:
     rows("CREATE TABLE m.s.t (i INTEGER)")
     assert one(lake).state == "unchanged"

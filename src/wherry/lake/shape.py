@@ -48,12 +48,16 @@ def wished(updates: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _wanted(metadata: Mapping[str, Any], group_rows: int | None) -> dict[str, str]:
-    columns = current_schema(dict(metadata))["fields"]
-    # The limit is one of text too.
-    wanted = {_DICTIONARY: "1"} if any(each["type"] == "binary" for each in columns) else {}
+    wanted = plain_bytes(metadata)
     spec = next((each for each in metadata["partition-specs"] if each["spec-id"] == metadata["default-spec-id"]), None)
     if spec is None or not spec["fields"]:
         wanted[_FILE] = str(FILE_BYTES)
         if group_rows is not None and _GROUP_BYTES not in metadata["properties"]:
             wanted[_GROUP] = str(group_rows)
     return {name: value for name, value in wanted.items() if name not in metadata["properties"]}
+
+
+def plain_bytes(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """What keeps columns of bytes without a dictionary, and those of text with them: the limit is one of both."""
+    columns = current_schema(dict(metadata))["fields"]
+    return {_DICTIONARY: "1"} if any(each["type"] == "binary" for each in columns) else {}
