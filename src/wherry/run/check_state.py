@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from wherry.lake.changes import Identity
 from wherry.model.dataclass import dataclass
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
@@ -48,8 +49,8 @@ def _unsteady(sql: str) -> bool:
 class Kept:
     """What is remembered of the checks of a table."""
 
-    #: The table and the snapshot whose rows were looked at.
-    of: tuple[str, str]
+    #: The table, the snapshot whose rows were looked at, and the schema of its columns.
+    of: Identity
     #: Identity of a check -> what it found.
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     #: Identity of a check -> all values of its column, where they are few.
@@ -68,13 +69,15 @@ class Kept:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
-        if not stored:
+        if not stored or len(stored["of"]) != 3:
             return None
         values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
         hashes = {key: tuple(names) for key, names in stored.get("hashes", {}).items()}
         present = {key: tuple(_typed(v) for v in found) for key, found in stored.get("present", {}).items()}
         spans = {key: (low, high) for key, (low, high) in stored.get("spans", {}).items()}
-        return cls(of=(stored["of"][0], stored["of"][1]), values=values, present=present, hashes=hashes, spans=spans)
+        table, snapshot, schema = stored["of"]
+        of = (table, snapshot, schema)
+        return cls(of=of, values=values, present=present, hashes=hashes, spans=spans)
 
 
 def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.lake import types
-from wherry.lake.changes import change_since, identity
+from wherry.lake.changes import Identity, change_since, identity
 from wherry.lake.iceberg import current_schema
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
@@ -223,7 +223,7 @@ def _gathers(asset: Asset) -> bool:
     return asset.build.word in ("append", "incremental", "merge", "history")
 
 
-def _identity(work: Inspection) -> tuple[str, str] | None:
+def _identity(work: Inspection) -> Identity | None:
     pointer = work.session.pointers.get(work.asset.name.lower())
     if pointer is None or pointer.location is None:
         return None
