@@ -433,6 +433,16 @@ def test_columns_that_are_others_by_the_same_names_are_looked_at(
     assert {r.check for r in found if r.how == "table"} == {"odd {}"}
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_one_value_that_is_no_number(opened: tuple[Lake, DuckDB], value: str) -> None:
+    table = Table(*opened, f"s.odd_{next(number)}")
+    table.do("create", [(1, 1, x, "0.10", "a", "2020-01-01") for x in (0.5, 2.5, 3.5)])
+    table.check()
+    for _ in range(2):
+        table.do("append", [(1, 1, value, "0.10", "a", "2020-01-01")])
+        assert str([told(r) for r in table.check().results]) == str([told(r) for r in table.check_all()])
+
+
 def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:
     table = Table(*opened, "s.still")
     table.do("create", [(1, 1, 0.5, "0.10", "a", "2020-01-01")])

@@ -16,13 +16,15 @@ from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
 from wherry.run.check_plan import Item, bad_rows_sql, row_counts, told_once
 
-#: Words in a condition whose answer changes by itself, or which reads more than the row.
-_UNSTEADY = re.compile(
-    # The letters that the words begin with: a search looks at few places then.
-    r"\b(?=[cfglnrstu])(?:now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|"
-    r"gen_random_uuid|nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob(?=\s*\())\b|"
-    + re.escape(NOW.lower())
+#: Words in SQL whose answer changes by itself, or which reads files; and those that read more than the row.
+_MOVING = (
+    r"now|today|age(?=\s*\()|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|txid_current|random|"
+    r"uuid\w*|gen_random_uuid|nextval|currval|setseed|getenv|getvariable|read_\w+|glob(?=\s*\()"
 )
+_READS = "select|from|table"
+# The letters that the words begin with: a search looks at few places then.
+_UNSTEADY = re.compile(rf"\b(?=[acfglnrstu])(?:{_MOVING}|{_READS})\b|{re.escape(NOW.lower())}")
+_CHANGING = re.compile(rf"\b(?:{_MOVING})\b|\b(?:from|join)\s*'")
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
 #: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
 _PARTS: dict[str, tuple[str, ...]] = {
@@ -43,6 +45,11 @@ _MODIFIED = re.compile(r"\s*(filter|over|within)\b", re.IGNORECASE)
 
 def _unsteady(sql: str) -> bool:
     return _UNSTEADY.search(sql.lower()) is not None
+
+
+def changes(sql: str) -> bool:
+    """Whether what a query returns may be another while the tables that it reads are the same."""
+    return _CHANGING.search(sql.lower()) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +302,8 @@ def _join_spread(function: str) -> Callable[[Sequence[Any], Sequence[Any]], tupl
         rows, apart = joined[0], new[1] - old[1]
         square = squares(old[0], old[2]) + squares(new[0], new[2]) + apart * apart * old[0] * new[0] / rows
         variance = square / (rows - free)
+        if not math.isfinite(variance):
+            return None  # DuckDB refuses to tell
         return (*joined, math.sqrt(variance) if root else variance)
 
     return join
