@@ -19,6 +19,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
+from wherry.run.record import with_other_rows
 from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
@@ -72,6 +73,7 @@ def split(
         counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
         _make(session, cursor, asset, table, columns)
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
+        session.lake.carry(session.branch, asset.name, with_other_rows(session.pointers[asset.name.lower()].state))
         with cursor.transaction():
             cursor.execute(
                 f"INSERT INTO {target} BY NAME SELECT t.*, w.reasons AS {REASONS}, TIMESTAMP '{now}' AS {MOMENT} "
@@ -80,6 +82,9 @@ def split(
             cursor.execute(
                 f"DELETE FROM {table} WHERE (filename, file_row_number) IN (SELECT ({_FILE}, {_ROW}) FROM {staged})"
             )
+    except BaseException:
+        session.lake.uncarry(session.branch, asset.name)
+        raise
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {staged}")
     session.built(asset.name)
