@@ -1,6 +1,7 @@
 """Looking at what came and went finds what looking at all finds: random tables, random changes, every kind."""
 
 import os
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -431,6 +432,18 @@ def test_columns_that_are_others_by_the_same_names_are_looked_at(
         found = table.check().results
         assert [told(r) for r in found] == [told(r) for r in table.check_all()]
     assert {r.check for r in found if r.how == "table"} == {"odd {}"}
+
+
+def test_a_mean_at_its_bound_is_looked_at(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the means of parts it is another in its last digit."""
+    monkeypatch.setattr(sys.modules[__name__], "CHECKS", (_form("avg <= 7", "n"), _form("avg <= 8", "n")))
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
+    table = Table(*opened, "s.bound")
+    table.do("create", [(1, 14, 0.5, "0.10", "a", "2020-01-01")])
+    table.check()
+    table.do("append", [(1, n, 0.5, "0.10", "a", "2020-01-01") for n in (4, 4, 6)])
+    found = table.check().results
+    assert [(each.state, each.how) for each in found] == [("passed", "table"), ("passed", "slice")]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

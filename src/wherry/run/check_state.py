@@ -14,7 +14,7 @@ from wherry.lake.changes import Identity
 from wherry.model.dataclass import dataclass
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
-from wherry.run.check_plan import Item, bad_rows_sql, row_counts, told_once
+from wherry.run.check_plan import Item, bad_rows_sql, judge, row_counts, told_once
 
 #: Words in SQL whose answer changes by itself, or which reads files; and those that read more than the row.
 _MOVING = (
@@ -26,6 +26,8 @@ _READS = "select|from|table"
 _UNSTEADY = re.compile(rf"\b(?=[acfglnrstu])(?:{_MOVING}|{_READS})\b|{re.escape(NOW.lower())}")
 _CHANGING = re.compile(rf"\b(?:{_MOVING})\b|\b(?:from|join)\s*'")
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
+#: Aggregates of which the last digits depend on the order of rows; and how much of a value, or of 1, those are at most.
+_ROUNDED, _DIGITS = ("sum", "avg", "mean", *_SPREAD), 1e-12
 #: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
 _PARTS: dict[str, tuple[str, ...]] = {
     "count": ("count({x})",),
@@ -233,6 +235,22 @@ def plain_values(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
         found.append(_value(calls[0].function, parts[at : at + width]))
         at += width
     return tuple(found)
+
+
+def is_sure(item: Item, values: Sequence[Any]) -> bool:
+    """Whether a check of aggregates judges so whatever the last digits of sums and means are."""
+    if not any(isinstance(each, float) for each in values):
+        return True
+    calls = [call.function for each in item.kind.aggregates(item.check) for call in _calls(each)]
+    if not any(each in _ROUNDED for each in calls):
+        return True
+
+    def judged(digits: float) -> tuple[bool, str]:
+        shifted = (v + digits * max(1, abs(v)) if isinstance(v, float) else v for v in values)
+        outcome = judge(item, tuple(shifted))[0]
+        return outcome.passed, outcome.level
+
+    return judged(-_DIGITS) == judged(0) == judged(_DIGITS)
 
 
 def together(

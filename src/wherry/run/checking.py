@@ -351,6 +351,10 @@ class _Checking:
         groups = [item for item in items if check_state.group_parts(item)]
         groups = [item for item in groups if item.index in told or not self._few_groups(item)]
         for index, found in slices.look(items, groups):
+            item = self.items[index]
+            with self._told(index):
+                if item.face == "aggregate" and not check_state.is_sure(item, found.values):
+                    continue  # all rows tell
             self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
             self.hashes[index], self.present[index] = found.hashes, found.present
 
