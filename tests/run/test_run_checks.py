@@ -193,9 +193,10 @@ def test_a_view_is_what_it_reads(growing: Folder, monkeypatch: pytest.MonkeyPatc
     assert [(each.state, each.failing) for each in found if each.check == "refers to s.seen.id"] == [("failed", 2)]
 
 
-def test_a_view_that_changes_by_itself_is_looked_at_whenever(growing: Folder) -> None:
+@pytest.mark.parametrize("source", ["'ids.csv'", '"ids.csv"', "read_csv('ids.csv')"])
+def test_a_view_that_changes_by_itself_is_looked_at_whenever(growing: Folder, source: str) -> None:
     growing.write({"ids.csv": "id\n1\n2\n3\n4\n5\n"})
-    growing.tables(t=GROWING.replace("s.known", "s.seen"), seen="-- build: view\nSELECT id FROM 'ids.csv'")
+    growing.tables(t=GROWING.replace("s.known", "s.seen"), seen=f"-- build: view\nSELECT id FROM {source}")
     growing.write({"d/o.csv": "k\n4\n"})
     assert verdicts(growing)["refers to s.seen.id"].state == "passed"
     growing.write({"ids.csv": "id\n4\n5\n", "d/o.csv": "k\n5\n"})

@@ -24,7 +24,7 @@ _MOVING = (
 _READS = "select|from|table"
 # The letters that the words begin with: a search looks at few places then.
 _UNSTEADY = re.compile(rf"\b(?=[acfglnrstu])(?:{_MOVING}|{_READS})\b|{re.escape(NOW.lower())}")
-_CHANGING = re.compile(rf"\b(?:{_MOVING})\b|\b(?:from|join)\s*'")
+_CHANGING = re.compile(rf"\b(?:{_MOVING})\b|\b(?:from|join)\s*(?:'|\"[^\"]*[./])")
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
 #: Aggregates of which the last digits depend on the order of rows; and how much of a value, or of 1, those are at most.
 _ROUNDED, _DIGITS = ("sum", "avg", "mean", *_SPREAD), 1e-12
