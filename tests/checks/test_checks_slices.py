@@ -456,6 +456,16 @@ def test_one_value_that_is_no_number(opened: tuple[Lake, DuckDB], value: str) ->
         assert str([told(r) for r in table.check().results]) == str([told(r) for r in table.check_all()])
 
 
+def test_values_of_a_wider_type_are_others(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What equals 0.1 as a FLOAT does not as a DOUBLE."""
+    monkeypatch.setattr(sys.modules[__name__], "CHECKS", (_form("= 0.1", "x"),))
+    table = Table(*opened, "s.wider")
+    table.db.execute("CREATE TABLE lake.s.wider AS SELECT 0.1::FLOAT AS x FROM range(3)")
+    assert [each.state for each in table.check().results] == ["passed"]
+    table.db.execute("ALTER TABLE lake.s.wider ALTER COLUMN x TYPE DOUBLE")
+    assert [(each.state, each.failing) for each in table.check().results] == [("failed", 3)]
+
+
 def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:
     table = Table(*opened, "s.still")
     table.do("create", [(1, 1, 0.5, "0.10", "a", "2020-01-01")])

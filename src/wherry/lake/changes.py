@@ -133,15 +133,14 @@ def change_since(
 
 
 def _keeps_columns(metadata: Mapping[str, Any], schema: str) -> bool:
-    """Whether the columns of an earlier schema are still there and mean the same by the same names."""
+    """Whether the columns of an earlier schema are still there, by the same names and of the same types."""
     before = next((each for each in metadata["schemas"] if str(each["schema-id"]) == schema), None)
     now = _columns(iceberg.current_schema(dict(metadata)))
     return before is not None and all(each in now for each in _columns(before))
 
 
 def _columns(schema: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The columns of a schema; simple types may be widened."""
-    return [(each["name"], each["id"], not isinstance(each["type"], str) and each["type"]) for each in schema["fields"]]
+    return [(each["name"], each["id"], each["type"]) for each in schema["fields"]]
 
 
 def _same_columns(metadata: Mapping[str, Any]) -> bool:
