@@ -22,6 +22,19 @@ REJECT_COLUMNS = ("file", "line", "reason", "row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """How far a source is with what its next batch will hold."""
+
+    rows: int = 0
+    #: Bytes that came from the system.
+    size: int = 0
+    #: About how many rows this batch and those after it will hold; None when unknown.
+    expected: int | None = None
+    #: Which part of the work of the whole read is done, from 0 to 1; None when unknown.
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
     """One table to read, with everything its source needs to know."""
 
@@ -38,6 +51,8 @@ class TableRequest:
     types: Mapping[str, str] = field(default_factory=dict)
     #: An instance of the source's ``TableOptions``.
     options: Any = None
+    #: Told, by a source that reads much before it gives a batch, how far it is; by any thread.
+    tell: Callable[[Passed], None] = field(default=lambda passed: None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +97,17 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a row is at its source."""
+
+    file: str
+    #: Its line (1-based), or the number of its record where there are no lines; None when unknown.
+    line: int | None = None
+    #: The member of the file that it is in, where that is an archive.
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Rows that are committed together with the cursor that says they were read."""
 
@@ -102,10 +128,15 @@ class Batch:
     gone: pa.Table | None = None
     #: Asked once the rows are consumed: rows that could not be read (columns ``REJECT_COLUMNS``), or None.
     rejects: Callable[[], pa.Table | None] = field(default=lambda: None)
+    #: Asked once the rows are consumed, where some of them cannot be stored: where these are. They are told by their
+    #: numbers in the batch, which go up from 0, and each gives one answer. None where the source has no such places.
+    origins: Callable[[Iterator[int]], Iterator[Origin]] | None = None
     #: Asked while and after the rows are consumed: bytes read from the source, for progress.
     size: Callable[[], int] = field(default=lambda: 0)
     #: About how many rows this batch and those after it hold, for the time left; None when unknown.
     expected: int | None = None
+    #: Asked while the rows are consumed: which part of the work of the whole read is done, from 0 to 1; None: unknown.
+    share: Callable[[], float | None] = field(default=lambda: None)
     #: Asked once the rows are consumed: what a person should know of them; warnings, since the rows are kept.
     findings: Callable[[], Sequence[Finding]] = field(default=lambda: ())
 
@@ -185,11 +216,48 @@ class Shows(Protocol):
         """At most ``limit`` rows as a load would bring them. Raises ``SourceError`` with findings."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What is there of a table, as ``reach`` saw it."""
+
+    #: In plain words: ``3 files, 1.2 MB; `a.csv` is CSV``.
+    told: str
+    #: The same for programs, by name.
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+
+
+class Reaches(Protocol):
+    """A source that can try what a load of a table would do first, and tell what it met: for ``--connect``."""
+
+    def reach(self, options: Any, table: TableRequest) -> Reached:
+        """Raises ``SourceError`` for what may not be listed or read, or is not there. Reads a few bytes at most."""
+
+
 class Expects(Protocol):
     """A source that can tell what would keep a table from being loaded, for ``--connect``."""
 
     def expect(self, options: Any, table: TableRequest) -> None:
         """Raises ``SourceError`` with findings where a load could not begin. No rows are read."""
+
+
+class SaidElsewhere(Protocol):
+    """A source whose tables are what a file beside its own says, so that a change there loads them anew."""
+
+    def said_elsewhere(self, options: Any, table: TableRequest) -> str:
+        """What other files say of which rows a table has, in a text that is another when that is; empty for nothing.
+
+        How rows are fetched (credentials, times to wait) is no part of it. Raises ``ProjectError`` with findings.
+        """
+
+
+class ReadsAgain(Protocol):
+    """A source that can read some files of a table once more, to tell where in them rows are that broke a check."""
+
+    def again(
+        self, options: Any, table: TableRequest, known: Mapping[str, str], files: Sequence[str]
+    ) -> Iterator[Batch]:
+        """The rows of these files (of none: of all) as they are now, with ``origins``, each file a batch where a column
+        tells the files apart. ``known`` are the columns of the table. Raises ``SourceError``."""
 
 
 class Secrets(Protocol):

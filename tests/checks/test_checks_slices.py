@@ -198,8 +198,10 @@ class Table:
         elif what == "update":
             self.db.execute(f"UPDATE {table} SET {argument} WHERE n > 2")
         elif what == "alter":
+            wide = ("k", "BIGINT") in self.db.schema(f"FROM {table}")
             for each in argument.split("; "):
-                self.db.execute(f"ALTER TABLE {table} {each}")
+                if not (wide and "TYPE" in each):
+                    self.db.execute(f"ALTER TABLE {table} {each}")
         elif what == "merge":
             with self.db.transaction():
                 self.db.execute(f"DELETE FROM {table} WHERE k IN (SELECT k FROM ({values(argument)}))")

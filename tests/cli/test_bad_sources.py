@@ -285,3 +285,16 @@ def test_a_line_of_sql_is_shown_as_it_is(project: Path, wherry: Wherry) -> None:
     (project / "tables").mkdir()
     (project / "tables/a.sql").write_text("SELECT 1 AS token, 'password: x' AS auth, nothing\n")
     assert "SELECT 1 AS token, 'password: x' AS auth, nothing" in wherry("check").err
+
+
+def test_what_is_said_of_files_without_effect_is_told(project: Path, wherry: Wherry) -> None:
+    (project / "data/a.csv").write_text("id,email\n1,a\n")
+    (project / "sources/drop.yml").write_text(
+        "connector: files\npath: data\ntables:\n  a.csv: {as: raw.a, cursor: id, key: id, columns: [id]}\n"
+    )
+    (told,) = wherry("check", "--json").json["findings"]
+    assert (told["code"], told["severity"], told["line"]) == ("unused-option", "warning", 4) and "cursor" in told[
+        "hint"
+    ]
+    assert wherry("run").code == 0
+    assert wherry("sql", "FROM raw.a", "--json").json == [{"id": 1}]

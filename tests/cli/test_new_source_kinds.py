@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +20,7 @@ from sources.systems import MariaDB
 
 __all__ = ["azure", "server", "store"]
 PASSWORD = "hush%20hush"
+MANIFESTS = Path(__file__).parents[1] / "fixtures" / "manifests"
 
 
 @pytest.fixture
@@ -262,3 +264,15 @@ def test_an_address_of_sqlalchemy(project: Path, wherry: Wherry, postgres: str) 
         (project / "sources/shop.yml").unlink(missing_ok=True)
         address = postgres.replace("postgresql://", f"postgresql{driver}://")
         expect_a_way_in(wherry, project, address, "postgres", "public.orders")
+
+
+def test_an_airbyte_manifest(project: Path, wherry: Wherry) -> None:
+    shutil.copy(MANIFESTS / "modern.yaml", project / "tracker.yaml")
+    answer = wherry("new", "source", "tracker.yaml", "--option", "config={host: 'http://127.0.0.1:1', team: blue}")
+    assert answer.code == 0, answer.err
+    text = (project / "sources/tracker.yml").read_text()
+    assert "connector: rest\nmanifest: tracker.yaml\nconfig: " in text
+    assert "  tasks:\n    as: tracker.tasks\n    mode: incremental\n    cursor: updated_at\n    key: id\n" in text
+    assert "  # stream that is not read. `fetch_properties_from_endpoint`" in text and "\n  # odd:\n" in text
+    assert wherry("check").code == 0
+    assert wherry("new", "source", "nothing.yaml").code == 2

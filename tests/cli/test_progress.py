@@ -31,6 +31,15 @@ def test_how_it_goes(rows: int, size: int, expected: int | None, seconds: float,
     assert moved(rows, size, expected, seconds) == told
 
 
+def test_the_time_left_is_by_the_share_of_the_work_where_that_is_known() -> None:
+    """A file that is fetched and looked through gives no rows yet; later ones come at a rate of their own."""
+    assert moved(0, 20_000_000, None, 4.0, 0.25) == ("", "20.0 MB", "5.0 MB/s", "4 s, about 12 s left")
+    assert moved(0, 20_000_000, None, 4.0, 0.001)[3] == "4 s"
+    assert moved(500, 0, 1_000, 10.0, 0.8)[3] == "10 s, about 2 s left"
+    # Rows began to come after 8 of 10 seconds.
+    assert moved(500, 0, 1_000, 10.0, None, 8.0)[3] == "10 s, about 2 s left"
+
+
 def test_on_a_terminal_and_piped(tmp_path: Path) -> None:
     """Progress goes to standard error, drawn on a terminal and in plain lines elsewhere; stdout has the answer."""
     (tmp_path / "wherry.toml").write_text('name = "t"\n')

@@ -10,6 +10,7 @@ from fixtures.projects import read
 
 POSTGRES = "connector: postgres\nurl: postgresql://a:one@h/d\ntables: {t: {as: raw.t, mode: incremental, cursor: c}}\n"
 REST = "connector: rest\nurl: http://h\ntables: {t: {as: raw.t}}\n"
+SINCE = REST.replace("as: raw.t", "as: raw.t, mode: incremental, cursor: c, since: {param: s, lookback: 1 hour}")
 FILES = "connector: files\npath: s3://b\ntables: {t.csv: {as: raw.t}}\n"
 OWN = "connector: mine\nurl: http://h\ntables: {t: {as: raw.t}}\n"
 
@@ -26,6 +27,10 @@ OWN = "connector: mine\nurl: http://h\ntables: {t: {as: raw.t}}\n"
         (POSTGRES, "cursor: c", "cursor: c, types: {x: text}", False),
         (REST, "tables:", 'auth: {bearer: "${A}"}\nrate: 3 per second\nattempts: 2\ntimeout: 3 seconds\ntables:', True),
         (REST, "tables:", "params: {shop: 2}\ntables:", False),
+        (REST, "as: raw.t", "as: raw.t, cursor: c, since: {param: s, lookback: 1 hour}", False),
+        (SINCE, "lookback: 1 hour", "lookback: 2 hours", True),
+        (SINCE, ", lookback: 1 hour", "", True),
+        (SINCE, "param: s", "param: from", False),
         (FILES, "tables:", "AWS_SESSION_TOKEN: ${A}\ntables:", True),
         (FILES, "tables:", "AWS_ENDPOINT_URL: http://h\ntables:", False),
         # What the options of somebody else's connector mean is not known.
@@ -48,7 +53,8 @@ THROUGH = """\
 connector: rest
 url: http://h
 tables:
-  o: {as: raw.o, mode: incremental, path: /o, cursor: at, key: id, params: {shop: 1}}
+  o: {as: raw.o, mode: incremental, path: /o, cursor: at, key: id, params: {shop: 1},
+      since: {param: from, lookback: 1 hour}}
   o.lines: {as: raw.lines, mode: incremental, unnest: o.lines, key: id}
   notes: {as: raw.notes, mode: incremental, each: {table: o.lines}, path: "/{id}"}
   whole: {as: raw.whole, each: o, path: "/{id}"}
@@ -61,6 +67,8 @@ tables:
         ("shop: 1", "shop: 2", ["raw.lines", "raw.notes", "raw.o"]),
         ("cursor: at", "cursor: id", ["raw.lines", "raw.notes", "raw.o"]),
         ("unnest: o.lines", "unnest: o.items", ["raw.lines", "raw.notes"]),
+        ("lookback: 1 hour", "lookback: 2 hours", []),
+        ("param: from", "param: since", ["raw.lines", "raw.notes", "raw.o"]),
         ("params: {shop: 1}", "params: {shop: 1}, types: {id: text}", ["raw.o"]),
     ],
 )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
+from dataclasses import fields
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 from run_folder import Folder
+
+from wherry.plugins import find_source
+from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 
 SOURCE = "connector: files\npath: data\ntables:\n  '*.{}': {{as: raw.t, mode: incremental}}\n"
 
@@ -48,4 +53,67 @@ def test_rows_held_back_name_their_file(folder: Folder) -> None:
     folder.write({"data/2.csv": "id\n2\nmany\n"})
     folder.done()
     assert folder.rows("raw.t", columns="id") == [(1,), (2,)]
-    assert folder.rows("raw.t__rejects", columns="file, reason") == [("2.csv", "column `id`: not exactly BIGINT")]
+    assert folder.rows("raw.t__rejects", columns="file, line, reason") == [
+        ("2.csv", 3, "column `id`: not exactly BIGINT")
+    ]
+
+
+def test_rows_held_back_name_their_line(folder: Folder) -> None:
+    """In files with quoted line ends and blank lines, members of archives, a file that grew, one of records."""
+    (folder.path / "data").mkdir()
+    tables = "  'a*.csv': {as: raw.a, mode: incremental}\n  'z*.zip': {as: raw.z, mode: incremental}\n"
+    tables += "  'l.jsonl': {as: raw.l, mode: incremental}\n  'p*.parquet': {as: raw.p}\n"
+    source = f"connector: files\npath: data\non_schema_change: quarantine\ntables:\n{tables}"
+    folder.write({"sources/drop.yml": source, "data/a1.csv": "id,t\n1,x\n", "data/l.jsonl": '{"id": 1}\n'})
+
+    def archive(name: str, **members: str) -> None:
+        with zipfile.ZipFile(folder.path / "data" / name, "w") as out:
+            for member, text in members.items():
+                out.writestr(f"{member}.csv", text)
+
+    def parquet(*ids: Any) -> None:
+        duckdb.from_arrow(pa.table({"id": ids})).write_parquet(str(folder.path / "data/p.parquet"))
+
+    archive("z1.zip", m="id\n1\n")
+    parquet(1, 2)
+    folder.done()
+    folder.write({"data/a2.csv": 'id,t\n2,"x\n\ny"\n\nmany,z\n3,z\n4.5,"\n"\n'})
+    folder.write({"data/l.jsonl": '{"id": 1}\n{"id": 2, "more": 1}\n\n{"id": 3}\n{"id": "x"}\n'})
+    archive("z2.zip", m="id\n2\n", n="id\n3\nno\n")
+    parquet(1.0, 2.5, 3.0)
+    folder.done()
+    whole, new = "column `id`: not exactly BIGINT", "column `more` (BIGINT) is new"
+    told = "file, line, reason"
+    assert folder.rows("raw.a__rejects", columns=told) == [("a2.csv", 6, whole), ("a2.csv", 8, whole)]
+    assert folder.rows("raw.l__rejects", columns=told) == [("l.jsonl", 2, new), ("l.jsonl", 5, whole)]
+    assert folder.rows("raw.z__rejects", columns=told) == [("z2.zip", 3, f"In `n.csv`: {whole}")]
+    assert folder.rows("raw.p__rejects", columns=told) == [("p.parquet", 2, whole)]
+    assert folder.rows("raw.a", columns="id") == [(1,), (2,), (3,)]
+
+
+def test_fixed_width_and_every_other_option_can_be_said_in_a_source_file(folder: Folder) -> None:
+    (folder.path / "data").mkdir()
+    table = "f.txt: {as: raw.f, format: fixed, positions: {id: 1-2, name: 4-}, columns: {name: {tags: [pii]}}}"
+    folder.write({"sources/drop.yml": f"connector: files\npath: data\ntables:\n  {table}\n"})
+    folder.write({"data/f.txt": " 1 x y\n22 z\n"})
+    folder.done()
+    assert folder.rows("raw.f", columns="id, name") == [(1, "x y"), (22, "z")]
+    for connector in ("files", "rest", "postgres", "mysql", "mariadb", "sqlite", "sql"):
+        source = find_source(connector, folder.path)
+        assert not {*TABLE_KEYS} & {each.name for each in fields(source.TableOptions)}, connector
+        assert not {*SOURCE_KEYS} & {each.name for each in fields(source.Options)}, connector
+
+
+def test_many_rows_held_back_name_their_lines(folder: Folder) -> None:
+    """More than are asked for at a time, of a file that several threads read."""
+    (folder.path / "data").mkdir()
+    folder.write({"sources/drop.yml": "on_schema_change: quarantine\n" + SOURCE.format("csv")})
+    folder.write({"data/1.csv": "id,line\n1,1\n"})
+    folder.done()
+    odd = (f"{n}{'.5' if n % 3 == 0 else ''},{n + 1},\n" for n in range(1, 300_001))
+    folder.write({"data/2.csv": "id,line,more\n" + "".join(odd)})
+    folder.done()
+    told = folder.rows(
+        "raw.t__rejects", columns="count(*), count(DISTINCT line), count(*) FILTER (row->>'line' = line)"
+    )
+    assert told == [(100_000, 100_000, 100_000)]

@@ -1,6 +1,7 @@
 """Bad rows go to a table of their own, atomically with the table, for every build word and for sources."""
 
 import os
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -231,3 +232,56 @@ def test_what_was_rejected_stays_beside_the_published_table_when_a_later_build_f
     assert (made.state, made.commit) == ("failed", "")
     assert folder.rows("s.t") == [(1,)]
     assert folder.rows("s.t__rejected", columns="x") == [(0,)]
+
+
+def test_rows_of_files_say_where_they_were(folder: Folder) -> None:
+    """Also where rows are there more than once, in archives, of types that widened, with line ends in them."""
+    folder.write(
+        {
+            "sources/d.yml": "connector: files\npath: d/\ntables:\n"
+            f"  o.csv: {{as: raw.o, {X}}}\n  'e/*.csv': {{as: raw.e, mode: incremental, {X}}}\n"
+            f"  'z/*.zip': {{as: raw.z, mode: incremental, {X}}}\n  p.jsonl: {{as: raw.p, {X}}}\n"
+            "  c.csv: {as: raw.c, checks: [{check: duplicates, quarantine: true}]}\n",
+            "d/o.csv": 'k,x,t\n1,1,"a\nb"\n\n2,-2,"c\n\nd"\n3,-3,\n2,-2,"c\n\nd"\n',
+            "d/e/1.csv": "k,x\n1,1\n2,-2\n",
+            "d/p.jsonl": '{"k": 1, "x": -1, "o": {"a": [1, null]}}\n\n{"k": 2, "x": -1, "o": {"a": [1, 2]}}\n',
+            "d/c.csv": "k\n1\n2\n1\n3\n1\n",
+        }
+    )
+    (folder.path / "d/z").mkdir()
+    with zipfile.ZipFile(folder.path / "d/z/1.zip", "w") as archive:
+        archive.writestr("a.csv", "k,x\n1,1\n")
+        archive.writestr("b.csv", "k,x\n7,7\n8,-8\n")
+    folder.done()
+    told = "k, rejected_file, rejected_line"
+    assert folder.rows("raw.o__rejected", columns=told) == [(2, "o.csv", 5), (2, "o.csv", 9), (3, "o.csv", 8)]
+    assert folder.rows("raw.e__rejected", columns=told) == [(2, "e/1.csv", 3)]
+    assert folder.rows("raw.z__rejected", columns=told) == [(8, "z/1.zip", 3)]
+    assert folder.rows("raw.p__rejected", columns=told) == [(1, "p.jsonl", 1), (2, "p.jsonl", 3)]
+    assert folder.rows("raw.c__rejected", columns=told) == [(1, "c.csv", 4), (1, "c.csv", 6)]
+    folder.write({"d/e/2.csv": "k,x\n3,0.5\n4,-4.5\n5,-5\n"})
+    folder.done()
+    assert folder.rows("raw.e__rejected", columns=told) == [
+        (2, "e/1.csv", 3), (4, "e/2.csv", 3), (5, "e/2.csv", 4),
+    ]  # fmt: skip
+    assert split(folder, "raw.e") == ([1, 3], [2, 4, 5])
+
+
+def test_rows_whose_file_is_gone_have_no_place(folder: Folder) -> None:
+    """A check that comes later finds rows of files of long ago; they go aside all the same."""
+    source = "connector: files\npath: d/\ntables:\n  'e/*.csv': {as: raw.e, mode: incremental%s}\n"
+    folder.write({"sources/d.yml": source % "", "d/e/1.csv": "k,x\n1,1\n2,-2\n", "d/e/2.csv": "k,x\n3,-3\n4,4\n"})
+    folder.done()
+    folder.remove("d/e/1.csv")
+    folder.write({"sources/d.yml": source % f", {X}"})
+    folder.done()
+    assert folder.rows("raw.e__rejected", columns="k, rejected_file, rejected_line") == [
+        (2, None, None), (3, "e/2.csv", 2),
+    ]  # fmt: skip
+    assert split(folder, "raw.e") == ([1, 4], [2, 3])
+
+
+def test_tables_that_come_from_no_files_have_no_places(folder: Folder) -> None:
+    folder.tables(t=f"{HEAD}SELECT 1 AS k, -1 AS x")
+    folder.done()
+    assert "rejected_line" not in folder.schema("s.t__rejected")

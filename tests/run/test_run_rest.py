@@ -360,3 +360,50 @@ def test_looking_at_an_api_asks_for_little(folder: Folder, monkeypatch: pytest.M
         answers = list(connect(open_project(read_config(folder.path), None)))
         assert [[finding.code for finding in answer.findings] for answer in answers] == [["bad-credentials"]] * 4
         assert "wr0ng" not in str(answers)
+
+
+def test_how_far_a_reading_is_is_told_while_its_rows_wait(folder: Folder) -> None:
+    """Rows of all pages are held until all were seen; what is told must not wait for that."""
+    source = "connector: rest\nurl: {url}\ncommit_every: 40\ntables:\n  t:\n"
+    source += (
+        "    {{as: raw.t, mode: MODE, path: /, records: data, key: id, pages: {{by: page, size: 10, total: n}}}}\n"
+    )
+    told: list[tuple[int, int, int | None]] = []
+
+    def answer(r: Request) -> Reply:
+        at = (int(r.params["page"]) - 1) * 10
+        return Reply(body={"n": 95, "data": [{"id": n} for n in range(at, min(at + 10, 95))]})
+
+    def hear(kind: str, **what: Any) -> None:
+        if kind == "progress":
+            told.append((what["rows"], what["bytes"], what["expected"]))
+
+    for mode in ("full", "incremental"):
+        told.clear()
+        with serving(answer) as web:
+            made(folder, web, source.replace("MODE", mode))
+            assert folder.run(tell=hear, full=True).state == "done"
+        rows, sizes = [each[0] for each in told], [each[1] for each in told]
+        assert {10, 20, 30, 60, 90, 95} <= set(rows) and rows == sorted(rows) and rows[-1] == 95
+        assert sizes == sorted(sizes) and {each[2] for each in told} == {95}
+
+
+def test_a_whole_table_that_goes_through_another_has_nothing_new(folder: Folder) -> None:
+    """Only reading it tells; the table stays as it is."""
+    source = "connector: rest\nurl: {url}\ntables:\n  o: {{as: raw.o, path: /o, key: id}}\n"
+    source += '  notes: {{as: raw.notes, path: "/o/{{id}}", each: o}}\n'
+    texts = ["a", "b"]
+
+    def answer(r: Request) -> Reply:
+        return Reply(body=[{"id": 1}] if r.path == "/o" else [{"text": text} for text in texts])
+
+    with serving(answer) as web:
+        made(folder, web, source)
+        assert states(folder.done()) == {"o": "built", "notes": "built"}
+        seq = folder.seqs()
+        again = folder.done()
+        assert states(again) == {"o": "skipped", "notes": "skipped"} and folder.seqs() == seq
+        assert result(again, "raw.notes").reason == "there was nothing new after all"
+        texts.append("c")
+        assert states(folder.done()) == {"o": "skipped", "notes": "built"}
+        assert folder.rows("raw.notes", columns="text") == [("a",), ("b",), ("c",)]

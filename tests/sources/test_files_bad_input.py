@@ -29,7 +29,7 @@ def problem(folder: Any, name: str, mode: str = "full", cursor: Any = None, **op
 @pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "parquet", "avro", "orc", "xlsx", "txt", "xml"])
 def test_a_page_instead_of_data(folder: Any, ending: str) -> None:
     folder.write(f"a.{ending}", PAGE)
-    options: dict[str, Any] = {"format": "fixed", "columns": {"a": "1-5"}} if ending == "txt" else {}
+    options: dict[str, Any] = {"format": "fixed", "positions": {"a": "1-5"}} if ending == "txt" else {}
     found = problem(folder, f"a.{ending}", **options)
     assert "is an HTML page" in found.message and "Please log in" in found.message
     folder.write(f"a.{ending}", b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>')
@@ -143,7 +143,7 @@ def test_rejects_of_every_format_have_row_reason_and_position(folder: Any) -> No
         ending = {"excel": "xlsx", "fixed": "txt"}.get(kind, kind)
         write(folder, kind, f"a.{ending}", [1, 300, 2])
         options: dict[str, Any] = {"format": kind, "types": {"id": "tinyint"}}
-        options |= {"columns": {"id": "1-3"}} if kind == "fixed" else {}
+        options |= {"positions": {"id": "1-3"}} if kind == "fixed" else {}
         options |= {"header": True} if kind == "excel" else {}
         got = folder.read(f"a.{ending}", **options)
         assert [r["id"] for r in got.rows] == [1, 2], kind

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,49 @@ def test_copies_of_killed_processes_are_removed(folder: Any, tmp_path: Path, mon
     assert live.is_dir() and not left.exists()
     reading.close()
     assert not list(tmp_path.glob("wherry-files-*"))
+
+
+@pytest.mark.parametrize("mode", ["full", "incremental"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "xml"])
+def test_only_the_columns_that_are_wanted(folder: Any, kind: str, mode: str) -> None:
+    """What is left out, because it is personal, say, must not come with the rest."""
+    import duckdb
+    import pyarrow as pa
+
+    def put(name: str, **columns: Any) -> None:
+        rows = pa.table(columns)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if kind == "parquet":
+            duckdb.from_arrow(rows).write_parquet(str(folder.path / f"{name}.parquet"))
+            return
+        lines = {
+            "csv": [",".join(columns), *(",".join(map(str, row.values())) for row in rows.to_pylist())],
+            "jsonl": [json.dumps(row) for row in rows.to_pylist()],
+            "xml": ["<r>", *(f"<a>{''.join(f'<{k}>{v}</{k}>' for k, v in r.items())}</a>" for r in rows.to_pylist())],
+        }[kind]  # fmt: skip
+        lines += ["</r>"] if kind == "xml" else []
+        folder.write(f"{name}.{kind}", "\n".join(lines) + "\n")
+
+    def read(cursor: Any = None, *only: str) -> Any:
+        found: list[Any] = []
+        request = replace(folder.request(f"*.{kind}", mode), columns=only or ("V", "id"))
+        for batch in source.read(folder.options, request, cursor):
+            found += batch.rows.read_all().to_pylist()
+            cursor = json.loads(json.dumps(batch.reached()))
+        return found, cursor
+
+    more = {"_file": f"1.{kind}"} if mode == "incremental" else {}
+    put("1", id=[1], email=["ann@example.com"], v=[5])
+    rows, cursor = read()
+    assert rows == [{"v": 5, "id": 1} | more]
+    assert "email" not in json.dumps(cursor)
+    if mode == "incremental":
+        put("2", email=["bob@example.com"], id=[2])
+        rows, cursor = read(cursor)
+        there = {} if kind in ("csv", "parquet") else {"v": None}
+        assert rows == [there | {"id": 2, "_file": f"2.{kind}"}]
+        put("3", email=["bob@example.com"], id=[3], v=[7])
+        assert read(cursor)[0] == [{"v": 7, "id": 3, "_file": f"3.{kind}"}]
+    with pytest.raises(SourceError, match=r"There is no column `idd`.*Nothing was") as raised:
+        read(None, "idd")
+    assert raised.value.findings[0].hint == "Did you mean `id`?"

@@ -239,6 +239,20 @@ def test_wrong_options_are_findings(folder: Any, options: dict[str, Any], word: 
     assert word in error.value.findings[0].hint
 
 
+def test_lines_that_end_with_a_carriage_return_alone(folder: Any) -> None:
+    """As programs of old Macs write them; one of them within quotes is one as well."""
+    folder.write("a.csv", 'id,t,v\r1,"x\ry",2\r2,z,3\r')
+    folder.write("b.csv.gz", gzip.compress(b"id,t,v\r3,x,1\r4,y,many\r"))
+    folder.write("c.csv", "id;t\r\n5;x\r\n")
+    got = folder.read("[ab].csv*", types={"v": "bigint"})
+    assert got.rows == [{"id": 1, "t": "x\ny", "v": 2}, {"id": 2, "t": "z", "v": 3}, {"id": 3, "t": "x", "v": 1}]
+    assert [(bad["file"], bad["line"]) for bad in got.rejects] == [("b.csv.gz", 3)]
+    assert folder.read("c.csv").rows == [{"id": 5, "t": "x"}]
+    folder.write("f.txt", " 1x\r 2y\r")
+    got = folder.read("f.txt", format="fixed", positions={"id": "1-2", "t": "3"})
+    assert got.rows == [{"id": 1, "t": "x"}, {"id": 2, "t": "y"}]
+
+
 @pytest.mark.skipif(not OPENFLIGHTS.is_dir(), reason="the openflights files are not there")
 @pytest.mark.parametrize(
     ("name", "columns"), [("airports", 14), ("airlines", 8), ("routes", 9), ("planes", 3), ("countries", 3)]

@@ -47,7 +47,7 @@ def test_json_lines_and_fixed_width_too(folder: Any) -> None:
     second = folder.read("a.jsonl", "incremental", first.cursor)
     assert second.rows == [{"id": 3, "_file": "a.jsonl", "new": {"a": 1}}] and second.replaces == [None]
     assert [(r["line"], r["row"]) for r in second.rejects] == [(5, "bad")]
-    given = {"format": "fixed", "columns": {"id": "1-2"}, "types": {"id": "int"}, "header": True}
+    given = {"format": "fixed", "positions": {"id": "1-2"}, "types": {"id": "int"}, "header": True}
     folder.write("a.txt", "id\n 1\n")
     first = folder.read("a.txt", "incremental", **given)
     add(folder, "a.txt", " 2\nxx\n")

@@ -24,13 +24,13 @@ PLACES = {"id": "1-3", "name": "4-11", "amount": "12-18", "kind": 19, "rest": "2
 
 def test_fixed_width(folder: Any) -> None:
     folder.write("f.txt", "001Anna      12.50Xany\n\n  2Björk é    3.00Y\r\n3\n   \n")
-    got = folder.read("f.txt", format="fixed", columns=PLACES)
+    got = folder.read("f.txt", format="fixed", positions=PLACES)
     assert got.rows == [
         {"id": "001", "name": "Anna", "amount": 12.5, "kind": "X", "rest": "any"},
         {"id": "2", "name": "Björk é", "amount": 3.0, "kind": "Y", "rest": None},
         {"id": "3", "name": None, "amount": None, "kind": None, "rest": None},
     ]
-    got = folder.read("f.txt", format="fixed", columns=PLACES, types={"id": "int"}, null="Y", skip=1)
+    got = folder.read("f.txt", format="fixed", positions=PLACES, types={"id": "int"}, null="Y", skip=1)
     assert [(r["id"], r["kind"]) for r in got.rows] == [(2, None), (3, None)]
 
 
@@ -38,13 +38,13 @@ def test_fixed_width_rows_that_do_not_fit(folder: Any) -> None:
     folder.write(
         "f.txt", b"id name\n" + b"  1 fine\n" * 20 + b"xxx bad\n  2 \xff\n" + b"  3 " + b"z" * 3_000_000 + b"\n"
     )
-    got = folder.read("f.txt", format="fixed", columns={"id": "1-3", "name": "5-"}, types={"id": "int"}, header=True)
+    got = folder.read("f.txt", format="fixed", positions={"id": "1-3", "name": "5-"}, types={"id": "int"}, header=True)
     assert len(got.rows) == 20
     assert [(r["line"], r["row"][:8]) for r in got.rejects] == [(22, "xxx bad"), (23, "  2 \\xff"), (24, "  3 zzzz")]
     with pytest.raises(ProjectError) as error:
-        folder.read("f.txt", format="fixed", columns={"a": "5-3", "b": "x"})
+        folder.read("f.txt", format="fixed", positions={"a": "5-3", "b": "x"})
     assert len(error.value.findings) == 2
-    with pytest.raises(ProjectError, match="columns"):
+    with pytest.raises(ProjectError, match="positions"):
         folder.read("f.txt", format="fixed")
 
 
@@ -184,7 +184,7 @@ def test_spoiled_bytes_are_read_or_told(folder: Any, kind: str) -> None:
     write(folder, kind, f"whole.{kind}", list(range(200)))
     whole = (folder.path / f"whole.{kind}").read_bytes()
     random, ending = Random(kind), {"excel": "xlsx", "fixed": "txt"}.get(kind, kind)
-    options: dict[str, Any] = {"format": "fixed", "columns": {"id": "1-3"}} if kind == "fixed" else {}
+    options: dict[str, Any] = {"format": "fixed", "positions": {"id": "1-3"}} if kind == "fixed" else {}
     for number in range(SPOILED):
         spoiled = bytearray(whole)
         at = random.randrange(len(spoiled))
@@ -214,7 +214,7 @@ def test_every_format_conforms(folder: Any, kind: str, mode: str) -> None:
     ending = {"excel": "xlsx", "fixed": "txt"}.get(kind, kind)
     options: dict[str, Any] = {"format": kind}
     if kind == "fixed":
-        options["columns"] = {"id": "1-3"}
+        options["positions"] = {"id": "1-3"}
     if kind == "excel":
         options["header"] = True
     for i in range(3):

@@ -31,7 +31,11 @@ def command(place: Place, online: bool) -> int:
     refused = [finding for answer in answers for finding in answer.findings]
     if place.as_json:
         documents = [as_document(finding) for finding in (*findings, *refused)]
-        connected = [{"source": each.source, "table": each.name, "reached": not each.findings} for each in answers]
+        connected = [
+            {"source": each.source, "table": each.name, "reached": not each.findings}
+            | ({"found": dict(each.reached.facts)} if each.reached is not None else {})
+            for each in answers
+        ]
         more = {"connect": connected} if online else {}
         place.answer({"assets": len(project.graph.assets), **more, "findings": documents})
     else:
@@ -41,7 +45,7 @@ def command(place: Place, online: bool) -> int:
         said += [counted(len(findings) - errors, "warning")] if len(findings) > errors else []
         said += [f"{sum(bool(each.findings) for each in answers)} cannot be read"] if refused else []
         click.echo(f"{counted(len(project.graph.assets), 'table')}, {', '.join(said) or 'nothing wrong'}.")
-    return 2 if project.errors else 1 if refused else 0
+    return project.fault or int(bool(refused))
 
 
 def _connect(place: Place, project: Project) -> list[Answer]:
@@ -52,5 +56,6 @@ def _connect(place: Place, project: Project) -> list[Answer]:
         answers.append(answer)
         if not place.as_json:
             state = click.style("refused", fg="red") if answer.findings else click.style("reached", fg="green")
-            click.echo(f"{state}  {answer.source}: {answer.name}", err=True)
+            told = f"  {answer.reached.told}" if answer.reached is not None else ""
+            click.echo(f"{state}  {answer.source}: {answer.name}{told}", err=True)
     return answers

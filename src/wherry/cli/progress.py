@@ -42,13 +42,26 @@ def _told(result: Any) -> str:
     return f"{state} {result.name}{rows}{rejected}{checks}  {result.seconds:.2f} s{reason}"
 
 
-def moved(rows: int, size: int, expected: int | None, seconds: float) -> tuple[str, str, str, str]:
-    """How a load goes, for a person: rows of how many, bytes, rate, time so far and left."""
+def moved(
+    rows: int,
+    size: int,
+    expected: int | None,
+    seconds: float,
+    share: float | None = None,
+    before: float = 0.0,
+) -> tuple[str, str, str, str]:
+    """How a load goes, for a person: rows of how many, bytes, rate, time so far and left.
+
+    The time left is by the ``share`` of the work that is done, else by the rows, which came from second ``before`` on.
+    """
     of = f" of about {expected:,}" if expected and rows else ""
-    rate = f"{rows / seconds:,.0f} rows/s" if rows and seconds >= 1 else ""
-    left = ""
-    if expected and rows and seconds >= 1:
-        left = f", about {max(0.0, (expected - rows) * seconds / rows):.0f} s left"
+    rate = left = ""
+    if seconds >= 1 and (rows or size):
+        rate = f"{rows / seconds:,.0f} rows/s" if rows else f"{size / 1e6 / seconds:,.1f} MB/s"
+    if seconds >= 1 and share is not None and share >= 0.01:
+        left = f", about {seconds * (1 - share) / share:.0f} s left"
+    elif expected and rows and seconds - before >= 1:
+        left = f", about {max(0.0, (expected - rows) * (seconds - before) / rows):.0f} s left"
     return (
         f"{rows:,} rows{of}" if rows else "",
         f"{size / 1e6:,.1f} MB" if size else "",
@@ -65,15 +78,18 @@ def _live() -> Iterator[Callable[..., None]]:
     from rich.text import Text
 
     console = Console(stderr=True)
-    running: dict[str, tuple[float, int, int, int | None]] = {}
+    running: dict[str, tuple[float, int, int, int | None, float | None]] = {}
+    #: When the first rows came.
+    began: dict[str, float] = {}
     lock = threading.Lock()
     total, done = 0, 0
 
     def picture() -> Table:
         table = Table.grid(padding=(0, 2))
         with lock:
-            for name, (since, rows, size, expected) in list(running.items())[:12]:
-                table.add_row("[cyan]…[/]", name, *moved(rows, size, expected, time.monotonic() - since))
+            for name, (since, rows, size, expected, share) in list(running.items())[:12]:
+                seconds, before = time.monotonic() - since, began.get(name, since) - since
+                table.add_row("[cyan]…[/]", name, *moved(rows, size, expected, seconds, share, before))
             table.add_row("", f"[dim]{done} of {total}[/]")
         return table
 
@@ -85,13 +101,17 @@ def _live() -> Iterator[Callable[..., None]]:
                 total = len(what["plan"].steps)
             elif kind == "started":
                 with lock:
-                    running[what["name"]] = (time.monotonic(), 0, 0, None)
+                    running[what["name"]] = (time.monotonic(), 0, 0, None, None)
             elif kind == "progress":
                 with lock:
-                    running[what["name"]] = (running[what["name"]][0], what["rows"], what["bytes"], what["expected"])
+                    if what["rows"]:
+                        began.setdefault(what["name"], time.monotonic())
+                    since = running[what["name"]][0]
+                    running[what["name"]] = (since, what["rows"], what["bytes"], what["expected"], what["share"])
             elif kind == "finished":
                 with lock:
                     running.pop(what["result"].name, None)
+                    began.pop(what["result"].name, None)
                     done += 1
                 if what["result"].state != "skipped" or what["result"].checks:
                     live.console.print(Text.from_ansi(_told(what["result"])))

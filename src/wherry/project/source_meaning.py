@@ -39,7 +39,7 @@ def source_meaning(asset: Asset, siblings: Mapping[str, SourceTable]) -> str:
         return "lake"  # it is what was imported, whatever is said of it
     how = _HOW.get(source.connector, frozenset())
     options = {key: value for key, value in sorted(source.options.items()) if key not in how}
-    of_table = {key: value for key, value in sorted(source.table_options.items()) if key not in how}
+    of_table = {key: _asked(key, value) for key, value in sorted(source.table_options.items()) if key not in how}
     return digest(
         source.connector,
         source.table,
@@ -54,6 +54,16 @@ def source_meaning(asset: Asset, siblings: Mapping[str, SourceTable]) -> str:
     )
 
 
+def through(source: SourceTable) -> bool:
+    """Whether rows of another table of the same file lead to those of this one."""
+    return source.connector == "rest" and any(source.table_options.get(key) for key in ("each", "unnest"))
+
+
+def parent(siblings: Mapping[str, SourceTable], source: SourceTable | None) -> str:
+    """The table of the same file whose rows lead to those of ``source``; empty for none that is known."""
+    return _parent(source, siblings) if source is not None and through(source) else ""
+
+
 def _goes_through(source: SourceTable, siblings: Mapping[str, SourceTable]) -> Iterator[str]:
     """Of an API's table that goes on from a cursor: what is asked for of the tables whose rows lead to its own.
 
@@ -66,7 +76,8 @@ def _goes_through(source: SourceTable, siblings: Mapping[str, SourceTable]) -> I
         seen.add(name)
         source = siblings[name]
         yield f"through={name} {source.cursor} {source.key}"
-        yield from (f"{key}={value!r}" for key, value in sorted(source.table_options.items()) if key != "types")
+        options = sorted(source.table_options.items())
+        yield from (f"{key}={_asked(key, value)!r}" for key, value in options if key != "types")
 
 
 def _parent(source: SourceTable, siblings: Mapping[str, SourceTable]) -> str:
@@ -76,6 +87,13 @@ def _parent(source: SourceTable, siblings: Mapping[str, SourceTable]) -> str:
         return max((name for name in siblings if unnest.startswith(f"{name}.")), key=len, default="")
     name = each.get("table") if isinstance(each, Mapping) else each
     return name if isinstance(name, str) and name in siblings else ""
+
+
+def _asked(option: str, value: Any) -> Any:
+    """An option of a table without what it says of how far back to look again."""
+    if option != "since" or not isinstance(value, Mapping):
+        return value
+    return {key: each for key, each in value.items() if key != "lookback"}
 
 
 def _told(value: Any) -> str:

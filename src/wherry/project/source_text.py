@@ -16,6 +16,10 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"))
 
 
+#: Kinds of tables that are written as comments.
+_LEFT_OUT = ("view", "materialized view", "endpoint for each row of another", "stream that is not read")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
     """A table to write into a source file."""
@@ -63,7 +67,7 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
         keys += ["mode: full"]
     personal = [column for column, _ in table.columns if looks_personal(column)]
     # A view has no key and no order of its own: loading it is a decision.
-    lead = "  # " if table.kind in ("view", "materialized view", "endpoint for each row of another") else "  "
+    lead = "  # " if table.kind in _LEFT_OUT else "  "
     yield f"{lead}{scalar(table.name)}:"
     for key in keys:
         yield f"{lead}  {key}"

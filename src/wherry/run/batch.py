@@ -17,6 +17,7 @@ from wherry.model.run import Drift
 from wherry.ports import Batch, Query
 from wherry.quoting import name, names, text
 from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
+from wherry.run.origins import write_origins
 from wherry.run.session import Session
 from wherry.run.widen import make_room
 
@@ -99,7 +100,11 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
         if batch.upsert and target.columns:
             _expect_key(cursor, target.asset, relation, batch.upsert)
         if known and policy == "quarantine":
-            refused = _refused(target.asset, relation, columns, held) if held else ""
+            if held:
+                places = session.fresh_name()
+                made.append(("TABLE", places))
+                write_origins(cursor, batch, relation, _misses(held), places)
+                refused = _refused(target.asset, relation, columns, held, places)
             select = _fitting(known, columns, select, held)
         yield Ready(
             batch=batch,
@@ -252,16 +257,22 @@ def _bad_key(asset: Asset, message: str) -> DataError:
 _FILE = "_file"
 
 
-def _refused(asset: Asset, staged: str, columns: Columns, held: list[tuple[str, str]]) -> str:
-    """Rows that do not fit, as rejects: the table they came from, every reason, the row as JSON."""
+def _refused(asset: Asset, staged: str, columns: Columns, held: list[tuple[str, str]], places: str) -> str:
+    """Rows that do not fit, as rejects: the table or file they came from, the line, every reason, the row as JSON."""
     reasons = ", ".join(f"CASE WHEN {condition} THEN {text(reason)} END" for condition, reason in held)
     source = text(asset.source.table if asset.source is not None else asset.name)
     if asset.source is not None and asset.source.connector == "files" and any(column == _FILE for column, _ in columns):
         source = name(_FILE)
+    rows = f"SELECT {source} AS file, concat_ws('; ', {reasons}) AS reason, to_json(r)::VARCHAR AS row, rowid AS n"
+    member = "CASE WHEN p.member <> '' THEN 'In `' || p.member || '`: ' ELSE '' END"
     return (
-        f"SELECT {source} AS file, CAST(NULL AS BIGINT) AS line, concat_ws('; ', {reasons}) AS reason, "
-        f"to_json(r)::VARCHAR AS row FROM {staged} AS r WHERE {' OR '.join(condition for condition, _ in held)}"
+        f"SELECT coalesce(p.file, h.file) AS file, p.line AS line, {member} || h.reason AS reason, h.row AS row "
+        f"FROM ({rows} FROM {staged} AS r WHERE {_misses(held)}) AS h LEFT JOIN {places} AS p USING (n)"
     )
+
+
+def _misses(held: list[tuple[str, str]]) -> str:
+    return " OR ".join(condition for condition, _ in held)
 
 
 def _fitting(known: Columns, columns: Columns, select: str, held: list[tuple[str, str]]) -> str:

@@ -103,7 +103,11 @@ def expect_frozen(asset: Asset, there: Columns, columns: Columns) -> None:
     known = {column.lower(): (column, kind) for column, kind in there}
     for column, kind in columns:
         own, old = known.pop(column.lower(), (column, ""))
-        if old != kind and not (old and _holds(kind, old) and not _widens(old, kind)):
+        if not old:
+            raise _changed(
+                asset, f"`{asset.name}` is frozen, and has no column `{own}` ({kind}), which is new", _FROZEN
+            )
+        if old != kind and not (_holds(kind, old) and not _widens(old, kind)):
             raise _changed(asset, f"`{asset.name}` is frozen, and its column `{own}` would become {kind}", _FROZEN)
 
 

@@ -25,6 +25,7 @@ from wherry.plan.recipe import digest
 from wherry.plugins import find_check
 from wherry.quoting import full_name
 from wherry.run import check_state
+from wherry.run.again import Again
 from wherry.run.bad_rows import bad_rows
 from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
 from wherry.run.check_state import Kept
@@ -56,6 +57,8 @@ class Inspection:
     built: Mapping[str, Built]
     #: The branch that the run publishes to.
     onto: str = ""
+    #: Reads the files once more that the table was loaded from; None where it comes from no files.
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,8 @@ def inspect(work: Inspection, cursor: DuckDB, checks: Sequence[Check]) -> Inspec
         found = _verdicts(work, cursor, [check for _, check in some]).results if some else ()
         bad = [(index, check, told) for (index, check), told in zip(some, found, strict=True) if _to_split(check, told)]
         rows |= {index: _rows(work, cursor, check) for index, check, _ in bad}
-        counts = split(work.session, cursor, work.asset, [check for _, check, _ in bad], work.find, work.now)
+        broken = [check for _, check, _ in bad]
+        counts = split(work.session, cursor, work.asset, broken, work.find, work.now, work.again)
         went |= {index: replace(told, quarantined=n) for (index, _, told), n in zip(bad, counts, strict=True)}
         if bad:
             make_ready(work.session, work.graph, checks)

@@ -15,7 +15,7 @@ from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.plan import Built, Step
 from wherry.model.run import Drift
-from wherry.ports import Batch, Query, Source, TableRequest
+from wherry.ports import Batch, Passed, Query, Source, TableRequest
 from wherry.quoting import full_name
 from wherry.run.batch import Beside, Target, prepared
 from wherry.run.data_files import DataFiles
@@ -34,8 +34,9 @@ REJECTS = "__rejects"
 
 #: Seconds between two looks at how far a query is.
 _LOOK = 1.0
-#: Hears, while rows come in: how many rows and bytes so far, and how many rows are expected in all (None: unknown).
-Progress = Callable[[int, int, int | None], None]
+#: Hears, while rows come in: how many rows and bytes so far, how many rows are expected in all and which part of the
+#: work is done, from 0 to 1 (None: unknown).
+Progress = Callable[[int, int, int | None, float | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +82,37 @@ def load(session: Session, cursor: DuckDB, loading: Loading, progress: Progress)
     create = written.anew and begun is None
     seen, size, fresh = 0, 0, False
     total: int | None = None
-    batches = loading.source.read(loading.options, loading.request, (known or loading.built).cursor)
+    reached = (0, 0)
+
+    def told(rows: int, bytes_read: int, share: float | None) -> None:
+        nonlocal reached
+        # What was told before a batch came is not told again as it passes.
+        reached = max(reached[0], rows), max(reached[1], bytes_read)
+        progress(*reached, total, share)
+
+    def ahead(passed: Passed) -> None:
+        nonlocal total
+        total = total if passed.expected is None else seen + passed.expected
+        told(seen + passed.rows, size + passed.size, passed.share)
+
+    request = replace(loading.request, tell=ahead)
+    batches = loading.source.read(loading.options, request, (known or loading.built).cursor)
     try:
         for batch in batches:
             done.built = replace(done.built, partial=True)
             # What one batch says of those after it holds until another says it anew.
             total = total if batch.expected is None else seen + batch.expected
-            counted = _Counted(batch, lambda rows, more: progress(seen + rows, size + more, total))  # noqa: B023
+            counted = _Counted(batch, lambda rows, more: told(seen + rows, size + more, batch.share()))  # noqa: B023
             with _telling_where_it_stands(loading, done.built.cursor or (known.cursor if known else None)):
                 _commit_batch(session, cursor, loading, written, counted.batch, done, create=create)
             create, fresh = False, True
             seen, size = seen + counted.rows, size + batch.size()
-            progress(seen, size, total)
+            told(seen, size, batch.share())
             done.findings += [each for each in batch.findings() if each not in done.findings]
     finally:
         if close := getattr(batches, "close", None):
             close()
-    if not fresh and begun is loading.before:
+    if not fresh and (begun is None or begun is loading.before):
         return None
     if begun is not None and not fresh:
         done.built = replace(done.built, cursor=begun.cursor)

@@ -11,7 +11,7 @@ from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.plugins import find_source, make_options
-from wherry.ports import Found, Names, Query, Source, TableRequest
+from wherry.ports import Found, Names, Query, Reached, Source, TableRequest
 from wherry.project.nearest import did_you_mean
 from wherry.run.project import Project, ReadySource, filled_in, variables_of
 from wherry.run.redact import redacted
@@ -85,27 +85,32 @@ class Answer:
     name: str
     #: What is wrong; empty when it can be read.
     findings: tuple[Finding, ...] = ()
+    #: What is there, where its source tells.
+    reached: Reached | None = None
 
 
 def connect(project: Project) -> Iterator[Answer]:
-    """For every table of every source: whether the system answers, and gives it to us. No rows are read."""
+    """For every table of every source: whether the system answers, and gives it to us, and what is there."""
     listed: dict[str, list[str] | WherryError | None] = {}
     for key, ready in project.sources.items():
         asset = project.graph.assets[key]
         table = asset.source
         assert table is not None
-        first = getattr(ready.source, "first", None)
+        first, reach = getattr(ready.source, "first", None), getattr(ready.source, "reach", None)
         if table.source not in listed:
             # What a web API says of itself is not all that it has: it is asked for a row of each table instead.
-            listed[table.source] = _listed(ready) if first is None else None
+            listed[table.source] = _listed(ready) if first is None and reach is None else None
         found = listed[table.source]
         findings: Sequence[Finding] = ()
+        reached: Reached | None = None
         if isinstance(found, WherryError):
             findings = found.findings
         else:
             expect = getattr(ready.source, "expect", None)
             try:
-                if expect is not None:
+                if reach is not None:
+                    reached = reach(ready.options, ready.request)
+                elif expect is not None:
                     expect(ready.options, ready.request)
                 elif first is None:
                     ready.source.changed(ready.options, ready.request, None)
@@ -122,7 +127,7 @@ def connect(project: Project) -> Iterator[Answer]:
             redacted(replace(each, file=asset.file, line=asset.line, column=1), variables, project.config)
             for each in findings
         )
-        yield Answer(source=table.source, name=asset.name, findings=placed)
+        yield Answer(source=table.source, name=asset.name, findings=placed, reached=reached)
 
 
 def _listed(ready: ReadySource) -> list[str] | WherryError | None:

@@ -8,6 +8,7 @@ Rows that a build makes anew are taken out of the table of rejected rows by the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
@@ -19,6 +20,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
+from wherry.run.again import Again, located
 from wherry.run.record import with_other_rows
 from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
@@ -28,8 +30,9 @@ from wherry.run.widen import make_room
 if TYPE_CHECKING:
     from wherry.run.check_subject import Find
 
-#: Columns of the table of rejected rows beside those of its table.
+#: Columns of the table of rejected rows beside those of its table; the last two only of a table of files.
 REASONS, MOMENT = "rejected_for", "rejected_at"
+PLACE = (("rejected_file", "VARCHAR"), ("rejected_line", "BIGINT"))
 _FILE, _ROW = "__wherry_file", "__wherry_row"
 
 
@@ -52,15 +55,25 @@ def expect_tables(session: Session, asset: Asset, checks: Sequence[Check]) -> No
 
 
 def split(
-    session: Session, cursor: DuckDB, asset: Asset, checks: Sequence[Check], find: Find, now: datetime
+    session: Session,
+    cursor: DuckDB,
+    asset: Asset,
+    checks: Sequence[Check],
+    find: Find,
+    now: datetime,
+    again: Again | None = None,
 ) -> list[int]:
-    """Move the rows that break ``checks`` to the table of rejected rows; how many each gave."""
+    """Move the rows that break ``checks`` to the table of rejected rows; how many each gave.
+
+    ``again`` reads the files that they came from, to tell where in them they are.
+    """
     if not checks:
         return []
     session.attach()
     table, target = f"lake.{full_name(asset.name)}", f"lake.{full_name(rejected_name(asset.name))}"
     columns = cursor.schema(f"FROM {table}")
     _expect_room(asset, [column for column, _ in columns])
+    place = PLACE if again is not None else ()
     staged = session.fresh_name()
     placed = f"(SELECT *, filename AS {_FILE}, file_row_number AS {_ROW} FROM {table})"
     selects = [
@@ -71,13 +84,20 @@ def split(
     try:
         _stage(cursor, asset, check_plan.at(f"CREATE TABLE {staged} AS {' UNION ALL '.join(selects)}", now))
         counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
-        _make(session, cursor, asset, table, columns)
+        _make(session, cursor, asset, table, columns, place)
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
+        bad = f"(SELECT {_FILE} AS at_file, {_ROW} AS at_row FROM {staged})"
+        found = located(session, cursor, table, bad, columns, again) if again is not None else nullcontext("")
         session.lake.carry(session.branch, asset.name, with_other_rows(session.pointers[asset.name.lower()].state))
-        with cursor.transaction():
+        with found as places, cursor.transaction():
+            told = joined = ""
+            if places:
+                told = ", p.file AS rejected_file, p.line AS rejected_line"
+                joined = f" LEFT JOIN {places} AS p ON p.at_file = w.{_FILE} AND p.at_row = w.{_ROW}"
             cursor.execute(
-                f"INSERT INTO {target} BY NAME SELECT t.*, w.reasons AS {REASONS}, TIMESTAMP '{now}' AS {MOMENT} "
+                f"INSERT INTO {target} BY NAME SELECT t.*, w.reasons AS {REASONS}, TIMESTAMP '{now}' AS {MOMENT}{told} "
                 f"FROM {table} AS t JOIN ({why}) AS w ON t.filename = w.{_FILE} AND t.file_row_number = w.{_ROW}"
+                f"{joined}"
             )
             cursor.execute(
                 f"DELETE FROM {table} WHERE (filename, file_row_number) IN (SELECT ({_FILE}, {_ROW}) FROM {staged})"
@@ -125,16 +145,25 @@ def _stage(cursor: DuckDB, asset: Asset, statement: str) -> None:
         ) from None
 
 
-def _make(session: Session, cursor: DuckDB, asset: Asset, like: str, columns: Sequence[tuple[str, str]]) -> None:
+def _make(
+    session: Session,
+    cursor: DuckDB,
+    asset: Asset,
+    like: str,
+    columns: Sequence[tuple[str, str]],
+    place: Sequence[tuple[str, str]],
+) -> None:
     """The table of rejected rows, with every column of the table."""
     table = rejected_name(asset.name)
     target = f"lake.{full_name(table)}"
     if table.lower() not in session.pointers:
-        empty = f"SELECT *, CAST(NULL AS VARCHAR[]) AS {REASONS}, CAST(NULL AS TIMESTAMP) AS {MOMENT} FROM {like}"
+        further = ((REASONS, "VARCHAR[]"), (MOMENT, "TIMESTAMP"), *place)
+        empty = f"SELECT *, {', '.join(f'CAST(NULL AS {kind}) AS {each}' for each, kind in further)} FROM {like}"
         cursor.execute(f"CREATE TABLE {target} AS {empty} WITH NO DATA")
         session.built(table)
         return
-    make_room(session, cursor, replace(asset, partition=(), sort=()), table, cursor.schema(f"FROM {target}"), columns)
+    plain = replace(asset, partition=(), sort=())
+    make_room(session, cursor, plain, table, cursor.schema(f"FROM {target}"), (*columns, *place))
 
 
 def _reason(check: Check) -> str:
@@ -142,7 +171,8 @@ def _reason(check: Check) -> str:
 
 
 def _expect_room(asset: Asset, columns: Sequence[str]) -> None:
-    taken = {column.lower() for column in columns} & {REASONS, MOMENT, "filename", "file_row_number"}
+    own = {REASONS, MOMENT, "filename", "file_row_number", *(column for column, _ in PLACE)}
+    taken = {column.lower() for column in columns} & own
     if taken:
         raise DataError(
             f"The rows of `{asset.name}` cannot be split: a column is called `{min(taken)}`, which quarantine needs.",

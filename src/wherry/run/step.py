@@ -20,6 +20,7 @@ from wherry.model.run import AssetResult, AssetState, CheckResult
 from wherry.plan.recipe import promise, recipe
 from wherry.plan.steps import table_step
 from wherry.quoting import full_name
+from wherry.run.again import reader_of
 from wherry.run.bad_rows import bad_rows
 from wherry.run.build import Work, build
 from wherry.run.direct_files import fingerprint
@@ -186,6 +187,7 @@ class Attempt:
             now=self.request.now,
             built=self.built,
             onto=self.onto,
+            again=reader_of(self.project.sources.get(asset.name.lower())),
         )
 
     def ask_published(self, result: AssetResult, published: Pointer) -> tuple[AssetResult, bool]:
@@ -270,8 +272,8 @@ class Attempt:
             self.session,
             cursor,
             loading,
-            lambda rows, size, all_rows: self.tell(
-                "progress", name=asset.name, rows=rows, bytes=size, expected=all_rows
+            lambda rows, size, all_rows, share: self.tell(
+                "progress", name=asset.name, rows=rows, bytes=size, expected=all_rows, share=share
             ),
         )
         if loaded is None and before is None:

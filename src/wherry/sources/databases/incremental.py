@@ -80,6 +80,13 @@ def _begin(look: Look, table: TableRequest, cursor: Mapping[str, Any] | None) ->
         )
         raise problem("cursor-type-changed", message, "Load it anew with `--full`, or change the column back.")
     key = tuple(expect(each, "key") for each in table.key)
+    if before is not None and not before.printed and (old := [each for each in key if each.respelled]):
+        message = (
+            f"The key `{old[0].name}` of `{described.name}` is {old[0].native}, and an earlier version loaded it as "
+            f"the text that a cast gives, such as 10.0.0.1/32 for 10.0.0.1: rows that come again would be there twice. "
+            f"Nothing was loaded; what is loaded is kept, and the cursor stands at {before}."
+        )
+        raise problem("key-respelled", message, "Load it anew, once, with `--full`.")
     options: TableOptions = table.options
     if options.deletes == "compare" and not key:
         raise problem("missing-key", "`deletes: compare` needs `key:`.", "Name the column that tells rows apart.")
@@ -149,7 +156,9 @@ class _Read:
         chain = self.before.flight if self.before is not None and self.before.partial else None
         since = dict(chain if chain is not None else (self.before.flight if self.before else flight))
         compare = self.options.deletes == "compare"
-        opened = Position(column=self.column.name, type=self.column.type, value=start, partial=True, flight=since)
+        opened = Position(
+            column=self.column.name, type=self.column.type, value=start, partial=True, flight=since, printed=True
+        )  # fmt: skip
         upsert = tuple(each.name for each in self.key) if not (first and unique) else ()
         replaces = None
         if not first and not self.key:
@@ -253,8 +262,9 @@ class _Read:
         rows = int(self._count()) if self.options.deletes == "compare" else None
         edge, kind = self._edge(value), self.column.type
         return Position(
-            column=self.column.name, type=kind, value=value, edge=edge, flight=dict(flight), rows=rows, partial=False
-        )
+            column=self.column.name, type=kind, value=value, edge=edge, flight=dict(flight), rows=rows, partial=False,
+            printed=True,
+        )  # fmt: skip
 
     def _edge(self, value: str | None) -> str:
         """A fingerprint of what the next read looks at again."""

@@ -29,6 +29,8 @@ class Field:
     #: SQL to compare and order by, in an order that the lake has too; empty: it cannot be a cursor.
     order: str = ""
     nullable: bool = True
+    #: Whether it arrives as text that versions which did not tell ``Position.printed`` spelled in another way.
+    respelled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

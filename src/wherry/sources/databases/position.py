@@ -39,6 +39,9 @@ class Position:
     flight: Mapping[str, Any] = field(default_factory=dict)
     #: How many rows the table had, where deleted rows are looked for.
     rows: int | None = None
+    #: Whether texts were loaded as the database prints them. Versions that did not say so took what a cast gives:
+    #: ``10.0.0.1/32``.
+    printed: bool = False
 
     @classmethod
     def read(cls, cursor: Mapping[str, Any] | None) -> Position | None:

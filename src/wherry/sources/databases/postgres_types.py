@@ -104,6 +104,11 @@ def printed(value: str, of: Native) -> str:
     return f"{value}::text"
 
 
+def respelled(of: Native) -> bool:
+    """Whether ``printed`` is not what a cast gives."""
+    return of.name == "inet" if of.built_in else of.own_cast
+
+
 def _not_a_list(quoted: str) -> str:
     return f"array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1"
 

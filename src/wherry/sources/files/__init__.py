@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, Found, Replaced, TableRequest
+from wherry.ports import Batch, Found, Reached, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
 from wherry.sources.files.formats.scan import FILE_COLUMN
 from wherry.sources.files.grown import last_line_end
 from wherry.sources.files.listing import Difference, difference, list_files
+from wherry.sources.files.passing import Passing
 from wherry.sources.files.places.place import File, Place, open_place
 from wherry.sources.files.reading import Reading, with_kept
 from wherry.sources.files.scratch import scratch_folder
@@ -37,6 +38,11 @@ class Files:
     TableOptions: type = said.TableOptions
     #: Options that are secrets: they are named in the file, not written out.
     secret_options = tuple(name for name in said.SECRETS if not name.endswith("_ACCESS_KEY_ID"))
+
+    #: What may be said of a table of any source, and has no meaning here.
+    unused: ClassVar[Mapping[str, str]] = {
+        "cursor": "which files were read is known by their names and content",
+    }
 
     def __init__(self) -> None:
         self._memory: dict[Any, str] = {}
@@ -66,6 +72,12 @@ class Files:
 
         return named_file(options, table)
 
+    def reach(self, options: said.Options, table: TableRequest) -> Reached:
+        """How many files there are, and of what format the first one is. Raises ``SourceError``."""
+        from wherry.sources.files.reach import reach
+
+        return reach(options, table)
+
     def columns(self, options: said.Options, table: TableRequest) -> Mapping[str, str] | None:
         """Columns of the first local file, from its first rows. None when that is not known."""
         from wherry.sources.files.preview import preview
@@ -90,6 +102,26 @@ class Files:
                 else:
                     yield from self._read(place, options, table, chosen, cursor, folder)
 
+    def again(
+        self, options: said.Options, table: TableRequest, known: Mapping[str, str], files: Sequence[str]
+    ) -> Iterator[Batch]:
+        """Files that were read, as they are now. Tables of other systems have no lines that would tell anything."""
+        chosen = said.table_options(options, table)
+        if chosen.format in said.TABLE_FORMATS:
+            return
+        with scratch_folder() as folder, closing(open_place(options)) as place:
+            there = [file for file in list_files(options, place, table.name) if not files or file.name in files]
+            full = table.mode == "full"
+            with closing(open_database(options, folder)) as con:
+                for number, group in enumerate([tuple(there)] if full else [(file,) for file in there]):
+                    here = folder / str(number)
+                    reading = Reading(
+                        con, place, options, chosen, group, here, wanted=table.name, only=table.columns,
+                        known={} if full else known, with_file=not full,
+                    )  # fmt: skip
+                    yield reading.batch({})
+                    shutil.rmtree(here)
+
     def _read(
         self, place: Place, options: said.Options, table: TableRequest, chosen: said.TableOptions,
         cursor: Mapping[str, Any] | None, folder: Path,
@@ -102,21 +134,24 @@ class Files:
             if table.mode == "full":
                 kept = f"Nothing was loaded: `{table.name}` and its cursor are as they were."
                 reading = Reading(
-                    con, place, options, chosen, found.files, folder / "0", wanted=table.name, kept=kept
+                    con, place, options, chosen, found.files, folder / "0", wanted=table.name, kept=kept,
+                    passing=part_of(table, found.files, found.files), only=table.columns,
                 )  # fmt: skip
                 yield reading.batch({})
                 return
             done: dict[str, Any] = dict((cursor or {}).get("files", {}))
             columns: dict[str, str] = dict((cursor or {}).get("columns", {}))
             each = list(groups(found))
-            left = sum(max(file.size, 0) for group, _ in each for file in group)
+            every = [file for group, _ in each for file in group]
+            left = sum(max(file.size, 0) for file in every)
             for number, (group, replaces) in enumerate(each):
                 left -= sum(max(file.size, 0) for file in group)
                 here = folder / str(number)
                 reading = Reading(
                     con, place, options, chosen, group, here, wanted=table.name, known=columns,
                     before=done.get(group[0].name) if replaces else None, with_file=True,
-                    kept=kept_before(table, group, done), after=left,
+                    kept=kept_before(table, group, done), after=left, passing=part_of(table, group, every),
+                    only=table.columns,
                 )  # fmt: skip
                 batch = reading.batch(done, replaces)
                 reached = batch.reached()
@@ -157,6 +192,15 @@ def nothing_kept(table: TableRequest, cursor: Mapping[str, Any] | None) -> Itera
     except SourceError as error:
         kept = f"Nothing was loaded of `{table.name}`"
         raise with_kept(error, f"{kept}; what was loaded before stays." if cursor else f"{kept}.") from None
+
+
+def part_of(table: TableRequest, group: Sequence[File], every: Sequence[File]) -> Passing:
+    """What hears how far it is with a group of files, of all that are read one after the other."""
+    size, whole = sum(max(file.size, 0) for file in group), sum(file.size for file in every)
+    if any(file.size < 0 for file in every):
+        return Passing(tell=table.tell, size=size)
+    before = sum(file.size for file in every[: every.index(group[0])])
+    return Passing(tell=table.tell, size=size, whole=whole, before=before)
 
 
 def kept_before(table: TableRequest, group: tuple[File, ...], done: Mapping[str, Any]) -> str:

@@ -155,7 +155,7 @@ class TableOptions:
     #: Lines to leave out at the top of each file.
     skip: int = 0
     #: Fixed width: the columns and their characters, from 1: ``{id: 1-5, name: 6-25, rest: 26-}``.
-    columns: Mapping[str, str | int] = field(default_factory=dict)
+    positions: Mapping[str, str | int] = field(default_factory=dict)
     #: XML: the path of the elements that are rows, such as ``orders/order``; the children of the root when not given.
     records: str = ""
     #: Excel: name of the sheet; the first one when not given.

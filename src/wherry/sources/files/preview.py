@@ -62,6 +62,7 @@ def _of_first_rows(options: Options, table: TableRequest, chosen: TableOptions) 
             chosen = replace(chosen, compression="none")
         elif kind != "parquet" and first.size > HEAD * 16:
             return None
-        scan = Reading(con, place, options, chosen, (file,), Path(folder, "work")).scan()
+        reading = Reading(con, place, options, chosen, (file,), Path(folder, "work"), only=table.columns)
+        scan = reading.only_wanted(reading.scan())
     columns = dict(scan.columns)
     return columns | {FILE_COLUMN: "VARCHAR"} if table.mode == "incremental" else columns

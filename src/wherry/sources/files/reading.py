@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import Batch, Replaced
+from wherry.ports import Batch, Origin, Replaced
 from wherry.sources.files.database import failed, named
-from wherry.sources.files.formats.scan import Job, Scan
+from wherry.sources.files.formats.scan import FILE_COLUMN, Job, Places, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
 from wherry.sources.files.magic import check_kind
@@ -27,6 +29,7 @@ from wherry.sources.files.options import (
     is_archive,
     without_secrets,
 )
+from wherry.sources.files.passing import LOOKS, Passing
 from wherry.sources.files.places.local import unreadable
 from wherry.sources.files.places.place import File, Place, fetch
 from wherry.sources.files.unpack import BROKEN, members
@@ -70,6 +73,8 @@ class Reading:
         with_file: bool = False,
         kept: str = "",
         after: int = 0,
+        passing: Passing | None = None,
+        only: tuple[str, ...] = (),
     ) -> None:
         self.con, self.place = con.cursor(), place
         self.options, self.table, self.files = options, table, files
@@ -80,6 +85,12 @@ class Reading:
         self.before = before
         #: Bytes of the files that are to be read after these.
         self.after = after
+        #: The columns that are wanted; none: all.
+        self.only = only
+        #: Hears how far it is.
+        self.passing = passing or Passing(tell=lambda passed: None, size=self.bytes)
+        #: Bytes that were fetched.
+        self.got = 0
         #: Rows that were handed on.
         self.count = 0
         #: What stays loaded when these files cannot be.
@@ -101,7 +112,7 @@ class Reading:
         It also tells the columns when rows carry their file's name.
         """
         with self.told_plainly():
-            scan = self.scan()
+            scan = self.only_wanted(self.scan())
             self.check_same()
             on_bad_row = self.table.on_bad_row or self.options.on_bad_row
             if self.rejects.first is not None and on_bad_row == "fail":
@@ -115,9 +126,18 @@ class Reading:
             cursor=cursor,
             replaces=None if self.goes_on else replaces,
             rejects=self.bad_rows,
+            origins=partial(self.origins, scan.places) if scan.places is not None else None,
             size=lambda: self.bytes * self.count // scan.rows if scan.rows else self.bytes,
             expected=self.expected(scan.rows),
+            share=lambda: self.passing.of_rows(self.count / scan.rows) if scan.rows else None,
         )
+
+    def origins(self, places: Places, wanted: Iterator[int]) -> Iterator[Origin]:
+        """Where rows are that were read; their files are looked through once more."""
+        with self.told_plainly():
+            for piece, line in places(wanted):
+                member = piece.name if piece.label != piece.file.name else ""
+                yield Origin(file=piece.file.name, line=line, member=member)
 
     @property
     def bytes(self) -> int:
@@ -136,6 +156,7 @@ class Reading:
 
     def scan(self) -> Scan:
         """Work out the query, in the way of the files' format."""
+        self.passing.looks = looks_of(self.files[0].name, self.table) if self.files else None
         pieces = [piece for file in self.files for piece in self.pieces(file)]
         formats = {format_of(p.name, self.table) for p in pieces}
         if len(formats) > 1 and formats != {"json", "jsonl"}:
@@ -149,7 +170,24 @@ class Reading:
             con=self.con, table=self.table, work=self.work, pieces=pieces, known=self.known, with_file=self.with_file,
             rejects=self.rejects,
         )  # fmt: skip
-        return module.scan(job)  # type: ignore[no-any-return]
+        with self.passing.watching(self.con):
+            return module.scan(job)  # type: ignore[no-any-return]
+
+    def only_wanted(self, scan: Scan) -> Scan:
+        """The same rows, of the columns that ``columns:`` names. Raises ``SourceError`` for one that is not there."""
+        if not self.only:
+            return scan
+        there = {name.lower(): name for name in scan.columns}
+        if missing := [name for name in self.only if name.lower() not in there]:
+            near = difflib.get_close_matches(missing[0].lower(), list(there), 1)
+            known = ", ".join(f"`{name}`" for name in scan.columns)
+            hint = f"Did you mean `{there[near[0]]}`?" if near else f"There are {known}."
+            message = f"There is no column `{missing[0]}`, which `columns:` names, in {self.names()}."
+            raise failed("unknown-column", message, hint)
+        columns = {there[name.lower()]: scan.columns[there[name.lower()]] for name in self.only}
+        given = [*(name for name in columns if name not in scan.absent), *([FILE_COLUMN] if self.with_file else [])]
+        sql = f"SELECT {', '.join(map(named, given))} FROM ({scan.sql})"
+        return replace(scan, sql=sql, columns=columns, absent=())
 
     def pieces(self, file: File) -> list[Piece]:
         """A file as something to read on this machine: itself, a copy, its end, its members."""
@@ -160,7 +198,8 @@ class Reading:
                 self.in_place.add(file.name)
                 return [piece]
             target = self.work.new(file.name)
-            self.digests[file.name] = fetch(self.place, file, target)
+            self.digests[file.name] = fetch(self.place, file, target, self.passing.fetching(self.got))
+            self.got += max(file.size, 0)
             piece = replace(piece, path=str(target))
         if archive:
             found = members(file, piece.path, self.wanted, self.table, self.work)
@@ -250,7 +289,8 @@ class Reading:
     def explained(self, error: Exception) -> SourceError:
         """What DuckDB says, with the name of the file and a next step."""
         if isinstance(error, PermissionError):
-            return unreadable(self.names(), error)
+            guilty_path = str(error.filename or "")
+            return unreadable(next((f.name for f in self.files if f.path == guilty_path), self.files[0].name), error)
         whole = without_secrets(str(error) or "there is not enough memory", self.options).strip()
         text = whole.split("\n")[0]
         text = re.sub(r"^([A-Z]\w+ )+Error: ", "", text)
@@ -279,6 +319,16 @@ class Reading:
             else next((h for words, h in hints if any(w in text for w in words)), "It may be cut off: write it again.")
         )
         return failed("unreadable", f"{who} cannot be read: {text.rstrip('. ')}.", hint)
+
+
+def looks_of(name: str, table: TableOptions) -> int | None:
+    """How often files are looked through before their rows come; None when that is not known."""
+    if is_archive(name):
+        return None
+    try:
+        return LOOKS.get(format_of(name, table))
+    except ProjectError:  # told where the format matters
+        return None
 
 
 def with_kept(error: WherryError, kept: str) -> WherryError:

@@ -123,7 +123,7 @@ def members(file: File, path: str, wanted: str, table: TableOptions, work: WorkF
             there.append(name)
             if len(there) > MEMBERS:
                 raise failed("many-members", f"`{file.name}` has more than {MEMBERS:,} members.", "Split it.")
-            if not (matches(wanted, name) or wanted == name) if wanted else not _readable(name, table):
+            if not is_wanted(name, wanted, table):
                 continue
             target = work.new(file.name)
             with stream() as source, target.open("wb") as out:
@@ -140,13 +140,22 @@ def members(file: File, path: str, wanted: str, table: TableOptions, work: WorkF
             raise
         raise broken(file.name, kind) from None
     if not pieces:
-        shown = ", ".join(f"`{name}`" for name in sorted(there)[:5])
-        raise failed(
-            "no-member", f"No member of `{file.name}` matches `{wanted}`." if wanted else
-            f"`{file.name}` has no member of a format that its ending tells.",
-            f"There are {shown}{'...' if len(there) > 5 else ''}." if there else "It is empty.",
-        )  # fmt: skip
+        raise no_member(file.name, wanted, there)
     return sorted(pieces, key=lambda p: p.name)
+
+
+def is_wanted(name: str, wanted: str, table: TableOptions) -> bool:
+    return matches(wanted, name) or wanted == name if wanted else _readable(name, table)
+
+
+def no_member(label: str, wanted: str, there: list[str]) -> SourceError:
+    """A Finding for an archive that has nothing of what is wanted."""
+    shown = ", ".join(f"`{name}`" for name in sorted(there)[:5])
+    return failed(
+        "no-member", f"No member of `{label}` matches `{wanted}`." if wanted else
+        f"`{label}` has no member of a format that its ending tells.",
+        f"There are {shown}{'...' if len(there) > 5 else ''}." if there else "It is empty.",
+    )  # fmt: skip
 
 
 def member_names(path: str, label: str) -> list[str]:
@@ -207,7 +216,8 @@ def tar_members(path: str, label: str) -> Iterator[Member]:
     ):
         for about in archive:
             if about.isreg():
-                yield about.name, lambda about=about: archive.extractfile(about)  # type: ignore[misc]
+                # `tar -C folder .` puts it before all names.
+                yield about.name.removeprefix("./"), lambda about=about: archive.extractfile(about)  # type: ignore[misc]
             archive.members = []  # else all headers are kept
         if not ended:
             raise tarfile.ReadError("it has no end")

@@ -88,10 +88,18 @@ class Rest:
         if options.manifest:
             from wherry.sources.rest.manifest import read_manifest
 
-            yield from read_manifest(options).tables()
+            yield from read_manifest(options).tables(options)
             return
         with closing(self._client(options, None)) as client:
             yield from found_tables(options, client)
+
+    def said_elsewhere(self, options: said.Options, table: TableRequest) -> str:
+        """What a manifest says of a table."""
+        if not options.manifest:
+            return ""
+        from wherry.sources.rest.manifest import read_manifest
+
+        return read_manifest(options).meaning(table.name)
 
     def _declared(self, options: said.Options, table: TableRequest) -> Declared:
         if options.manifest:

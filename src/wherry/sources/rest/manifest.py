@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -44,6 +45,12 @@ DESCRIBES = frozenset(
         "state_migrations",
     ]
 )
+#: What of a stream says how its rows are fetched, or nothing of them at all.
+_HOW = (DESCRIBES - {"type", "name", "primary_key", "$parameters", "stream_cursor_field"}) | {
+    "authenticator",
+    "error_handler",
+    "lookback_window",
+}
 _OLD_REFERENCE = re.compile(r"\*ref\(([\w./-]+)\)\Z")
 
 
@@ -87,16 +94,23 @@ class Manifest:
     def name_of(stream: Part) -> Any:
         return stream.get("name") or (stream.get("$parameters") or {}).get("name")
 
-    def tables(self) -> Iterator[Found]:
-        """Its streams."""
+    def tables(self, options: Options) -> Iterator[Found]:
+        """Its streams; one that is not read says why."""
         from wherry.sources.rest.translate import cursor_of, key_of
 
         for name, stream in sorted(self.streams.items()):
             cursor = cursor_of(stream)
-            about = str(stream.get("description") or "")
-            yield Found(
-                name=name, kind="endpoint", key=key_of(stream), cursors=(cursor,) if cursor else (), about=about
-            )
+            kind, about = "endpoint", str(stream.get("description") or "")
+            try:
+                self.declared(options, TableRequest(name=name, mode="full"))
+            except ProjectError as error:
+                kind, about = "stream that is not read", error.findings[0].message
+            yield Found(name=name, kind=kind, key=key_of(stream), cursors=(cursor,) if cursor else (), about=about)
+
+    def meaning(self, table: str) -> str:
+        """What decides which rows the stream called like the table has; empty where there is none."""
+        stream = self.streams.get(table)
+        return json.dumps(_asked(stream), sort_keys=True, default=str) if stream is not None else ""
 
     def declared(self, options: Options, request: TableRequest) -> Declared:
         """The stream called like the table. Raises ``ProjectError`` with everything of it that is not read."""
@@ -193,6 +207,16 @@ def _resolved(value: Any, root: Part, file: str, above: tuple[str, ...]) -> Any:
                 own = _merged(beside, own)
             made[key] = own
     return made
+
+
+def _asked(value: Any) -> Any:
+    """A part without what says how, but for what goes into requests as it stands."""
+    if isinstance(value, list):
+        return [_asked(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    verbatim = ("request_", "$")
+    return {k: v if k.startswith(verbatim) else _asked(v) for k, v in value.items() if k not in _HOW}
 
 
 def _merged(first: Part, second: Part) -> Part:

@@ -13,7 +13,7 @@ from wherry.errors import SourceError
 from wherry.http.client import Client, Failed
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
-from wherry.ports import Batch, Replaced, TableRequest
+from wherry.ports import Batch, Passed, Replaced, TableRequest
 from wherry.sources.rest import kinds
 from wherry.sources.rest.columns import Columns
 from wherry.sources.rest.declared import Declared, Row
@@ -47,6 +47,8 @@ class Reading:
     #: Batches and rows that were handed out, which are then committed.
     batches_out: int = 0
     rows_out: int = 0
+    #: Bytes that had come when the last batch was handed out.
+    size_out: int = 0
     #: Whether the place that was kept led nowhere.
     restarted: bool = False
     columns: Columns = field(init=False)
@@ -104,6 +106,7 @@ class Reading:
         resumed = bool(begun)
         try:
             for place in self.walk.through(begun.get("place") or {}):
+                self._tell()
                 full = self.stage.rows >= self.commit_every or self.stage.size >= COMMIT_BYTES
                 if self.incremental and full:
                     yield from self._out(self._unfinished(place))
@@ -113,6 +116,7 @@ class Reading:
                 raise
             self._begin_again()
             for place in self.walk.through({}):
+                self._tell()
                 full = self.stage.rows >= self.commit_every or self.stage.size >= COMMIT_BYTES
                 if self.incremental and full:
                     yield from self._out(self._unfinished(place))
@@ -120,6 +124,18 @@ class Reading:
         if self.batches_out == 0 and not resumed and self._nothing_new(cursor):
             return
         yield from self._out(cursor)
+
+    def _tell(self) -> None:
+        """How far it is with the next batch, whose rows wait until all of them came."""
+        passed = Passed(rows=self.stage.rows, size=self.client.received - self.size_out, expected=self._expected())
+        self.table.tell(passed)
+
+    def _expected(self) -> int | None:
+        """How many rows are to come, as the API says; in pieces of time it says so of each piece only."""
+        spans = self.declared.since.step if self.declared.since is not None else ""
+        if self.walk.total is None or spans or self.declared.unnest:
+            return None
+        return max(self.walk.total - self.rows_out, self.stage.rows)
 
     def _begin_again(self) -> None:
         self.walk.begin_again()
@@ -129,6 +145,7 @@ class Reading:
         """Why there is something to read, from the first answers only."""
         driver = self.declared.driver if self.incremental else self.declared
         if self.declared.each is not None and (driver is None or driver is self.declared):
+            self.stage.close()
             return "it is asked for each row of another table"
         try:
             table = driver or self.declared
@@ -219,6 +236,7 @@ class Reading:
         if self.columns.names:
             cursor["names"] = self.columns.names
         gone = self._gone()
+        came, self.size_out = self.client.received - self.size_out, self.client.received
         yield Batch(
             rows=stage.reader(columns, replaced),
             cursor=cursor,
@@ -228,8 +246,8 @@ class Reading:
             else (),
             gone=gone,
             rejects=stage.told_rejects(self.table.name),
-            size=lambda: self.client.received,
-            expected=self.walk.total,
+            size=lambda: came,
+            expected=self._expected(),
             findings=lambda: self._told(),
         )
         # Asked for more, the one who reads has committed it.
@@ -307,7 +325,12 @@ class Reading:
                 )
         where = self._where()
         return [
-            Finding(code="rest", message=f"{where}: {told}.", hint="The rows are kept.", severity="warning")
+            Finding(
+                code="rest",
+                message=f"{where}: {told}{'' if told.endswith('?') else '.'}",
+                hint="The rows are kept.",
+                severity="warning",
+            )
             for told in found
         ]
 

@@ -120,6 +120,7 @@ class Walk:
             if isinstance(sink, Sink):
                 sink.begin = begin
             for following in self._list(listing, position, sink):
+                self.total = listing.total if declared.each is None and listing.total is not None else self.total
                 if following is not None:
                     yield {"position": following} if declared.paging.may_wait else None
             position = {}

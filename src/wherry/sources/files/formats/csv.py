@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.dialect import looks_like_header, sniff_delimiter
+from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.records import BadLine, Dialect, Split, first_record, split_records
 from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
     Job,
+    Places,
     Scan,
     check_file_column,
     check_types_are_used,
@@ -24,15 +26,14 @@ from wherry.sources.files.formats.scan import (
 from wherry.sources.files.formats.text import (
     Text,
     chunks,
+    count_lines,
     count_records,
     open_text,
     plain_copy,
+    with_line_feeds,
     without_lines,
     wrong_encoding,
 )
-
-if TYPE_CHECKING:
-    pass
 
 #: A null text that no file has.
 NO_TEXT = ("\x02\x02",)
@@ -55,6 +56,9 @@ class Part:
     split: Split | None = None
     #: What comes before the part of ``path`` that tells the file.
     prefix: str = ""
+    #: How many records it has as it is written, and how many of those that are read do not fit the given types.
+    counted: int = 0
+    misfits: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class CsvScan:
 
     def scan(self, job: Job) -> Scan:
         """Raises ``SourceError`` for a batch that cannot be read as a whole."""
-        opened = [open_text(piece, self.table, self.work) for piece in job.pieces]
+        opened = [with_line_feeds(open_text(piece, self.table, self.work), self.work) for piece in job.pieces]
         filled = [t for t in opened if t.head.strip(b"\r\n")]
         self.dialect = self.find_dialect(filled[0]) if filled else Dialect(delimiter=b",", quote=b"", escape=b"")
         parts = self.find_columns(filled)
@@ -92,7 +96,9 @@ class CsvScan:
         self.at = {c: f"v{i}" for i, c in enumerate(self.columns)}
         self.given = {c: k for c in self.columns if (k := self.types.get(c.lower(), "VARCHAR")) != "VARCHAR"}
         self.fits = " AND ".join(kinds.fits(self.at[c], kind, self.table) for c, kind in self.given.items()) or "true"
-        expected = sum(self.count(part) for part in parts)
+        for part in parts:
+            part.counted = self.count(part)
+        expected = sum(part.counted for part in parts)
         reading = self.first_reading(parts)
         if reading is None or reading.problems or reading.rows != expected:
             reading = self.repair(parts)
@@ -109,7 +115,27 @@ class CsvScan:
             columns=types,
             rows=reading.rows - reading.misfits,
             absent=tuple(name for name in self.columns if there and name.lower() not in there),
+            places=self.places([part for members in self.groups(parts) for part in members]),
         )
+
+    def places(self, parts: Sequence[Part]) -> Places:
+        """Where the rows are that the parts give, in this order."""
+
+        def placed(part: Part) -> Placed:
+            return Placed(
+                piece=part.text.piece,
+                rows=lambda: (part.split.records if part.split else part.counted) - part.misfits,
+                lines=lambda wanted: self.record_lines(part, self.kept_numbers(part, wanted)),
+            )
+
+        return lambda wanted: places(map(placed, parts), wanted)
+
+    def kept_numbers(self, part: Part, wanted: Iterator[int]) -> Iterator[int]:
+        """The numbers, from 1, that rows have among the records of a part."""
+        if not part.misfits:
+            return record_numbers(wanted)
+        numbered = f"SELECT *, row_number() OVER () AS n FROM ({self.source([part])})"
+        return numbers_of(self.con.cursor().execute(f"SELECT n FROM ({numbered}) WHERE {self.fits} ORDER BY n"), wanted)
 
     def find_dialect(self, text: Text) -> Dialect:
         quote = self.table.quote.encode()
@@ -181,15 +207,19 @@ class CsvScan:
 
     def source(self, parts: Sequence[Part], rejects: str = "") -> str:
         """SQL: rows of all files with every column, all as text."""
-        groups: dict[tuple[Any, ...], list[Part]] = {}
-        for part in parts:
-            key = (part.names, part.prefix, part.compression, part.skip, part.header, part.split is None)
-            groups.setdefault(key, []).append(part)
-        selects = [self.group(members, rejects) for members in groups.values()]
+        selects = [self.group(members, rejects) for members in self.groups(parts)]
         if not selects:
             nulls = [f"NULL::VARCHAR AS {v}" for v in self.at.values()]
             selects = [f"SELECT {', '.join(nulls)}, NULL::VARCHAR AS file WHERE false"]
         return " UNION ALL ".join(selects)
+
+    def groups(self, parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
+        """The parts that are read together, because they are written alike."""
+        found: dict[tuple[Any, ...], list[Part]] = {}
+        for part in parts:
+            key = (part.names, part.prefix, part.compression, part.skip, part.header, part.split is None)
+            found.setdefault(key, []).append(part)
+        return list(found.values())
 
     def group(self, members: Sequence[Part], rejects: str) -> str:
         one, table = members[0], self.table
@@ -274,7 +304,7 @@ class CsvScan:
         """Split the files by hand in which DuckDB finds problems or not all records; read again."""
         for part in parts:
             alone = self.first_reading([part]) if len(parts) > 1 else None
-            if alone is None or alone.problems or alone.rows != self.count(part):
+            if alone is None or alone.problems or alone.rows != part.counted:
                 self.split(part)
         reading = self.first_reading(parts)
         kept = sum(self.records(p) for p in parts)
@@ -288,39 +318,62 @@ class CsvScan:
         return reading
 
     def split(self, part: Part) -> Split:
+        """Read the records that can be read; the other lines are put aside."""
         piece = part.text.piece
 
         def tell(bad: BadLine) -> None:
             self.rejects.add(piece, bad.line, bad.reason, bad.row)
 
-        plain = plain_copy(part.text, self.work)
-        target = self.work.new(piece.file.name)
-        part.split = split_records(
-            plain, target, self.dialect, part.width or len(part.names), tell, skip=part.skip, header=part.header,
-            lines_before=piece.tail.lines if piece.tail else 0,
-        )  # fmt: skip
-        part.path, part.compression = str(target), "none"
+        part.split = self.split_copy(part, tell)
+        part.path, part.compression = part.split.path, "none"
         part.prefix = self.work.prefix(part.path, piece.file.name)
         if part.split.undecodable * 10 > part.split.records + part.split.bad:
             raise wrong_encoding(piece.label, self.table.encoding, f"line {part.split.undecodable_line}")
         return part.split
 
+    def split_copy(self, part: Part, tell: Callable[[BadLine], None]) -> Split:
+        piece = part.text.piece
+        plain = plain_copy(part.text, self.work)
+        target = self.work.new(piece.file.name)
+        return split_records(
+            plain, target, self.dialect, part.width or len(part.names), tell, skip=part.skip, header=part.header,
+            lines_before=piece.tail.lines if piece.tail else 0,
+        )  # fmt: skip
+
+    def record_lines(self, part: Part, numbers: Iterator[int]) -> Iterator[int | None]:
+        """Lines of the n-th records of a part, from 1: simply counted where there are as many lines as records."""
+        before = part.skip + part.header
+        if not part.split and count_lines(chunks(part.text)) == before + part.counted:
+            before += part.text.piece.tail.lines if part.text.piece.tail else 0
+            yield from (before + n for n in numbers)
+            return
+        yield from (line for line, _ in self.record_places(part, numbers))
+
+    def record_places(self, part: Part, numbers: Iterator[int]) -> Iterator[tuple[int | None, str]]:
+        """Line and text of the n-th records of a part, from 1: it is split to know them."""
+        split = part.split or self.split_copy(part, lambda bad: None)
+        if not part.split and split.records != part.counted:
+            # Line ends that only DuckDB takes for such.
+            yield from ((None, "") for _ in numbers)
+            return
+        yield from split.places(numbers, self.dialect)
+
     def misfits(self, parts: Sequence[Part]) -> None:
-        """Put the rows aside that do not fit the given types, with their lines: their files are split to know them."""
+        """Put the rows aside that do not fit the given types, with their lines."""
         judged = [f"{self.at[c]}, {kinds.fits(self.at[c], kind, self.table)}" for c, kind in self.given.items()]
         told = self.con.execute(f"SELECT DISTINCT file FROM ({self.source(parts)}) WHERE NOT ({self.fits})").fetchall()
         guilty = {row[0] for row in told}
         for part in parts:
             if part.text.piece.file.name not in guilty:
                 continue
-            split = part.split or self.split(part)
             found = self.con.cursor().execute(
                 f"SELECT n, {', '.join(judged)} FROM (SELECT *, row_number() OVER () AS n"
                 f" FROM ({self.source([part])})) WHERE NOT ({self.fits}) ORDER BY n"
             )
             rows, again = itertools.tee(_rows(found))
-            places = split.places((row[0] for row in again), self.dialect)
-            for (_, *values), (line, text) in zip(rows, places, strict=True):
+            placed = self.record_places(part, (row[0] for row in again))
+            for (_, *values), (line, text) in zip(rows, placed, strict=True):
+                part.misfits += 1
                 reasons = [
                     misfit(column, value, kind)
                     for (column, kind), value, fits in zip(self.given.items(), values[::2], values[1::2], strict=True)

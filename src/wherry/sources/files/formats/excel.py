@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 from wherry.sources.files.database import failed, load_extension, named, quoted
 from wherry.sources.files.formats import kinds
+from wherry.sources.files.formats.placed import Placed, numbers_of, places
 from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
     Job,
@@ -107,6 +109,7 @@ def scan(job: Job) -> Scan:
         check_file_column(columns)
     check_types_are_used(table, columns, known)
     selects: list[str] = []
+    all_rows: list[Placed] = []
     rows = 0
     for sheet in sheets:
         mine = {name.lower(): i for i, name in enumerate(sheet.names)}
@@ -123,11 +126,25 @@ def scan(job: Job) -> Scan:
         selects.append(f"SELECT {', '.join(values)} FROM ({sheet.texts()}) WHERE {fits}")
         if given:
             put_aside(job, sheet, given, conditions, fits)
-        counted = con.execute(f"SELECT count(*) FROM ({sheet.texts()}) WHERE {fits}").fetchone()
-        rows += counted[0] if counted else 0
+        counted = int(con.execute(f"SELECT count(*) FROM ({sheet.texts()}) WHERE {fits}").fetchall()[0][0])
+        rows += counted
+        all_rows.append(placed(job, sheet, fits, counted))
     there = {name.lower() for sheet in sheets for name in sheet.names}
     absent = tuple(name for name in columns if there and name.lower() not in there)
-    return Scan(sql=" UNION ALL ".join(selects), columns=columns, rows=rows, absent=absent)
+    return Scan(
+        sql=" UNION ALL ".join(selects), columns=columns, rows=rows, absent=absent,
+        places=lambda wanted: places(all_rows, wanted),
+    )  # fmt: skip
+
+
+def placed(job: Job, sheet: Sheet, fits: str, rows: int) -> Placed:
+    """Where the rows of a sheet are: by their numbers below the header."""
+
+    def lines(wanted: Iterator[int]) -> Iterator[int | None]:
+        found = job.con.cursor().execute(f"SELECT n FROM ({sheet.texts()}) WHERE {fits} ORDER BY n")
+        return numbers_of(found, wanted)
+
+    return Placed(piece=sheet.piece, rows=lambda: rows, lines=lines)
 
 
 def put_aside(job: Job, sheet: Sheet, given: dict[str, str], conditions: dict[str, str], fits: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from wherry.errors import ProjectError
 from wherry.sources.files.database import quoted
@@ -25,7 +25,7 @@ class FixedScan(CsvScan):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.places = positions(self.table)
+        self.cuts = positions(self.table)
 
     def find_dialect(self, text: Text) -> Dialect:
         return Dialect(delimiter=NO_DELIMITER, quote=b"", escape=b"")
@@ -33,7 +33,7 @@ class FixedScan(CsvScan):
     def find_columns(self, filled: Sequence[Text]) -> list[Part]:
         return [
             Part(
-                text=text, path=text.path, compression=text.compression, names=tuple(self.places),
+                text=text, path=text.path, compression=text.compression, names=tuple(self.cuts),
                 skip=0 if text.piece.tail else self.table.skip + bool(self.table.header), header=False, width=1,
                 prefix=self.work.prefix(text.path, text.piece.file.name),
             )
@@ -43,7 +43,7 @@ class FixedScan(CsvScan):
     def cells(self, names: Sequence[str]) -> tuple[str, dict[str, str]]:
         nulls = ", ".join(quoted(n) for n in (*self.table.null, ""))
         cells = {}
-        for name, (start, length) in self.places.items():
+        for name, (start, length) in self.cuts.items():
             value = f"trim(substring(line, {start}{f', {length}' if length else ''}))"
             cells[name.lower()] = f"CASE WHEN {value} NOT IN ({nulls}) THEN {value} END"
         return "{line: 'VARCHAR'}", cells
@@ -55,7 +55,7 @@ class FixedScan(CsvScan):
         return r" WHERE NOT regexp_full_match(coalesce(line, ''), '[ \t\r\f\v]*')"
 
     def said_names(self) -> Sequence[str]:
-        return tuple(self.places)
+        return tuple(self.cuts)
 
     def records(self, part: Part) -> int:
         return self.count(part)
@@ -64,25 +64,39 @@ class FixedScan(CsvScan):
         """How many lines are not blank, of what is read: the file, or the copy of it that can be read."""
         pieces = unpacked(part.path, "none") if part.split else chunks(part.text)
         pieces = without_lines(pieces, part.skip) if part.skip and not part.split else pieces
-        return sum(1 for each in lines(pieces, LONGEST) if each.text.strip(b" \t\r\f\v"))
+        return sum(1 for _ in filled_lines(pieces))
+
+    def record_places(self, part: Part, numbers: Iterator[int]) -> Iterator[tuple[int | None, str]]:
+        """Line and text of the n-th lines that are not blank."""
+        split = part.split or self.split_copy(part, lambda bad: None)
+        filled = enumerate(filled_lines(unpacked(split.path, "none")), 1)
+        copied = (next(line for n, line in filled if n == number) for number in numbers)
+        yield from split.places(copied, self.dialect)
+
+
+def filled_lines(pieces: Iterator[bytes]) -> Iterator[int]:
+    """The numbers of the lines that are not blank."""
+    return (each.line for each in lines(pieces, LONGEST) if each.text.strip(b" \t\r\f\v"))
 
 
 def positions(table: TableOptions) -> Mapping[str, tuple[int, int]]:
     """Start (from 1) and length (0: to the end) of each column. Raises ``ProjectError``."""
     found, problems = {}, []
-    for name, text in table.columns.items():
+    for name, text in table.positions.items():
         place = _PLACE.match(str(text).strip())
         first = int(place[1]) if place else 0
         last = int(place[3] or 0) if place and place[2] else first
         if place is None or first < 1 or (last and last < first):
             problems.append(
-                bad_option("columns", f"{name}: {text}", "It is the first and the last character: `1-5`, `7` or `9-`.")
+                bad_option(
+                    "positions", f"{name}: {text}", "It is the first and the last character: `1-5`, `7` or `9-`."
+                )
             )
             continue
         found[name] = (first, last - first + 1 if last else 0)
-    if not table.columns:
+    if not table.positions:
         problems.append(
-            bad_option("columns", None, "Give the columns of a fixed-width file: `columns: {id: 1-5, name: 6-25}`.")
+            bad_option("positions", None, "Give those of a fixed-width file: `positions: {id: 1-5, name: 6-25}`.")
         )
     if problems:
         raise ProjectError(findings=problems)

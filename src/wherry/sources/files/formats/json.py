@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
@@ -12,6 +12,7 @@ from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.json_values import LONGEST, Part, Places, clean, places_of
+from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
     Job,
@@ -79,7 +80,11 @@ class JsonScan:
         rows, misfits, columns = self.find_types(parts)
         if misfits:
             self.find_misfits(parts)
-        return Scan(sql=self.query(parts, columns, misfits), columns=columns, rows=rows - misfits)
+        ordered = [self.placed(part, misfits) for members in self.groups(parts) for part in members]
+        return Scan(
+            sql=self.query(parts, columns, misfits), columns=columns, rows=rows - misfits,
+            places=lambda wanted: places(ordered, wanted),
+        )  # fmt: skip
 
     def part(self, text: Text) -> Part | None:
         start = text.head.lstrip()
@@ -92,11 +97,9 @@ class JsonScan:
 
     def source(self, parts: Sequence[Part]) -> str:
         """SQL: ``j``, one JSON text for each value, null for a line that is none."""
-        groups: dict[tuple[str, str, str], list[Part]] = {}
-        for part in parts:
-            groups.setdefault((part.prefix, part.compression, part.layout), []).append(part)
         selects = []
-        for (prefix, compression, layout), members in groups.items():
+        for members in self.groups(parts):
+            prefix, compression, layout = members[0].prefix, members[0].compression, members[0].layout
             paths = texts(literal_path(p.path) for p in members)
             packed = "uncompressed" if compression == "none" else compression
             broken = ", ignore_errors = true" if layout == "newline_delimited" else ""
@@ -107,6 +110,13 @@ class JsonScan:
                 f" hive_partitioning = false{broken})"
             )
         return " UNION ALL ".join(selects) or f"SELECT NULL::JSON AS j, NULL AS {named(FILE_COLUMN)} WHERE false"
+
+    def groups(self, parts: Sequence[Part]) -> Sequence[Sequence[Part]]:
+        """The parts that are read together, because they are written alike."""
+        found: dict[tuple[str, str, str], list[Part]] = {}
+        for part in parts:
+            found.setdefault((part.prefix, part.compression, part.layout), []).append(part)
+        return list(found.values())
 
     def first_reading(self, parts: Sequence[Part]) -> dict[str, Any] | None:
         """The structure of all objects. None when a line or a value is none: what DuckDB skips is counted here."""
@@ -263,16 +273,35 @@ class JsonScan:
                 f"SELECT n, j, {', '.join(judged)} FROM (SELECT *, row_number() OVER () AS n"
                 f" FROM ({self.values([part])})) WHERE NOT ({self.fits()}) ORDER BY n"
             )
-            places: Places | None = None
+            lines: Places | None = None
             while rows := found.fetchmany(1000):
-                places = places or places_of(part)
+                lines = lines or places_of(part)
                 for n, j, *values in rows:
                     reasons = [
                         misfit(self.fields[i].column, value, kind)
                         for (i, kind), value, fits in zip(given.items(), values[::2], values[1::2], strict=True)
                         if not fits
                     ]
-                    self.rejects.add(part.text.piece, places.line(n) if places else None, " ".join(reasons), j)
+                    self.rejects.add(part.text.piece, lines.line(n), " ".join(reasons), j)
+
+    def placed(self, part: Part, misfits: int) -> Placed:
+        """Where the rows of a part are, once they were read."""
+        fits = f" WHERE {self.fits()}" if misfits else ""
+
+        def rows() -> int:
+            source = self.values([part]) if misfits else self.source([part])
+            return int(self.con.cursor().execute(f"SELECT count(*) FROM ({source}){fits}").fetchall()[0][0])
+
+        def lines(wanted: Iterator[int]) -> Iterator[int | None]:
+            numbers = record_numbers(wanted)
+            if misfits:
+                numbered = f"SELECT *, row_number() OVER () AS n FROM ({self.values([part])})"
+                found = self.con.cursor().execute(f"SELECT n FROM ({numbered}){fits} ORDER BY n")
+                numbers = numbers_of(found, wanted)
+            there = places_of(part)
+            return (there.line(n) for n in numbers)
+
+        return Placed(piece=part.text.piece, rows=rows, lines=lines)
 
     def query(self, parts: Sequence[Part], columns: Mapping[str, str], misfits: int) -> str:
         values = [

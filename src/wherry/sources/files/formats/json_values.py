@@ -127,8 +127,8 @@ def groups(found: Iterator[Element]) -> Iterator[list[Element]]:
         yield group
 
 
-def places_of(part: Part) -> Places | None:
-    """Lines of the values of a file; None when they are not known."""
+def places_of(part: Part) -> Places:
+    """Lines of the values of a file."""
     if part.places is not None:
         return part.places
     before = part.text.piece.tail.lines if part.text.piece.tail else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wherry.model.dataclass import dataclass
 from wherry.sources.files.database import literal_path, named, texts
 from wherry.sources.files.formats import kinds
+from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.scan import (
     FILE_COLUMN,
     Job,
@@ -49,6 +50,7 @@ def scan_pieces(job: Job, pieces: Sequence[Piece]) -> Scan:
         columns=found.columns,
         rows=rows,
         absent=tuple(name for name in found.columns if name.lower() not in there),
+        places=lambda wanted: places((placed(job, piece, found.given) for piece in pieces), wanted),
     )
 
 
@@ -109,16 +111,13 @@ def put_aside(job: Job, pieces: Sequence[Piece], given: dict[str, tuple[str, str
     """Put the rows aside that do not fit the given types, with the numbers of their records; how many."""
     bad = 0
     for piece in pieces:
-        source = f"read_parquet({texts([literal_path(piece.path)])}, hive_partitioning = false"
-        there = {row[0].lower() for row in job.con.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()}
-        mine = {column: told for column, told in given.items() if column.lower() in there}
+        source, mine = alone(job, piece, given)
         if not mine:
             continue
         judged = ", ".join(f"{named(c)}::VARCHAR, {condition}" for c, (_, condition) in mine.items())
         where = " AND ".join(condition for _, condition in mine.values())
         found = job.con.cursor().execute(
-            f"SELECT file_row_number, to_json(t), {judged} FROM {source}, file_row_number = true) AS t"
-            f" WHERE NOT ({where}) ORDER BY 1"
+            f"SELECT file_row_number, to_json(t), {judged} FROM {source} AS t WHERE NOT ({where}) ORDER BY 1"
         )
         while rows := found.fetchmany(1000):
             for number, row, *values in rows:
@@ -130,3 +129,27 @@ def put_aside(job: Job, pieces: Sequence[Piece], given: dict[str, tuple[str, str
                 job.rejects.add(piece, number + 1, " ".join(reasons), row)
                 bad += 1
     return bad
+
+
+def alone(job: Job, piece: Piece, given: dict[str, tuple[str, str]]) -> tuple[str, dict[str, tuple[str, str]]]:
+    """SQL for the rows of one file, with their numbers, and the columns given other types that it has."""
+    source = f"read_parquet({texts([literal_path(piece.path)])}, hive_partitioning = false"
+    there = {row[0].lower() for row in job.con.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()}
+    return f"{source}, file_row_number = true)", {c: told for c, told in given.items() if c.lower() in there}
+
+
+def placed(job: Job, piece: Piece, given: dict[str, tuple[str, str]]) -> Placed:
+    """Where the rows of one file are: by the numbers of its records."""
+    source, mine = alone(job, piece, given)
+    where = f" WHERE {' AND '.join(condition for _, condition in mine.values())}" if mine else ""
+
+    def rows() -> int:
+        return int(job.con.cursor().execute(f"SELECT count(*) FROM {source}{where}").fetchall()[0][0])
+
+    def lines(wanted: Iterator[int]) -> Iterator[int | None]:
+        if not mine:
+            return record_numbers(wanted)
+        found = job.con.cursor().execute(f"SELECT file_row_number + 1 FROM {source}{where} ORDER BY 1")
+        return numbers_of(found, wanted)
+
+    return Placed(piece=piece, rows=rows, lines=lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProjectError
@@ -15,6 +15,8 @@ from wherry.sources.files.work import Piece, Rejects, WorkFolder
 if TYPE_CHECKING:
     from wherry import duckdb
 
+#: Says which files (or members) the n-th rows are from, and where in them they are; n goes up from 0.
+Places = Callable[[Iterator[int]], Iterator[tuple[Piece, int | None]]]
 #: Column that says which file a row of an incremental table came from.
 FILE_COLUMN = "_file"
 
@@ -48,6 +50,8 @@ class Scan:
     rows: int | None = None
     #: Columns that were known before and that none of these files has, where files say which columns they have.
     absent: tuple[str, ...] = ()
+    #: Asked once the rows were read. None where rows have no place that would tell a person anything.
+    places: Places | None = None
 
 
 def misfit(column: str, value: str | None, kind: str) -> str:

@@ -107,6 +107,21 @@ def plain_copy(text: Text, work: WorkFolder) -> str:
     return str(target)
 
 
+def with_line_feeds(text: Text, work: WorkFolder) -> Text:
+    """A text whose lines all end with a carriage return alone, as a copy whose lines end as others do."""
+    if b"\r" not in text.head or b"\n" in text.head or text.piece.tail:
+        return text
+    target = work.new(text.piece.file.name)
+    with target.open("wb") as out:
+        for chunk in chunks(text):
+            if b"\n" in chunk:
+                return text
+            out.write(chunk.replace(b"\r", b"\n"))
+    text.path, text.compression = str(target), "none"
+    text.head = first_bytes(text)
+    return text
+
+
 class RecordCount:
     """How many records a text has: line ends outside of quotes that end something (or nothing, with ``blanks``).
 
@@ -165,6 +180,16 @@ def count_records(pieces: Iterator[bytes], quote: bytes = b"", escape: bytes = b
     for piece in pieces:
         count.feed(piece)
     return count.end()
+
+
+def count_lines(pieces: Iterator[bytes]) -> int | None:
+    """How many lines the text has; None where some end with what not everyone takes for a line end."""
+    count, last = 0, b"\n"
+    for piece in pieces:
+        if piece.count(b"\r") != piece.count(b"\r\n"):
+            return None
+        count, last = count + piece.count(b"\n"), piece[-1:] or last
+    return count + (last != b"\n")
 
 
 def without_lines(pieces: Iterator[bytes], lines: int) -> Iterator[bytes]:

@@ -26,6 +26,8 @@ class Ftp:
         self.folder = unquote(self.parts.path).rstrip("/")
         self.name = options.username or unquote(self.parts.username or "")
         self.password = options.password or unquote(self.parts.password or "")
+        #: Folders that the server told of.
+        self.there: set[str] = set()
         self.ftp = self.connect()
 
     def connect(self) -> ftplib.FTP:
@@ -70,7 +72,7 @@ class Ftp:
             told = list(self.ftp.mlsd(self.path(folder)))
         except ftplib.error_perm as error:
             if str(error)[:3] not in ("500", "501", "502", "504"):
-                if str(error)[:3] == "550":
+                if str(error)[:3] == "550" and not self.is_there(folder):
                     return
                 raise
             yield from self.plain_entries(folder)
@@ -79,17 +81,23 @@ class Ftp:
             kind = facts.get("type", "")
             if kind in ("dir", "file"):
                 size = int(facts.get("size", -1)) if kind == "file" else -1
+                if kind == "dir":
+                    self.there.add(f"{folder}/{name}" if folder else name)
                 yield Entry(name=name, is_folder=kind == "dir", size=size, mtime=facts.get("modify"))
 
     def plain_entries(self, folder: str) -> Iterator[Entry]:
         try:
             names = self.ftp.nlst(self.path(folder))
         except ftplib.error_perm:
-            return
+            return  # some servers say so of an empty folder
         for path in names:
             name = path.rstrip("/").rpartition("/")[2]
             if name not in ("", ".", ".."):
                 yield Entry(name=name, is_folder=self.is_folder(f"{folder}/{name}" if folder else name))
+
+    def is_there(self, folder: str) -> bool:
+        """Whether there is a folder which the server does not let us list: it listed it, or lets us go there."""
+        return folder in self.there or self.is_folder(folder)
 
     def is_folder(self, name: str) -> bool:
         here = self.ftp.pwd()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import stat
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from wherry.errors import SourceError
 from wherry.sources.files.database import failed
 from wherry.sources.files.options import Options
+from wherry.sources.files.places.patterns import Entry, walk
 from wherry.sources.files.places.place import File
 
 CHUNK = 1 << 20
@@ -25,7 +25,7 @@ class Folder:
     """A folder and what is below it."""
 
     def __init__(self, options: Options) -> None:
-        self.base = base_folder(options)
+        self.base, self.said = base_folder(options), options.path
         if not self.base.is_dir():
             what = "is not a folder" if self.base.exists() else "does not exist"
             raise failed(
@@ -33,9 +33,29 @@ class Folder:
             )
 
     def list(self, pattern: str) -> Iterator[File]:
-        for name in glob.iglob(pattern, root_dir=self.base, recursive=True):  # noqa: PTH207 - a base may hold brackets
-            if not (self.base / name).is_dir():
-                yield look_at(self.base, PurePosixPath(name).as_posix())
+        for name, _ in walk(pattern, self.entries):
+            yield look_at(self.base, name)
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """What is in a folder. One that may not be listed is an error: files in it would seem to be gone."""
+        here = self.base / folder
+        try:
+            with os.scandir(here) as found:
+                there = sorted(found, key=lambda each: each.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            if here.name == "lost+found":
+                return
+            why = error.strerror or error
+            raise failed(
+                "unreadable", f"The folder `{folder or self.said}` cannot be listed: {why}.",
+                "Let the user that runs wherry read it, or name files or patterns that are not below it.",
+            ) from None  # fmt: skip
+        for each in there:
+            is_folder = each.is_dir()
+            if not (is_folder and each.is_symlink() and _leads_back(each.path)):
+                yield Entry(name=each.name, is_folder=is_folder)
 
     def look(self, name: str) -> File | None:
         if not os.path.lexists(self.base / name) or (self.base / name).is_dir():
@@ -53,6 +73,11 @@ class Folder:
 
     def close(self) -> None:
         pass
+
+
+def _leads_back(link: str) -> bool:
+    """Whether a link leads to a folder that it is in, and what is there would be seen again and again."""
+    return Path(link).parent.resolve().is_relative_to(Path(link).resolve())
 
 
 def look_at(base: Path, name: str) -> File:

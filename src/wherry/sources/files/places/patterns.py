@@ -91,7 +91,8 @@ def _may_hold(segments: list[str], folder: str) -> bool:
     """Whether a file below ``folder`` can match."""
     for wanted, there in zip(segments[:-1], folder.split("/"), strict=False):
         if wanted == "**":
-            return True
+            hidden = folder.rpartition("/")[2].startswith(".")
+            return not hidden or any(each.startswith(".") for each in segments)
         if not matches(wanted, there):
             return False
     return segments[-1] == "**" or folder.count("/") + 1 < len(segments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from importlib import import_module
 from pathlib import Path
@@ -87,8 +87,10 @@ def address(options: Options) -> str:
     return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{folder.split('?')[0]}".rstrip("/")
 
 
-def fetch(place: Place, file: File, target: Path) -> str:
+def fetch(place: Place, file: File, target: Path, passed: Callable[[int], None] = lambda size: None) -> str:
     """Bring a whole file here; returns the hash of its bytes. A transfer that is cut off is gone on with.
+
+    ``passed`` hears how many bytes came.
 
     Raises ``SourceError`` when what came is not the file that was listed.
     """
@@ -102,6 +104,7 @@ def fetch(place: Place, file: File, target: Path) -> str:
                     out.write(piece)
                     seen.update(piece)
                     size += len(piece)
+                    passed(size)
                 if file.size >= 0 and size < file.size:
                     raise Dropped(f"{size:,} of {file.size:,} bytes came")
                 break

@@ -66,7 +66,7 @@ def read(
         for number, step in enumerate(steps if steps is not None else [now.whole(con, folder)]):
             reading = TableReading(
                 con, place, options, chosen, (File(name=table.name, path="", size=-1),), folder / str(number),
-                known={} if full else columns, with_file=not full,
+                known={} if full else columns, with_file=not full, only=table.columns,
                 kept=f"Nothing of {now.shown} was loaded; what was loaded before stays.",
             )  # fmt: skip
             reading.step = step

@@ -1,0 +1,127 @@
+"""Where rows are in their files, told after they were read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from random import Random
+from typing import Any
+
+import pytest
+from test_files_records import KINDS, write
+
+from wherry.ports import Origin
+from wherry.sources.files import source
+
+
+def origins(folder: Any, name: str, mode: str = "full", cursor: Any = None, **options: Any) -> dict[int, Origin]:
+    """Every row's place, by the row's ``id``; asked of all of a batch, then of some of them alone."""
+    found: dict[int, Origin] = {}
+    for batch in source.read(folder.options, folder.request(name, mode, **options), cursor):
+        ids = batch.rows.read_all()["id"].to_pylist()
+        assert batch.origins is not None
+        told = list(batch.origins(iter(range(len(ids)))))
+        assert len(told) == len(ids)
+        some = sorted(Random(len(ids)).sample(range(len(ids)), len(ids) // 3 + 1))
+        assert list(batch.origins(iter(some))) == [told[n] for n in some]
+        assert list(batch.origins(iter([]))) == []
+        assert len(found) + len(ids) == len({*found, *ids})
+        found |= dict(zip(ids, told, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_tells_them(folder: Any, kind: str) -> None:
+    """Also beside rows that do not fit their types, which are rejects."""
+    ending = {"excel": "xlsx", "fixed": "txt"}.get(kind, kind)
+    write(folder, kind, f"a.{ending}", [1, 300, 2, 3])
+    write(folder, kind, f"b.{ending}", [4, 5])
+    write(folder, kind, f"c.{ending}", [400, 6, 500, 7])
+    options: dict[str, Any] = {"format": kind}
+    options |= {"positions": {"id": "1-3"}} if kind == "fixed" else {}
+    options |= {"header": True} if kind == "excel" else {}
+    records = {1: ("a", 1), 2: ("a", 3), 3: ("a", 4), 4: ("b", 1), 5: ("b", 2), 6: ("c", 2), 7: ("c", 4)}
+    line = {"json": lambda n: 1, "xml": lambda n: 1, "csv": lambda n: n + 1}.get(kind, lambda n: n)
+    wanted = {id: Origin(file=f"{file}.{ending}", line=line(n)) for id, (file, n) in records.items()}
+    for mode in ("full", "incremental"):
+        assert origins(folder, f"*.{ending}", mode, types={"id": "tinyint"}, **options) == wanted, mode
+    every = origins(folder, f"*.{ending}", **options)
+    assert len(every) == 10 and every[500] == Origin(file=f"c.{ending}", line=line(3))
+
+
+class Csv:
+    """A text with everything that moves lines, and the line of each row in it."""
+
+    def __init__(self, random: Random, first: int, *, header: bool, skip: int, bad: bool) -> None:
+        between = ["", "", "\n", "\r\n", *(["stray,values,here\n", 'broken,"x" y\n', "other,z\n"] if bad else [])]
+        self.lines: dict[int, int] = {}
+        text = ["a note\n"] * skip + (["id,t\n"] if header else [])
+        for id in range(first, first + random.randrange(1, 60)):
+            text.append(random.choice(between))
+            self.lines[id] = "".join(text).count("\n") + 1
+            text.append(f"{id},{random.choice(('plain', '', self.quoted(random)))}{random.choice((chr(13), ''))}\n")
+        self.text = "".join(text)
+
+    @staticmethod
+    def quoted(random: Random) -> str:
+        return '"' + "".join(random.choice(("x", ",", "\n", '""', "\n\n", "é")) for _ in range(6)) + '"'
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lines_of_csv_whatever_comes_between(folder: Any, seed: int) -> None:
+    random = Random(seed)
+    header, skip = random.random() < 0.7, random.choice((0, 0, 3))
+    options: dict[str, Any] = {"header": header, "skip": skip, "delimiter": ",", "types": {"id": "bigint"}}
+    options |= {} if header else {"names": ["id", "t"]}
+    wanted: dict[int, Origin] = {}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(8):
+            made = Csv(random, number * 100, header=header, skip=skip, bad=seed % 3 == 0)
+            name, member = f"{number}.csv", ""
+            encoding = "utf-8-sig" if number == 5 else "utf-8"
+            if number < 3:
+                name, member = "many.zip", f"{number}.csv"
+                archive.writestr(member, made.text)
+            elif number == 3:
+                name = "3.csv.gz"
+                folder.write(name, gzip.compress(made.text.encode()))
+            else:
+                folder.write(name, made.text.encode(encoding))
+            wanted |= {id: Origin(file=name, line=line, member=member) for id, line in made.lines.items()}
+    folder.write("many.zip", packed.getvalue())
+    assert origins(folder, "*", **options) == wanted
+    assert origins(folder, "*", "incremental", **options) == wanted
+
+
+def test_lines_of_a_file_that_grew_count_from_its_beginning(folder: Any) -> None:
+    for name, before, added, options in (
+        ("a.csv", 'id,t\n1,"x\n"\n', '\n2,"\n"\n3,z\n', {}),
+        ("a.jsonl", '{"id":1}\n\n', '{"id":2}\n\n{"id":3}\n', {}),
+        ("a.txt", "1\n\n", "2\n \n3\n", {"format": "fixed", "positions": {"id": "1-2"}, "types": {"id": "int"}}),
+    ):
+        folder.write(name, before)
+        cursor = folder.read(name, "incremental", **options).cursor
+        folder.write(name, before + added)
+        lines = {"a.csv": {2: 5, 3: 7}, "a.jsonl": {2: 3, 3: 5}, "a.txt": {2: 3, 3: 5}}[name]
+        found = origins(folder, name, "incremental", cursor, **options)
+        assert found == {id: Origin(file=name, line=line) for id, line in lines.items()}
+
+
+def test_lines_of_what_is_spread_over_several(folder: Any) -> None:
+    folder.write("a.json", '[\n{"id":\n 1}, {"id": 2},\n\n{"id": 3}]')
+    folder.write("a.xml", "<r>\n<a>\n<id>1</id></a><a><id>2</id></a>\n\n<a><id>3</id></a></r>")
+    folder.write("a.utf16.csv", 'id,t\n1,x\n2,"\n"\n3,y\n'.encode("utf-16"))
+    assert {id: place.line for id, place in origins(folder, "a.json").items()} == {1: 2, 2: 3, 3: 5}
+    assert {id: place.line for id, place in origins(folder, "a.xml").items()} == {1: 2, 2: 3, 3: 5}
+    found = origins(folder, "a.utf16.csv", encoding="utf-16")
+    assert {id: place.line for id, place in found.items()} == {1: 2, 2: 3, 3: 5}
+
+
+def test_bad_rows_of_fixed_width_with_blank_lines(folder: Any) -> None:
+    folder.write("f.txt", "title\n  1  1\n\n  2  x\n    \n  3\xe4 y\n  4  4\n")
+    options = {"format": "fixed", "positions": {"id": "1-3", "v": "4-"}, "types": {"v": "int"}, "header": True}
+    got = folder.read("f.txt", **options)
+    assert [row["id"] for row in got.rows] == [1, 4]
+    assert [(bad["line"], bad["row"]) for bad in got.rejects] == [(4, "  2  x"), (6, "  3ä y")]
