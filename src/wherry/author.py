@@ -41,7 +41,7 @@ class Table(Generic[Name]):
         self._cursor = cursor
 
     def duckdb(self) -> duckdb.DuckDBPyRelation:
-        """A DuckDB relation: nothing is read until its result is asked for."""
+        """A DuckDB relation: nothing is read until its result is asked for. Its database holds the function's inputs."""
         return self._cursor().sql(f"FROM {full_name(self.name)}")
 
     def df(self) -> pd.DataFrame:
