@@ -189,6 +189,7 @@ def test_mistakes_are_findings(folder: Folder, server: Server) -> None:
         ("postgresql://u:sesame@127.0.0.1:1/x", "public.orders", "", "unreachable", "127.0.0.1"),
         ("postgresql://u:sesame@nowhere.invalid/x", "public.orders", "", "unreachable", "nowhere.invalid"),
         (right.replace(name, "nothing"), "public.orders", "", "no-database", "nothing"),
+        (f"{right}&sslmode=sometimes", "public.orders", "", "tls", "sometimes"),
         ("http://u:sesame@x", "public.orders", "", "bad-url", "address"),
         (right, "public.orders", "", "no-permission", "orders"),
         (right, "public.seen", "", "no-permission", "seen"),
