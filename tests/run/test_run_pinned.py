@@ -10,7 +10,7 @@ import pytest
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import LakeError
 from wherry.lake.lake import Lake
-from wherry.lake.pointer import Pointer
+from wherry.lake.pointer import Pointer, Put
 from wherry.quoting import full_name
 from wherry.run.session import Session
 
@@ -45,6 +45,13 @@ TABLES = {
         "CREATE TABLE {} PARTITIONED BY (p, month(t)) AS "
         "SELECT range AS id, range % 3 AS p, TIMESTAMP '2024-01-01' + INTERVAL (range) DAY AS t FROM range(100)",
         "DELETE FROM {} WHERE p = 1 AND id < 50",
+    ],
+    "third_version": [
+        "CREATE TABLE {} (id BIGINT, n VARCHAR) WITH ('format-version' = 3)",
+        "INSERT INTO {} SELECT range, 'x' FROM range(100)",
+        "DELETE FROM {} WHERE id % 7 = 0",
+        "ALTER TABLE {} ADD COLUMN c INTEGER DEFAULT 7",
+        "INSERT INTO {} (id) VALUES (5000)",
     ],
     "never_filled": ["CREATE TABLE {} (a INTEGER, b VARCHAR, t TIMESTAMPTZ)"],
     "emptied": ["CREATE TABLE {} AS SELECT 1 AS a", "DELETE FROM {}"],
@@ -103,6 +110,17 @@ def test_a_table_is_what_it_is_in_the_lake(session: Session, schema: str, table:
     assert read.schema == expected.schema
     assert repr(read.to_pylist()) == repr(expected.to_pylist())  # a NaN is not itself
     assert read.num_rows == 0 if table in ("never_filled", "emptied") else read.num_rows > 0
+
+
+def test_a_table_whose_files_are_named_as_spark_does(lake: Lake, session: Session) -> None:
+    write(session, "raw.rows", *TABLES["deleted"])
+    location = Path(session.pointers["raw.rows"].location or "")
+    moved = location.with_name("00099-00000000-0000-0000-0000-000000000000.metadata.json")
+    moved.write_text(location.read_text().replace(f'"{lake.storage.location}', f'"file:{lake.storage.location}'))
+    lake.put("main", [Put(name="raw.rows", kind="table", location=f"file:{moved}")], author="ada", message="as Spark")
+    session.built("raw.rows")
+    assert session.pointers["raw.rows"].location == f"file:{moved}"
+    assert rows(session, "raw.rows") == session.engine.execute("FROM lake.raw.rows ORDER BY ALL")
 
 
 def test_only_files_that_may_hold_what_is_asked_for_are_read(session: Session) -> None:
