@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from test_files_records import KINDS, write
 
+from wherry.errors import SourceError
 from wherry.ports import Origin
 from wherry.sources.files import source
 
@@ -125,3 +126,22 @@ def test_bad_rows_of_fixed_width_with_blank_lines(folder: Any) -> None:
     got = folder.read("f.txt", **options)
     assert [row["id"] for row in got.rows] == [1, 4]
     assert [(bad["line"], bad["row"]) for bad in got.rejects] == [(4, "  2  x"), (6, "  3ä y")]
+
+
+@pytest.mark.parametrize("now", [0, 5, 30, 50])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "fixed", "xml"])
+def test_a_file_that_changes_before_they_are_told_is_an_error(folder: Any, kind: str, now: int) -> None:
+    """Not a wrong line, and not a search without end."""
+    ending = "txt" if kind == "fixed" else kind
+    options: dict[str, Any] = {"format": kind, "types": {"id": "tinyint"}}
+    options |= {"positions": {"id": "1-3"}} if kind == "fixed" else {}
+    write(folder, kind, f"a.{ending}", [n if n % 3 else 300 for n in range(30)])
+    for batch in source.read(folder.options, folder.request(f"a.{ending}", **options), None):
+        assert batch.rows.read_all().num_rows == 20
+        assert batch.origins is not None
+        if now:
+            write(folder, kind, f"a.{ending}", [n if n % 4 else 300 for n in range(now)])
+        else:
+            folder.write(f"a.{ending}", "")
+        with pytest.raises(SourceError, match="changed while it was being read"):
+            list(batch.origins(iter([3, 19])))
