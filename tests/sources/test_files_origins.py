@@ -8,6 +8,8 @@ import zipfile
 from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from test_files_records import KINDS, write
 
@@ -145,3 +147,14 @@ def test_a_file_that_changes_before_they_are_told_is_an_error(folder: Any, kind:
             folder.write(f"a.{ending}", "")
         with pytest.raises(SourceError, match="changed while it was being read"):
             list(batch.origins(iter([3, 19])))
+
+
+@pytest.mark.parametrize("column", ["file_row_number", "filename", "t"])
+def test_columns_called_like_what_duckdb_adds(folder: Any, column: str) -> None:
+    rows = pa.table({"id": [str(n) if n % 3 else "no" for n in range(9)], column: ["x"] * 9})
+    pq.write_table(rows, folder.path / "a.parquet", row_group_size=2)
+    got = folder.read("a.parquet", types={"id": "int"})
+    assert [bad["line"] for bad in got.rejects] == [1, 4, 7]
+    assert {bad["row"] for bad in got.rejects} == {f'{{"id":"no","{column}":"x"}}'}
+    found = origins(folder, "a.parquet", types={"id": "int"})
+    assert {id: place.line for id, place in found.items()} == {n: n + 1 for n in range(9) if n % 3}
