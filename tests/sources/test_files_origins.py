@@ -160,3 +160,18 @@ def test_columns_called_like_what_duckdb_adds(folder: Any, column: str) -> None:
     assert {bad["row"] for bad in got.rejects} == {f'{{"id":"no","{column}":"x"}}'}
     found = origins(folder, "a.parquet", types={"id": "int"})
     assert {id: place.line for id, place in found.items()} == {n: n + 1 for n in range(9) if n % 3}
+
+
+def test_many_small_files_are_read_again_in_one_batch(folder: Any) -> None:
+    """As they were loaded: one after the other takes twenty times as long."""
+    for n in range(9):
+        folder.write(f"{n}.csv", f"id,t\n{n},x\n\n{n + 10},y\n")
+    request = folder.request("*.csv", "incremental")
+    found = {}
+    for batch in source.again(
+        folder.options, request, {"id": "BIGINT", "t": "VARCHAR"}, ["2.csv", "5.csv", "gone.csv"]
+    ):
+        ids = batch.rows.read_all()["id"].to_pylist()
+        assert batch.origins is not None and not found
+        found = dict(zip(ids, batch.origins(iter(range(len(ids)))), strict=True))
+    assert found == {n + m: Origin(file=f"{n}.csv", line=2 + m // 5) for n in (2, 5) for m in (0, 10)}

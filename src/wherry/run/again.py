@@ -45,7 +45,6 @@ def located(
     """
     own = names([column for column, _ in columns])
     places, rows, groups = (session.fresh_name() for _ in range(3))
-    made = [places, rows, groups]
     try:
         at_file, at_row = AT
         cursor.execute(f"CREATE TEMP TABLE {places} ({at_file} VARCHAR, {at_row} BIGINT, file VARCHAR, line BIGINT)")
@@ -67,10 +66,10 @@ def located(
         known = dict(columns)
         with suppress(WherryError):  # a file that is gone, or is another now
             for batch in again({c: kind for c, kind in known.items() if c != FILE_COLUMN}, files):
-                _look_through(session, cursor, batch, columns, (rows, groups, places), made)
+                _look_through(session, cursor, batch, columns, (rows, groups, places))
         yield places
     finally:
-        for each in made:
+        for each in (places, rows, groups):
             cursor.execute(f"DROP TABLE IF EXISTS {each}")
 
 
@@ -80,12 +79,10 @@ def _look_through(
     batch: Batch,
     columns: Sequence[tuple[str, str]],
     of: tuple[str, str, str],
-    made: list[str],
 ) -> None:
     """Find rows of a batch that are the same as some that are looked for, and write down where they are."""
     rows, groups, places = of
     relation, met, origins = (session.fresh_name() for _ in range(3))
-    made += [met, origins]
     cursor.connection.register(relation, batch.rows)
     try:
         there = {column.lower() for column, _ in cursor.schema(f"FROM {relation}")}
@@ -107,13 +104,17 @@ def _look_through(
             raise
     finally:
         cursor.connection.unregister(relation)
-    write_origins(cursor, batch, met, NUMBER, "true", origins)
-    at = ", ".join(AT)
-    own = " AND ".join(f"r.{name(column)} IS NOT DISTINCT FROM g.{name(column)}" for column, _ in columns)
-    cursor.execute(
-        # Of copies of a row of which some stay, the last ones are those that went.
-        f"INSERT INTO {places} SELECT {at}, o.file, o.line FROM ("
-        f"SELECT {at}, g.{_GROUP}, row_number() OVER (PARTITION BY g.{_GROUP} ORDER BY {at}) AS {_COPY} "
-        f"FROM {rows} AS r JOIN {groups} AS g ON {own}) AS b "
-        f"JOIN {met} AS m USING ({_GROUP}, {_COPY}) JOIN {origins} AS o ON o.n = m.{NUMBER}"
-    )
+    try:
+        write_origins(cursor, batch, met, NUMBER, "true", origins)
+        at = ", ".join(AT)
+        own = " AND ".join(f"r.{name(column)} IS NOT DISTINCT FROM g.{name(column)}" for column, _ in columns)
+        cursor.execute(
+            # Of copies of a row of which some stay, the last ones are those that went.
+            f"INSERT INTO {places} SELECT {at}, o.file, o.line FROM ("
+            f"SELECT {at}, g.{_GROUP}, row_number() OVER (PARTITION BY g.{_GROUP} ORDER BY {at}) AS {_COPY} "
+            f"FROM {rows} AS r JOIN {groups} AS g ON {own}) AS b "
+            f"JOIN {met} AS m USING ({_GROUP}, {_COPY}) JOIN {origins} AS o ON o.n = m.{NUMBER}"
+        )
+    finally:
+        for each in (met, origins):
+            cursor.execute(f"DROP TABLE IF EXISTS {each}")
