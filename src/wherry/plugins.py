@@ -46,6 +46,9 @@ STORES = {
     "azure-keyvault": ("azure", "azure-keyvault"),
 }
 
+#: What a source must have.
+_OF_A_SOURCE = ("Options", "TableOptions", "changed", "columns", "read")
+
 
 @cache
 def find_source(connector: str, folder: Path) -> Source:
@@ -55,13 +58,19 @@ def find_source(connector: str, folder: Path) -> Source:
         module = import_module(BUILT_IN[connector])
         return module.source  # type: ignore[no-any-return]
     if (module := _of_project(connector, folder)) is not None:
-        if not hasattr(module, "source"):
-            raise _bad_plugin(connector, "is no source: it has no `source`")
+        lacks = [name for name in _OF_A_SOURCE if not hasattr(getattr(module, "source", None), name)]
+        if lacks:
+            what = f"its `source` has no `{lacks[0]}`" if hasattr(module, "source") else "it has no `source`"
+            raise _bad_plugin(connector, f"is no source: {what}")
         return module.source  # type: ignore[no-any-return]
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="wherry.sources", name=connector):
-        return entry.load()  # type: ignore[no-any-return]
+        try:
+            return entry.load()  # type: ignore[no-any-return]
+        except (Exception, SystemExit) as error:
+            message = f"The connector `{connector}` does not load: {type(error).__name__}: {error}"
+            raise ProjectError(message, hint=f"It is {entry.value}, of a package that is installed.") from error
     from difflib import get_close_matches
 
     close = get_close_matches(connector, BUILT_IN, n=1)
@@ -103,14 +112,16 @@ def _of_project(name: str, folder: Path) -> ModuleType | None:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _bad_plugin(name, f"does not load: {type(error).__name__}: {error}", _line_in(error, file)) from error
     return module
 
 
 def _bad_plugin(name: str, what: str, line: int = 1) -> ProjectError:
     message = f"The plugin {name}.py {what}."
-    return ProjectError(findings=[Finding(code="bad-plugin", message=message, file=f"plugins/{name}.py", line=line)])
+    hint = "Mend it; `wherry.testing` shows what a plugin must do."
+    found = Finding(code="bad-plugin", message=message, hint=hint, file=f"plugins/{name}.py", line=line, column=1)
+    return ProjectError(findings=[found])
 
 
 def connector_for(address: str) -> tuple[str, dict[str, str], str]:

@@ -140,14 +140,7 @@ def test_a_python_table_and_a_source_are_held_back_likewise(wherry: Wherry, tmp_
     assert table(wherry, folder, "SELECT (SELECT n FROM s.t), (SELECT n FROM s.of)") == [["10", "10"]]
 
 
-def test_what_tables_are_made_from_still_stops_a_run(wherry: Wherry, tmp_path: Path) -> None:
-    """A file of a source that cannot be read may make any table: which of them are gone is not known."""
-    folder = write(tmp_path, FILES | header("-- ownr: x") | {"sources/drop.yml": "connector: [\n"})
-    run = wherry("run", "--project", folder)
-    assert run.code == 2 and "sources/drop.yml:" in run.err and "built" not in run.out
-
-
-def test_what_says_no_more_which_table_it_is_stops_a_run(wherry: Wherry, tmp_path: Path) -> None:
+def test_what_says_no_more_which_table_it_is_drops_nothing(wherry: Wherry, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("id,n\n1,10\n")
     source = "connector: files\npath: .\ntables:\n  rows.csv: {as: s.loaded}\n"
     folder = write(tmp_path, FILES | {"sources/drop.yml": source})

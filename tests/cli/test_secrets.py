@@ -34,7 +34,7 @@ def project(folder: Path, secrets: str = "") -> Path:
 
 def path_of(folder: Path, *, online: bool) -> str:
     found = open_project(read_config(folder), None, online=online)
-    assert found.errors == ()
+    found.expect_sound()
     return str(found.sources["raw.a"].options.path)
 
 

@@ -135,3 +135,66 @@ def test_a_contract_that_nobody_keeps(wherry: Wherry, tmp_path: Path) -> None:
     file.write_text(CONTRACT)
     told = {each for each in changes(wherry, folder, file) if each[2] in ("removed", "loosened", "changed")}
     assert told == {("status", "values", "loosened"), ("at", "unique", "loosened"), ("", "sla", "removed")}
+
+
+LEVELS = CONTRACT.replace(
+    "{property: latency, value: 4, unit: h, element: o.at}",
+    "{property: latency, value: 4, unit: h}, {property: retention, value: 90, unit: d, element: o}, "
+    "{property: availability, value: 99.9}",
+)
+#: What the contract in the folder, or the table's header, says instead -> what is told.
+SERVICE: dict[str, tuple[str, str, set[tuple[str, str, str]]]] = {
+    "the same": ("", "", set()),
+    "the same in other units": ("value: 4, unit: h", "value: 240, unit: min", set()),
+    "later": ("value: 4, unit: h", "value: 1, unit: d", {("", "sla", "loosened")}),
+    "sooner": ("value: 4", "value: 2", {("", "sla", "tightened")}),
+    "kept for less long": ("value: 90", "value: 30", {("", "sla", "loosened")}),
+    "kept for longer": ("value: 90, unit: d", "value: 1, unit: y", {("", "sla", "tightened")}),
+    "no longer promised": (", {property: availability, value: 99.9}", "", {("", "sla", "removed")}),
+    "of a column alone": ("element: o}", "element: at}", {("", "sla", "removed"), ("", "sla", "added")}),
+    "of all tables": (", element: o}", "}", set()),
+    "one more": ("99.9}", "99.9}, {property: frequency, value: 1, unit: d}", {("", "sla", "added")}),
+    "less of all": (
+        "[{property: latency, value: 4, unit: h}, {property: retention, value: 90, unit: d, element: o}, "
+        "{property: availability, value: 99.9}]",
+        "[]",
+        {("", "sla", "removed")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SERVICE)
+def test_what_is_promised_of_the_service(wherry: Wherry, tmp_path: Path, case: str) -> None:
+    old, new, expected = SERVICE[case]
+    assert not old or old in LEVELS
+    folder = write(tmp_path / "p", {"tables/s/o.sql": SELECT, "tables/s/r.sql": FILES["tables/s/r.sql"]})
+    write(folder, {"contracts/o.yaml": LEVELS.replace(old, new) if old else LEVELS})
+    file = tmp_path / "old.odcs.yaml"
+    file.write_text(LEVELS)
+    assert changes(wherry, folder, file) == expected
+    assert changes(wherry, folder, folder / "contracts/o.yaml") == set()
+
+
+@pytest.mark.parametrize(
+    ("fresh", "expected"),
+    [
+        ("within 4 hours", set()),
+        ("within 240 minutes", set()),
+        ("within 5 hours", {("", "sla", "loosened")}),
+        ("within 1 hour", {("", "sla", "tightened")}),
+        ("", {("", "sla", "removed")}),
+    ],
+)
+def test_how_fresh_a_table_is_said_to_be_is_compared(
+    wherry: Wherry, tmp_path: Path, fresh: str, expected: set[tuple[str, str, str]]
+) -> None:
+    """Of a contract that is no part of the project."""
+    header = HEADER + (f"-- fresh: {fresh}\n" if fresh else "")
+    folder = write(tmp_path / "p", {"tables/s/o.sql": header + SELECT, "tables/s/r.sql": FILES["tables/s/r.sql"]})
+    file = tmp_path / "theirs.yaml"
+    file.write_text(CONTRACT.replace(", element: o.at", ""))
+    assert {each for each in changes(wherry, folder, file) if each[1] == "sla"} == expected
+    # Without any, what the header promises is more.
+    file.write_text(CONTRACT.replace("slaProperties: [{property: latency, value: 4, unit: h, element: o.at}]\n", ""))
+    more = {("", "sla", "added")} if fresh else set()
+    assert {each for each in changes(wherry, folder, file) if each[1] == "sla"} == more

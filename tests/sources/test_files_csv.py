@@ -239,7 +239,6 @@ def test_wrong_options_are_findings(folder: Any, options: dict[str, Any], word: 
     assert word in error.value.findings[0].hint
 
 
-@pytest.mark.skipif(not OPENFLIGHTS.is_dir(), reason="the openflights files are not there")
 def test_lines_that_end_with_a_carriage_return_alone(folder: Any) -> None:
     """As programs of old Macs write them; one of them within quotes is one as well."""
     folder.write("a.csv", 'id,t,v\r1,"x\ry",2\r2,z,3\r')
@@ -254,6 +253,7 @@ def test_lines_that_end_with_a_carriage_return_alone(folder: Any) -> None:
     assert got.rows == [{"id": 1, "t": "x"}, {"id": 2, "t": "y"}]
 
 
+@pytest.mark.skipif(not OPENFLIGHTS.is_dir(), reason="the openflights files are not there")
 @pytest.mark.parametrize(
     ("name", "columns"), [("airports", 14), ("airlines", 8), ("routes", 9), ("planes", 3), ("countries", 3)]
 )

@@ -45,7 +45,7 @@ def command(place: Place, online: bool) -> int:
         said += [counted(len(findings) - errors, "warning")] if len(findings) > errors else []
         said += [f"{sum(bool(each.findings) for each in answers)} cannot be read"] if refused else []
         click.echo(f"{counted(len(project.graph.assets), 'table')}, {', '.join(said) or 'nothing wrong'}.")
-    return 2 if project.errors else 1 if refused else 0
+    return project.fault or int(bool(refused))
 
 
 def _connect(place: Place, project: Project) -> list[Answer]:

@@ -30,7 +30,8 @@ def command(
         plan = plan_for(project, see(lake, place.branch), select, request(full, start, until, prune))
     errors, broken = project.errors, project.graph.breaches
     held = [step for step in plan.steps if step.held]
-    code = 2 if broken or held else 0
+    beside = 0 if select else project.graph.fault
+    code = 2 if broken else max((beside, *(step.fault for step in held)))
     if place.as_json:
         steps = [
             {"name": s.name, "action": s.action, "reason": s.reason, "slices": [[p.start, p.end] for p in s.slices]}

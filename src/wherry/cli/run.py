@@ -45,7 +45,7 @@ def command(
     jobs: int | None,
     publish: str,
 ) -> int:
-    from wherry.cli.failure import show_findings
+    from wherry.cli.failure import as_document, show_findings
     from wherry.cli.progress import progress
     from wherry.run.runner import RunOptions, exit_code, run
 
@@ -60,7 +60,8 @@ def command(
         with progress() as tell:
             done = run(project, lake, request(full, start, until, prune), options, tell)
     if place.as_json:
-        place.answer(document(done))
+        told = {"findings": [as_document(finding) for finding in project.errors]} if project.errors else {}
+        place.answer({**document(done), **told})
     else:
         summarise(done)
     return exit_code(done)

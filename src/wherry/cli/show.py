@@ -124,6 +124,7 @@ def document(project: Project, lake: Lake, branch: str, asset: Asset) -> dict[st
         "tags": list(asset.tags),
         "fresh": asset.fresh,
         "build": _build(asset),
+        "held": [finding.told for finding in asset.held],
         "inputs": list(asset.inputs),
         "readers": [project.graph.assets[key].name for key in project.graph.readers[asset.name.lower()]],
         "columns": [
@@ -159,6 +160,8 @@ def _one(place: Place, project: Project, lake: Lake, asset: Asset) -> int:
         place.answer(told)
         return 0
     click.echo(click.style(asset.name, bold=True) + f"  {told['kind']}, {told['build']}, {asset.file}")
+    for why in told["held"]:
+        click.echo(f"  {click.style('held back', fg='yellow')}: {why}")
     for key in ("about", "owner", "fresh"):
         if told[key]:
             click.echo(f"  {told[key]}" if key == "about" else f"  {key}: {told[key]}")

@@ -9,6 +9,7 @@ import click
 from wherry.cli.common import Place, about_project
 
 if TYPE_CHECKING:
+    from wherry.model.graph import UnitTest
     from wherry.run.unit_test import UnitTestResult
 
 
@@ -17,23 +18,42 @@ if TYPE_CHECKING:
 @about_project
 def command(place: Place, select: tuple[str, ...]) -> int:
     """Run the unit tests (tests/*.yml): given rows, expected rows. Nothing of the lake is read or written."""
+    from wherry.cli.failure import as_document, show_findings
+    from wherry.model.asset import OF_PROMISES
     from wherry.plan.select import select as chosen
+    from wherry.run.refusals import FOLDERS
     from wherry.run.unit_test import run_unit_test
 
     config = place.config()
     with place.existing_lake(config) as lake:
         project = place.project(config, lake)
-    project.expect_buildable(tested=True)
+    project.expect_buildable()
     tables = chosen(project.graph, select)
-    results = [run_unit_test(project, test) for test in project.graph.tests if test.table.lower() in tables]
+    wanted = [test for test in project.graph.tests if test.table.lower() in tables]
+    back = project.graph.held
+    held = [test for test in wanted if test.table.lower() in back]
+    results = [run_unit_test(project, test) for test in wanted if test not in held]
     failed = [result for result in results if not result.passed]
+    # What is asked for by name is not at fault for what is wrong with other tables.
+    wrong = [each for each in project.errors if each.code not in OF_PROMISES and not each.file.startswith(FOLDERS)]
     if place.as_json:
-        place.answer({"tests": [_document(result) for result in results]})
+        told = {"findings": [as_document(finding) for finding in wrong]} if wrong else {}
+        place.answer({"tests": [*map(_document, results), *map(_held, held)], **told})
     else:
+        show_findings(wrong)
         for result in results:
             _tell(result)
-        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+        for test in held:
+            click.echo(f"{click.style('held', fg='yellow')}    {test.table}: {test.name}")
+        more = f", {len(held)} held back" if held else ""
+        click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed{more}")
+    beside = any(not select or each.file.startswith("tests/") for each in wrong)
+    return 2 if held or beside else 1 if failed else 0
+
+
+def _held(test: UnitTest) -> dict[str, Any]:
+    told = {"table": test.table, "test": test.name, "file": test.file, "line": test.line}
+    return {**told, "state": "held", "missing": [], "unexpected": [], "findings": []}
 
 
 def _document(result: UnitTestResult) -> dict[str, Any]:

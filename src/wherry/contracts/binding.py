@@ -67,7 +67,7 @@ class _Work:
         objects = [self._bound(contract, table) for table in contract.tables]
         contract = replace(contract, tables=tuple(objects))
         # What the contract calls its tables counts before the project's own names.
-        called = {alias.lower(): each.asset for each in objects if each.asset for alias in _aliases(contract, each)}
+        called = {alias.lower(): each.asset for each in objects if each.asset for alias in aliases(contract, each)}
         for table in objects:
             if table.asset:
                 _Table(self, contract, table, called).read()
@@ -230,7 +230,7 @@ class _Table:
         return next((level.within for level, _ in self._freshness() if level.within), "")
 
     def _freshness(self) -> list[tuple[Any, str]]:
-        alone, names = len(self.contract.tables) == 1, _aliases(self.contract, self.table)
+        alone, names = len(self.contract.tables) == 1, aliases(self.contract, self.table)
         found = [(level, about(level, names, alone=alone)) for level in levels(self.contract.document)]
         return [(level, column) for level, (ours, column) in found if ours and level.name.lower() in FRESHNESS]
 
@@ -318,7 +318,7 @@ class _Table:
         return checks
 
 
-def _aliases(contract: Contract, table: ContractTable) -> list[str]:
+def aliases(contract: Contract, table: ContractTable) -> list[str]:
     """What the contract calls a table."""
     keys = part(contract.document, table.path)
     names = [table.asset, *(str(keys[key]) for key in ("name", "physicalName", "id") if keys.get(key))]

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wherry.errors import LakeError, NoSuchCommit
 from wherry.lake import database as db
@@ -184,6 +183,8 @@ def is_time(text: str) -> bool:
 
 def read_time(text: str) -> datetime:
     """A moment from ``2026-01-31``, ``2026-01-31T10:00``, ``...+01:00``, ``... Europe/Berlin``; UTC if unsaid."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     written, _, zone = text.strip().rpartition(" ")
     if not written or not zone[:1].isalpha():
         written, zone = text.strip(), ""

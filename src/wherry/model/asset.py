@@ -1,7 +1,7 @@
 """A table of the project and what its author said about it."""
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from wherry.model.dataclass import dataclass
@@ -12,6 +12,9 @@ AssetKind = Literal["source", "sql", "python"]
 Mode = Literal["full", "incremental", "cdc", "follow"]
 Grain = Literal["hour", "day", "month"]
 Transform = Literal["identity", "year", "month", "day", "hour", "bucket", "truncate"]
+
+#: Errors about one promise: in its place stands a check that fails and says so, and the table is built.
+OF_PROMISES = ("bad-check", "bad-contract", "broken-contract", "missing-column")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +195,14 @@ class Asset:
     source: SourceTable | None = None
     #: Hash of what it does, blind to layout and comments.
     meaning: str = ""
-    #: What is wrong with the keys that its file says of it. How it is to be built is not known then: nothing is done
-    #: of it, and of what needs it.
+    #: What is wrong with what its file says of it, promises about its rows aside. What it is to be is not known then:
+    #: nothing is done of it, and of what needs it.
     held: tuple[Finding, ...] = ()
+
+    def held_by(self, findings: Iterable[Finding]) -> "Asset":
+        """The same, held back by those of the findings that are errors and no promises."""
+        more = tuple(each for each in findings if each.severity == "error" and each.code not in OF_PROMISES)
+        return replace(self, held=tuple(dict.fromkeys((*self.held, *more)))) if more else self
 
     @property
     def later_checks(self) -> tuple[Check, ...]:

@@ -27,3 +27,8 @@ class Finding:
     column: int = 0
     #: The text of that line, to print above a caret; may be empty.
     source_line: str = ""
+
+    @property
+    def told(self) -> str:
+        """Where, and what, on one line that goes on."""
+        return f"{self.file}:{self.line}: {self.message.rstrip('.')}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +70,22 @@ class UnitTest:
     end: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A file that makes tables, and of which nobody can tell which ones: all that no other file makes may be its."""
+
+    #: Why, with the file.
+    finding: Finding
+    #: What the names of its tables look like: a glob, in lower case.
+    names: str = "*"
+    #: Exit code of what is at fault: 2 the project, 1 a source that does not answer.
+    fault: int = 2
+
+    def may_make(self, name: str) -> bool:
+        """Whether a table of that name may be one of its own."""
+        return fnmatchcase(name.lower(), self.names)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Graph:
     """Every asset of a project and what joins them; immutable.
@@ -83,6 +100,8 @@ class Graph:
     contracts: tuple[Contract, ...] = ()
     #: Where tables are not what their contracts promise.
     breaches: tuple[Breach, ...] = ()
+    #: Files that may make more tables than there are here.
+    unread: tuple[Unread, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __getitem__(self, name: str) -> Asset:
@@ -116,6 +135,28 @@ class Graph:
             if name in words:
                 add(name)
         return tuple(found)
+
+    @property
+    def held(self) -> set[str]:
+        """Lower-case names of the tables that are held back, and of all that needs one of them."""
+        return self.downstream(key for key, asset in self.assets.items() if asset.held)
+
+    def faults(self, keys: Iterable[str], claimed: Mapping[str, Finding]) -> dict[str, int]:
+        """The exit code of what holds back each of ``keys``, or ``claimed`` some of them: 2 the project, 1 a source
+        that does not answer."""
+        keys = set(keys)
+        why = {key: (*self.assets[key].held, *([claimed[key]] if key in claimed else ())) for key in keys}
+        grave = [key for key, findings in why.items() if any(self.fault_of(each) == 2 for each in findings)]
+        return dict.fromkeys(keys, 1) | dict.fromkeys(self.downstream(grave) & keys, 2)
+
+    @property
+    def fault(self) -> int:
+        """The exit code of files that may make tables which are not known; 0 where there are none."""
+        return max((each.fault for each in self.unread if each.finding.severity == "error"), default=0)
+
+    def fault_of(self, finding: Finding) -> int:
+        """The exit code of one that holds back tables."""
+        return next((each.fault for each in self.unread if each.finding == finding), 2)
 
     def upstream(self, keys: Iterable[str]) -> set[str]:
         """``keys`` and all that they need, directly or not. O(nodes + edges)."""

@@ -5,12 +5,16 @@ bounds of ``wherry.model.bounds`` (or ``seconds``), of bad rows ``rows``, an ope
 ``share``, an operator, with the share of the rows looked at that ``value`` is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from fractions import Fraction
 from operator import le, lt
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wherry.model.asset import Check
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Levels = Mapping[str, Mapping[str, Any]]
 #: The worst first.
@@ -42,7 +46,7 @@ def written(must: Mapping[str, Any]) -> str:
     if "rows" in must:
         return f"{_REACHED[must['rows']]} {must['value']} row{'s' if must['value'] != 1 else ''}"
     if "share" in must:
-        return f"{_REACHED[must['share']]} {_decimal(Fraction(str(must['value'])) * 100)}%"
+        return f"{_REACHED[must['share']]} {float(_fraction(must['value']) * 100):.12g}%"
     if "seconds" in must:
         return f"above {must['seconds']:g} seconds"
     unit = "%" if must.get("percent") else ""
@@ -62,9 +66,11 @@ def _bad(must: Mapping[str, Any], failing: int, looked: int | None) -> bool:
         return not _HOLDS[must["rows"]](failing, must["value"])
     if "share" in must:
         # A fraction, since in floating point 0.05 of 20 rows is more than one of them.
-        return not _HOLDS[must["share"]](failing, Fraction(str(must["value"])) * (looked or 0))
+        return not _HOLDS[must["share"]](failing, _fraction(must["value"]) * (looked or 0))
     return True
 
 
-def _decimal(value: Fraction) -> str:
-    return f"{float(value):.12g}"
+def _fraction(value: float) -> Fraction:
+    from fractions import Fraction
+
+    return Fraction(str(value))

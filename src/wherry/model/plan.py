@@ -87,6 +87,8 @@ class Step:
     refused: bool = False
     #: Whether nothing may be done: it, or something that it needs, is not understood.
     held: bool = False
+    #: Exit code of what holds it back: 2 the project, 1 a source that does not answer.
+    fault: int = 0
     #: Whether checks run although nothing is built.
     only_checks: bool = False
     #: Whether people should hear of it though nothing is done.

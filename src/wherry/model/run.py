@@ -118,3 +118,6 @@ class Run:
     assets: tuple[AssetResult, ...] = ()
     #: Published tables (lower case) whose later checks (``when: after``) are still to be asked -> of which versions.
     owed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Exit code of what is wrong beside its tables: a file, asked for with all others, may make tables that are not
+    #: known. 0 when nothing is.
+    fault: int = 0

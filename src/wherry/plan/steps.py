@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from wherry.model.asset import Asset
+from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.model.plan import Built, Plan, Request, Step
 from wherry.model.slice import BEGINNING, Slice, ceil, floor, shift, subtract, union
@@ -33,14 +34,16 @@ def make_plan(
     the first two. O(nodes + edges).
     """
     found, promised = lineages(graph), promises(graph)
-    held = graph.downstream(key for key, asset in graph.assets.items() if asset.held)
+    claimed = _claimed(graph, built) if graph.unread else {}
+    held = graph.held | graph.downstream(claimed)
+    faults = graph.faults(held, claimed) if held else {}
     moving: dict[str, Step] = {}
     steps: list[Step] = []
     for key, asset in graph.assets.items():
         if key not in selected:
             continue
         if key in held:
-            steps.append(_held(asset, held))
+            steps.append(_held(asset, claimed.get(key), held, faults[key]))
             continue
         if asset.kind == "source":
             step = _source_step(asset, built.get(key), found[key], request, source_changes)
@@ -64,14 +67,28 @@ def make_plan(
     return Plan(steps=tuple(steps), by_name={step.name.lower(): step for step in steps})
 
 
-def _held(asset: Asset, held: Collection[str]) -> Step:
+def _claimed(graph: Graph, built: Mapping[str, Built]) -> dict[str, Finding]:
+    """Tables that were loaded from a source, and that another file makes now, where a file of a source is not
+    understood: it may make them still, and which of the two is meant is not known."""
+    return {
+        key: each.finding
+        for key, asset in graph.assets.items()
+        if asset.kind != "source" and key in built and built[key].word == "source"
+        for each in graph.unread
+        if each.finding.file.startswith("sources/") and each.may_make(key)
+    }
+
+
+def _held(asset: Asset, claimed: Finding | None, held: Collection[str], fault: int) -> Step:
     """Nothing becomes of a table that is not understood, or needs one that is not."""
     if asset.held:
-        first, more = asset.held[0], len(asset.held) - 1
-        reason = f"held back: {first.file}:{first.line}: {first.message.rstrip('.')}{f', and {more} more' * bool(more)}"
+        more = len(asset.held) - 1
+        reason = f"held back: {asset.held[0].told}{f', and {more} more' * bool(more)}"
+    elif claimed:
+        reason = f"held back: it was loaded from a source, and may be still: {claimed.told}"
     else:
         reason = f"held back: it needs {next(name for name in asset.inputs if name.lower() in held)}"
-    return Step(name=asset.name, action="skip", reason=reason, held=True)
+    return Step(name=asset.name, action="skip", reason=reason, held=True, fault=fault)
 
 
 def _source_step(
@@ -235,10 +252,28 @@ def _slices(asset: Asset, built: Built, wanted: Slice, *, inputs_changed: bool) 
     return union(gaps)
 
 
+def _may_be_made(graph: Graph, key: str, built: Built) -> Finding | None:
+    """Why a table that no file makes may be one of a file that is not understood."""
+    for each in graph.unread:
+        if each.may_make(key):
+            return each.finding
+    if built.word == "source":
+        # What it is called may be just what is wrong.
+        for asset in graph.assets.values():
+            if asset.kind == "source" and asset.held:
+                return asset.held[0]
+    return None
+
+
 def _removed(graph: Graph, built: Mapping[str, Built], request: Request) -> list[Step]:
     steps = []
     for key in sorted(built):
         if key in graph.assets or built[key].word in ("imported", "foreign"):
+            continue
+        if why := _may_be_made(graph, key, built[key]):
+            # Not gone: its file is not understood.
+            reason = f"held back: {why.told}"
+            steps.append(Step(name=key, action="skip", reason=reason, held=True, fault=graph.fault_of(why)))
             continue
         if built[key].word in REBUILDABLE or request.prune:
             steps.append(Step(name=key, action="drop", reason="its file is gone"))

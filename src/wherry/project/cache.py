@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 #: Raised whenever the meaning of a cached value changes.
-FORMAT = 5
+FORMAT = 6
 
 
 def digest(*parts: str) -> str:

@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
@@ -235,6 +235,11 @@ def variables_in(value: Any) -> set[str]:
     if isinstance(value, list | tuple):
         return set().union(*(variables_in(v) for v in value))
     return set()
+
+
+def unset(names: Iterable[str], config: Config) -> set[str]:
+    """Those of the variables that have no value; of a file that stands for one, also when it cannot be read."""
+    return {name for name in names if config.variables.get(name) is None}
 
 
 def expand(value: Any, variables: Mapping[str, str]) -> Any:

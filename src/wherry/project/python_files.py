@@ -9,7 +9,7 @@ from wherry.model.finding import Finding
 from wherry.project.cache import digest
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located
-from wherry.project.table_keys import HEADER_KEYS, TableKeys, holding
+from wherry.project.table_keys import HEADER_KEYS, TableKeys
 
 _FORM = 'Write:  from wherry import Table, table\n\n@table(build="replace")\ndef {name}(rows: Table["raw.rows"]): ...'
 _BUILDS = ("replace", "append", "merge", "history")
@@ -33,16 +33,16 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
         keys, places = _arguments(decorator)
         references = tuple(_parameters(function))
     except PythonProblem as error:
-        drafts.findings.append(
-            Finding(
-                code=error.code,
-                message=str(error),
-                hint=error.hint or _FORM.format(name=PurePosixPath(file).stem),
-                file=file,
-                line=error.line,
-                column=error.column,
-            )
+        finding = Finding(
+            code=error.code,
+            message=str(error),
+            hint=error.hint or _FORM.format(name=PurePosixPath(file).stem),
+            file=file,
+            line=error.line,
+            column=error.column,
         )
+        drafts.findings.append(finding)
+        drafts.assets.append(Draft(asset=Asset(name=name, kind="python", file=file, held=(finding,)), sound=False))
         return
     reader = TableKeys(located=Located(value=keys, places=places), file=file, custom=drafts.custom)
     reader.unknown(keys, HEADER_KEYS)
@@ -55,20 +55,20 @@ def read_python_table(name: str, file: str, text: str, folder: Path, drafts: Dra
             f"It can be {', '.join(_BUILDS)}.",
         )
     drafts.findings.extend(reader.findings)
-    fields["held"] = holding(reader.findings)
     fields.setdefault("about", ast.get_docstring(module) or ast.get_docstring(function) or "")
+    asset = Asset(
+        name=name,
+        kind="python",
+        file=file,
+        line=function.lineno,
+        function=function.name,
+        parameters=tuple((parameter, table) for parameter, table, _, _ in references),
+        meaning=_meaning(module, function, decorator, folder),
+        **fields,
+    )
     drafts.assets.append(
         Draft(
-            asset=Asset(
-                name=name,
-                kind="python",
-                file=file,
-                line=function.lineno,
-                function=function.name,
-                parameters=tuple((parameter, table) for parameter, table, _, _ in references),
-                meaning=_meaning(module, function, decorator, folder),
-                **fields,
-            ),
+            asset=asset.held_by(reader.findings),
             references=tuple((table, line, column) for _, table, line, column in references),
         )
     )

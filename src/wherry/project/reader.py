@@ -1,16 +1,16 @@
 """Read a project's folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.model.asset import Asset
+from wherry.model.asset import Asset, AssetKind
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph
+from wherry.model.graph import Graph, Unread
 from wherry.model.unshown import shown_line, without_passwords
 from wherry.project.cache import Cache
 from wherry.project.config import Config
-from wherry.project.draft import Drafts
+from wherry.project.draft import Draft, Drafts
 from wherry.project.join import join
 from wherry.project.patterns import read_listings
 from wherry.project.python_files import read_python_table
@@ -22,26 +22,38 @@ from wherry.project.unit_test_files import read_unit_tests
 Translate = Callable[[str, str, Sequence[Asset]], Sequence[tuple[str, str, str]] | Finding]
 
 
-def read_project(config: Config, cache: Cache, translate: Translate | None = None) -> Graph:
+def read_project(
+    config: Config,
+    cache: Cache,
+    translate: Translate | None = None,
+    *,
+    unlisted: Mapping[str, Unread] | None = None,
+    published: Callable[[], Iterable[str]] = tuple,
+) -> Graph:
     """The graph of ``config.folder``, with every finding of every file; types are not yet bound.
 
-    ``translate`` makes SQL of those files in checks/ that are written for another tool.
+    ``translate`` makes SQL of those files in checks/ that are written for another tool; ``unlisted`` says, by file, why
+    a source could not be asked which tables it has. Where a file may make tables that are not known, ``published``
+    gives the names of those that the lake has: they may be its own.
 
     O(size of the files that changed) parsing and O(all files) hashing.
     """
     drafts = Drafts(custom=custom_kinds(config.folder))
-    texts: dict[str, str] = {}
     sql = SqlFiles(cache, drafts)
     # What the environment lacks, a secret store may have; it is asked when the source is.
     known = None if config.secrets else config.variables
 
-    def each(folder: str, endings: tuple[str, ...], read: Callable[[str, str], None]) -> None:
+    def each(
+        folder: str,
+        endings: tuple[str, ...],
+        read: Callable[[str, str], None],
+        lost: Callable[[str, Finding], None] = lambda file, why: drafts.findings.append(why),
+    ) -> None:
         for file in files_of(config.folder, folder, endings):
             text = read_text(config.folder, file)
             if isinstance(text, Finding):
-                drafts.findings.append(text)
+                lost(file, text)
                 continue
-            texts[file] = text
             read(file, text)
 
     def table(file: str, text: str) -> None:
@@ -50,6 +62,15 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
             sql.table(name, file, text)
         elif name:
             read_python_table(name, file, text, config.folder, drafts)
+
+    def lost_table(file: str, why: Finding) -> None:
+        drafts.findings.append(why)
+        if name := _table_name(file, drafts):
+            kind: AssetKind = "sql" if file.lower().endswith(".sql") else "python"
+            drafts.assets.append(Draft(asset=Asset(name=name, kind=kind, file=file, held=(why,)), sound=False))
+
+    def lost_functions(file: str, why: Finding) -> None:
+        sql.lost_functions(file, why, _as_far_as_readable(config.folder / file))
 
     def check(file: str, text: str) -> None:
         if translate is None or not any(mark in text for mark in ("{{", "{%", "{#")):
@@ -62,14 +83,16 @@ def read_project(config: Config, cache: Cache, translate: Translate | None = Non
         for name, statement, severity in answer:
             sql.check(file, statement, name=name, severity=severity)
 
-    each("functions", (".sql",), sql.functions)
+    def source(file: str, text: str) -> None:
+        read_source_file(file, text, known, drafts, listings, unlisted)
+
+    each("functions", (".sql",), sql.functions, lost_functions)
     listings = read_listings(config.scratch)
-    each("sources", (".yml", ".yaml"), lambda f, t: read_source_file(f, t, known, drafts, listings))
-    each("tables", (".sql", ".py"), table)
+    each("sources", (".yml", ".yaml"), source, lambda file, why: drafts.tell([why]))
+    each("tables", (".sql", ".py"), table, lost_table)
     each("checks", (".sql",), check)
     each("tests", (".yml", ".yaml"), lambda f, t: read_unit_tests(f, t, drafts))
-    graph = join(drafts)
-    return replace(graph, findings=with_source_lines(graph.findings, texts))
+    return join(drafts, published() if drafts.unread else ())
 
 
 def custom_kinds(folder: Path) -> frozenset[str]:
@@ -83,7 +106,7 @@ def read_functions(config: Config) -> Graph:
     drafts = Drafts()
     sql = SqlFiles(Cache(None), drafts)
     for file in files_of(config.folder, "functions", (".sql",)):
-        sql.functions(file, (config.folder / file).read_bytes().decode("utf-8-sig", "replace"))
+        sql.functions(file, _as_far_as_readable(config.folder / file))
     return join(drafts)
 
 
@@ -117,7 +140,8 @@ def _table_name(file: str, drafts: Drafts) -> str:
         return ".".join(parts if len(parts) == 2 else ("main", *parts))
     hint = "Put it at tables/<schema>/<table>.sql, without dots in either name."
     message = f"The path does not name a table: {'.'.join(parts)} is not schema.table."
-    drafts.findings.append(Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1))
+    # What it made before, under the name that it had, is not gone.
+    drafts.tell([Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1)])
     return ""
 
 
@@ -127,6 +151,13 @@ def read_text(root: Path, file: str) -> str | Finding:
         return (root / file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         return _unreadable(file, error)
+
+
+def _as_far_as_readable(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
 
 
 def _unreadable(file: str, error: Exception) -> Finding:
@@ -141,5 +172,10 @@ def _unreadable(file: str, error: Exception) -> Finding:
             column=1,
         )
     return Finding(
-        code="unreadable", message=f"This file cannot be read: {getattr(error, 'strerror', error)}.", file=file
+        code="unreadable",
+        message=f"This file cannot be read: {getattr(error, 'strerror', error)}.",
+        hint="Give it back, make it readable, or delete it.",
+        file=file,
+        line=1,
+        column=1,
     )

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from wherry.model.asset import Asset, Mode, SourceTable
 from wherry.model.finding import Finding
+from wherry.model.graph import Unread
 from wherry.project.config import variables_in
 from wherry.project.draft import Draft, Drafts
 from wherry.project.located import Located, read_yaml
 from wherry.project.patterns import Listings, is_pattern, matches
-from wherry.project.table_keys import COMMON_KEYS, TableKeys, holding
+from wherry.project.table_keys import COMMON_KEYS, TableKeys
 from wherry.project.variables import Variables
 
 SOURCE_KEYS = ("connector", "tables", "owner", "fresh", "tags", "about", "on_schema_change")
@@ -20,50 +22,67 @@ SCHEMA_CHANGES = ("evolve", "freeze", "quarantine")
 
 
 def read_source_file(
-    file: str, text: str, variables: Variables | None, drafts: Drafts, listings: Listings | None = None
+    file: str,
+    text: str,
+    variables: Variables | None,
+    drafts: Drafts,
+    listings: Listings | None = None,
+    unlisted: Mapping[str, Unread] | None = None,
 ) -> None:
     """Add every table that a source file names, and what is wrong with it.
 
     ``${VARIABLES}`` stay as written, so that no secret enters the graph; one that is not set is a finding, unless
-    ``variables`` is None. ``listings`` are the tables that patterns stand for, as far as they are known.
+    ``variables`` is None. ``listings`` are the tables that patterns stand for, as far as they are known; ``unlisted``
+    says why a source could not be asked for them. What is wrong with one table holds back that table; what is wrong
+    with the file holds back all of its tables; where a table's name cannot be read, it may be any.
     """
     located = read_yaml(text, file=file)
-    drafts.findings.extend(located.findings)
     reader = TableKeys(located=located, file=file)
     document = located.value
     if not isinstance(document, Mapping):
         if not located.findings:
-            reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.")
-        drafts.findings.extend(reader.findings)
+            hint = "`wherry new source URL` writes one from what is there."
+            reader.problem("bad-value", "", "A source file is a mapping with `connector` and `tables`.", hint)
+        drafts.tell((*located.findings, *reader.findings))
         return
-    for name in sorted(variables_in(document) - set(variables)) if variables is not None else ():
-        line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
-        assert variables is not None
-        reader.problem("missing-variable", "", f"The variable {name} is not set.", variables.hint(name))
-        finding = reader.findings.pop()
-        drafts.findings.append(_on_line(finding, line))
+    # Of a key that is given twice the first value is lost: a table's name, it may be.
+    drafts.tell(located.findings)
+    missing = _missing(document, text, file, variables)
+    own = set(missing) & variables_in({key: value for key, value in document.items() if key != "tables"})
     if not isinstance(document.get("connector"), str):
         reader.problem(
             "missing-key", "connector", "A source file needs `connector:`.", "For example `connector: files`."
         )
+    drafts.findings.extend((*missing.values(), *reader.findings))
+    wrong = (*located.findings, *(missing[name] for name in sorted(own)), *reader.findings)
+    reader.findings = []
     tables = document.get("tables")
     if tables and not isinstance(tables, Mapping):
         hint = "For example `tables: {orders: {as: raw.orders}}`; `wherry new source URL` writes it from what is there."
         reader.problem("bad-value", "tables", "`tables:` must be a mapping: of each table, what is wanted.", hint)
-        tables = {}
     elif not tables:
-        reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.")
-        tables = {}
-    drafts.findings.extend(reader.findings)
+        hint = "For example `tables: {orders: {as: raw.orders}}`."
+        reader.problem("missing-key", "tables", "A source file needs `tables:`, at least one.", hint)
+    drafts.tell(reader.findings)
     stem = PurePosixPath(file).stem
+    silent = (unlisted or {}).get(file)
+    tables = tables if isinstance(tables, Mapping) else {}
     for table, written in tables.items():
+        held = (*wrong, *(missing[name] for name in sorted(set(missing) & variables_in(written)) if name not in own))
         if not is_pattern(written):
-            _read_table(stem, file, str(table), written, document, located, drafts)
+            _read_table(stem, file, str(table), written, document, located, drafts, held)
         elif listings is None or stem not in listings:
             message = f"Which tables `{table}` stands for is not known yet."
             hint = "`wherry plan` and `wherry run` ask the database."
-            drafts.findings.append(_of_pattern("not-listed", message, hint, file, located.at(f"tables/{table}")))
+            told = _of_pattern("not-listed", message, hint, file, located.at(f"tables/{table}"))
+            drafts.findings.append(told if silent is None else silent.finding)
+            names = str(written["as"]).replace("{table}", "*").replace("{schema}", "*").lower()
+            lost = Unread(finding=held[0] if held else told) if silent is None else silent
+            drafts.unread.append(replace(lost, names=names))
         else:
+            if silent is not None:
+                message = f"{silent.finding.message} Its tables are those of the last time that it was asked."
+                drafts.findings.append(replace(silent.finding, severity="warning", message=message))
             if not any(matches(str(table), listings[stem], (), str(written["as"]))):
                 there = listings[stem]
                 names = ", ".join(f"`{name}`" for name in there[:10]) + (", ..." if len(there) > 10 else "")
@@ -72,18 +91,25 @@ def read_source_file(
                 drafts.findings.append(_of_pattern("no-match", message, hint, file, located.at(f"tables/{table}")))
             for name, called in matches(str(table), listings[stem], map(str, tables), str(written["as"])):
                 each = {**written, "as": called}
-                _read_table(stem, file, name, each, document, located, drafts, pattern=str(table))
+                _read_table(stem, file, name, each, document, located, drafts, held, pattern=str(table))
+
+
+def _missing(document: Any, text: str, file: str, variables: Variables | None) -> dict[str, Finding]:
+    """The variables that a file names and that are not set, with a finding for each."""
+    found: dict[str, Finding] = {}
+    if variables is None:
+        return found
+    for name in sorted(variables_in(document)):
+        if variables.get(name) is None:
+            line = next((n for n, row in enumerate(text.splitlines(), 1) if f"${{{name}}}" in row), 1)
+            message, hint = f"The variable {name} is not set.", variables.hint(name)
+            found[name] = Finding(code="missing-variable", message=message, hint=hint, file=file, line=line, column=1)
+    return found
 
 
 def _of_pattern(code: str, message: str, hint: str, file: str, place: tuple[int, int]) -> Finding:
     line, column = place
     return Finding(code=code, message=message, hint=hint, severity="warning", file=file, line=line, column=column)
-
-
-def _on_line(finding: Any, line: int) -> Any:
-    from dataclasses import replace
-
-    return replace(finding, line=line, column=1)
 
 
 def _read_table(
@@ -94,10 +120,11 @@ def _read_table(
     document: Mapping[str, Any],
     located: Located,
     drafts: Drafts,
+    held: Iterable[Finding],
     *,
     pattern: str = "",
 ) -> None:
-    """Add one table; ``pattern`` is what the file says instead of its name."""
+    """Add one table, ``held`` back by what is told already; ``pattern`` is what the file says instead of its name."""
     path = f"tables/{pattern or table}"
     reader = TableKeys(located=located, file=file, path=path, custom=drafts.custom)
     keys: Mapping[str, Any] = {} if written is None else written
@@ -108,7 +135,9 @@ def _read_table(
             f"What is said of `{table}` must be a mapping.",
             "For example {as: raw.orders, mode: full}.",
         )
-        keys = {}
+        # It may be any table: what is published of it may not look as if it were gone.
+        drafts.tell(reader.findings)
+        return
     only = _only(keys, reader)
     fields = reader.read({key: keys[key] for key in COMMON_KEYS if key in keys and not (key == "columns" and only)})
     for name in ("owner", "fresh"):
@@ -116,7 +145,9 @@ def _read_table(
             fields[name] = document[name]
     mode = keys.get("mode", "full")
     if mode not in get_args(Mode):
-        reader.problem("bad-value", "mode", f"`mode: {mode}` must be full or incremental.")
+        reader.problem(
+            "bad-value", "mode", f"`mode: {mode}` must be full or incremental.", "Without `mode` it is full."
+        )
         mode = "full"
     elif mode in ("cdc", "follow"):
         reader.problem(
@@ -131,8 +162,16 @@ def _read_table(
         change = "evolve"
     name = str(keys.get("as") or f"{stem}.{_plain(table)}")
     if name.count(".") != 1 or not all(name.split(".")):
-        reader.problem("bad-name", "as", f"`as: {name}` must read schema.table.")
+        problem = f"`as: {name}` must read schema.table."
+    elif "{" in name:
+        problem = f"`as: {name}` has other words in braces than {{table}} and {{schema}}."
+    else:
+        problem = ""
+    if problem:
         drafts.findings.extend(reader.findings)
+        reader.findings = []
+        reader.problem("bad-name", "as", problem, "For example `as: raw.orders`.")
+        drafts.tell(reader.findings)
         return
     key = keys.get("key", ())
     line, _ = located.at(path)
@@ -154,9 +193,8 @@ def _read_table(
         option_lines=lines,
     )
     drafts.findings.extend(reader.findings)
-    # Where its keys could not be read it may be any table: what is published of it may not look as if it were gone.
-    fields["held"] = holding(reader.findings) if isinstance(written, Mapping | None) else ()
-    drafts.assets.append(Draft(asset=Asset(name=name, kind="source", file=file, line=line, source=source, **fields)))
+    asset = Asset(name=name, kind="source", file=file, line=line, source=source, **fields)
+    drafts.assets.append(Draft(asset=asset.held_by((*held, *reader.findings))))
 
 
 def _lines(located: Located, path: str, options: Iterable[str]) -> dict[str, int]:

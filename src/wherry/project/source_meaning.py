@@ -54,6 +54,16 @@ def source_meaning(asset: Asset, siblings: Mapping[str, SourceTable]) -> str:
     )
 
 
+def through(source: SourceTable) -> bool:
+    """Whether rows of another table of the same file lead to those of this one."""
+    return source.connector == "rest" and any(source.table_options.get(key) for key in ("each", "unnest"))
+
+
+def parent(siblings: Mapping[str, SourceTable], source: SourceTable | None) -> str:
+    """The table of the same file whose rows lead to those of ``source``; empty for none that is known."""
+    return _parent(source, siblings) if source is not None and through(source) else ""
+
+
 def _goes_through(source: SourceTable, siblings: Mapping[str, SourceTable]) -> Iterator[str]:
     """Of an API's table that goes on from a cursor: what is asked for of the tables whose rows lead to its own.
 

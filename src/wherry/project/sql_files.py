@@ -1,6 +1,7 @@
 """tables/**/*.sql, checks/*.sql and functions/*.sql."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,13 +15,19 @@ from wherry.project.draft import Draft, Drafts
 from wherry.project.header import Header, read_header
 from wherry.project.levels_form import read_levels
 from wherry.project.located import Located
-from wherry.project.table_keys import HEADER_KEYS, TableKeys, holding
+from wherry.project.table_keys import HEADER_KEYS, TableKeys
 from wherry.sql.place import place_of_character
 from wherry.sql.statement import Parser, SqlError, Statement, lead
 
 CHECK_KEYS = ("about", "owner", "severity", "warn", "error")
 _MACRO = re.compile(
     r"\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:macro|function)\s+(?:if\s+not\s+exists\s+)?"
+    r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
+    re.IGNORECASE,
+)
+#: What looks like it, though one of its words may be misspelt.
+_DEFINES = re.compile(
+    r"(?:\b(?:macro|function)|\bcreate\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?\w+)\s+(?:if\s+not\s+exists\s+)?"
     r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
     re.IGNORECASE,
 )
@@ -40,14 +47,14 @@ class SqlFiles:
         reader.unknown(header.keys.value, HEADER_KEYS)
         fields = reader.read(header.keys.value)
         self._drafts.findings.extend(reader.findings)
-        fields["held"] = holding(self._drafts.findings[before:])
-        statement = self._statement(text, file)
         fields.setdefault("about", header.about)
-        asset = Asset(name=name, kind="sql", file=file, text=text, **fields)
+        asset = Asset(name=name, kind="sql", file=file, text=text, **fields).held_by(self._drafts.findings[before:])
+        statement = self._statement(text, file)
         if statement is not None:
             asset = replace(asset, files=statement.files)
         # Which parameters it may have, and which columns it comes to have, is for its build word to say.
         sound = statement is not None and not asset.held and self._check_parameters(asset, statement)
+        asset = asset.held_by(self._drafts.findings[before:])
         self._drafts.assets.append(Draft(asset=asset, statement=statement, sound=sound))
 
     def check(self, file: str, text: str, *, name: str = "", severity: str = "") -> None:
@@ -88,10 +95,21 @@ class SqlFiles:
         if stored is None:
             stored = self._read_functions(text)
             self._cache.put(key, stored)
-        self._drafts.findings.extend(Finding(file=file, **finding) for finding in stored["findings"])
+        self._lost(file, stored["findings"])
         for function in stored["functions"]:
             lists = {name: tuple(function[name]) for name in ("tables", "calls")}
             self._drafts.functions.append(Function(**{**function, **lists, "file": file}))
+
+    def lost_functions(self, file: str, finding: Finding, text: str) -> None:
+        """A file of macros that cannot be read: those that it names are not understood; any, when it names none."""
+        self._lost(file, [{**asdict(finding), "names": _names(text) or [""]}])
+
+    def _lost(self, file: str, stored: Iterable[dict[str, Any]]) -> None:
+        for each in stored:
+            finding = Finding(**{**{key: value for key, value in each.items() if key != "names"}, "file": file})
+            self._drafts.findings.append(finding)
+            for name in each["names"]:
+                self._drafts.broken.setdefault(name, []).append(finding)
 
     def _header(self, text: str, file: str, known: tuple[str, ...]) -> Header:
         if not text.startswith("--"):
@@ -160,7 +178,9 @@ class SqlFiles:
         except SqlError as error:
             return {
                 "functions": [],
-                "findings": [_broken(f"This SQL does not parse: {error}.", error.line, error.column)],
+                "findings": [
+                    _broken(_names(text) or [""], f"This SQL does not parse: {error}.", error.line, error.column)
+                ],
             }
         at = 0
         for statement in statements:
@@ -171,7 +191,7 @@ class SqlFiles:
             try:
                 functions.append({**self._macro(body), "line": line, "text": body})
             except SqlError as error:
-                findings.append(_broken(str(error), line))
+                findings.append(_broken(_names(body), str(error), line))
         return {"functions": functions, "findings": findings}
 
     def _macro(self, text: str) -> dict[str, Any]:
@@ -196,9 +216,14 @@ class SqlFiles:
         }
 
 
-def _broken(message: str, line: int, column: int = 1) -> dict[str, Any]:
+def _broken(names: list[str], message: str, line: int, column: int = 1) -> dict[str, Any]:
     hint = "A file in functions/ holds macros: CREATE MACRO name(parameters) AS expression;"
-    return {"code": "not-sql", "message": message, "hint": hint, "line": line, "column": column}
+    return {"code": "not-sql", "message": message, "hint": hint, "line": line, "column": column, "names": names}
+
+
+def _names(text: str) -> list[str]:
+    """The functions that a text seems to define which is not understood, lower case."""
+    return sorted({match[1].strip('"').lower() for match in _DEFINES.finditer(text)})
 
 
 def _parameter_place(sql: str, name: str) -> tuple[int, int]:

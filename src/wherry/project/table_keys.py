@@ -24,16 +24,9 @@ COLUMN_KEYS = ("type", "about", "tags", "checks")
 #: What may be said under a pattern of columns.
 PATTERN_KEYS = ("checks",)
 
-#: Errors about a check: one that fails stands in its place, and the table is built.
-_OF_CHECKS = ("bad-check",)
 _FRESH = re.compile(r"within\s+(?:\d+\s+)?(?:second|minute|hour|day|week|month)s?\Z", re.IGNORECASE)
 _BUILD = re.compile(r"(\w+)(?:\s+(by|on)\s+(\S.*))?\Z", re.DOTALL)
 _LINK = {"incremental": "by", "merge": "on", "history": "on"}
-
-
-def holding(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Those of the findings about a table's keys that leave unknown how it is built, or what is promised of it."""
-    return tuple(each for each in findings if each.severity == "error" and each.code not in _OF_CHECKS)
 
 
 @dataclass(slots=True)

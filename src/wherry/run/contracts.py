@@ -11,6 +11,7 @@ from wherry.contracts.binding import attach_contracts
 from wherry.contracts.changes import Change, compare, with_readers
 from wherry.contracts.export import export_asset, export_contract
 from wherry.contracts.kept import without_given_up, without_promised
+from wherry.contracts.levels_kept import with_levels_of
 from wherry.contracts.odcs import read_contract
 from wherry.contracts.types import described, width_change
 from wherry.errors import ProjectError, UsageError
@@ -75,6 +76,7 @@ def against_project(graph: Graph, folder: Path, contract: Contract) -> list[Chan
             types = {column.name: column.type for column in graph[table.asset].columns}
             schema[index] = {**keys, "properties": list(_there(keys["properties"], table.columns, types))}
     document["schema"] = [keys for keys in schema if keys is not None]
+    document = with_levels_of(graph, bound, document)
     return read_by(graph, folder, compare(contract.document, document), bound)
 
 

@@ -25,15 +25,20 @@ _TAKES = {
 }
 
 
-def layout_findings(graph: Graph) -> Iterator[Finding]:
-    """A finding for every column of a layout that is not there or does not fit."""
-    for asset in graph.assets.values():
-        if asset.build.word == "view" and (asset.partition or asset.sort):
-            key = "partition" if asset.partition else "sort"
-            hint = "Take it away, or say `build: replace`."
-            yield _finding(asset, key, "bad-layout", f"`{key}` is for tables, and a view stores no rows.", hint)
-        elif asset.bound:
-            yield from _of_columns(asset)
+def layout_findings(graph: Graph) -> Iterator[tuple[str, Finding]]:
+    """A finding for every column of a layout that is not there or does not fit, with the table's lower-case name."""
+    for key, asset in graph.assets.items():
+        for finding in _of_table(asset) if asset.partition or asset.sort else ():
+            yield key, finding
+
+
+def _of_table(asset: Asset) -> Iterator[Finding]:
+    if asset.build.word == "view":
+        key = "partition" if asset.partition else "sort"
+        hint = "Take it away, or say `build: replace`."
+        yield _finding(asset, key, "bad-layout", f"`{key}` is for tables, and a view stores no rows.", hint)
+    elif asset.bound:
+        yield from _of_columns(asset)
 
 
 def _of_columns(asset: Asset) -> Iterator[Finding]:

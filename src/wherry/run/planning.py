@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wherry.errors import SourceError
 from wherry.model.asset import Asset
 from wherry.model.plan import Built, Plan, Request
 from wherry.plan.select import select
@@ -22,7 +21,7 @@ def plan_for(project: Project, seen: Seen, words: Sequence[str], request: Reques
         ready = project.sources[asset.name.lower()]
         try:
             return ready.source.changed(ready.options, ready.request, built.cursor if built else None)
-        except SourceError:
+        except Exception:
             return "it could not be looked at"  # loading it says why
 
     def files(asset: Asset) -> str:

@@ -9,26 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, WherryError
-from wherry.model.asset import Asset, SourceTable
+from wherry.model.asset import OF_PROMISES, Asset, SourceTable
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph
-from wherry.model.unshown import names_a_secret, without_passwords
-from wherry.plugins import OptionProblem, find_source, make_options
+from wherry.model.graph import Graph, Unread
+from wherry.plugins import BUILT_IN, OptionProblem, find_source, make_options
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache, digest
-from wherry.project.config import Config, expand, find_folder, read_config, variables_in
-from wherry.project.reader import read_project, with_source_lines
+from wherry.project.config import Config, expand, find_folder, read_config, unset, variables_in
+from wherry.project.reader import read_project
 from wherry.project.source_files import SOURCE_KEYS, TABLE_KEYS
 from wherry.run.agreed import translated, with_agreements
+from wherry.run.held import held_back, made_here, of_cycles, with_lines, with_those_behind
 from wherry.run.layout import layout_findings
 from wherry.run.redact import redacted
-from wherry.run.refusals import FOLDERS, PROMISES, with_refusals, with_spread_checks, without_lost_columns
+from wherry.run.refusals import FOLDERS, with_refusals, with_spread_checks, without_lost_columns
+from wherry.run.written_out import configured, line_of, passwords, written_out
 from wherry.sql.bind import bind
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
+
+#: What is wrong here concerns no table, or has a check of it fail.
+BESIDE = (*FOLDERS, "tests/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +62,20 @@ class Project:
         if self.errors:
             raise ProjectError(findings=self.graph.findings)
 
-    def expect_buildable(self, *, tested: bool = False) -> None:
-        """Raises ``ProjectError`` with every finding when one is an error that concerns more than the promises about
-        single tables, and more than tables which are held back. A wrong unit test counts only where tables are
-        ``tested``, and so does a table that is held back."""
-        beside = FOLDERS if tested else (*FOLDERS, "tests/")
-        held = () if tested else {_place(each) for asset in self.graph.assets.values() for each in asset.held}
-        others = [each for each in self.errors if each.code not in PROMISES and _place(each) not in held]
-        if any(each.code == "cycle" or not each.file.startswith(beside) for each in others):
+    @property
+    def fault(self) -> int:
+        """The exit code of its errors: 2, or 1 where nothing is wrong but sources that do not answer; 0 for none."""
+        silent = {each.finding for each in self.graph.unread if each.fault == 1}
+        return max((1 if each in silent else 2 for each in self.errors), default=0)
+
+    def expect_buildable(self) -> None:
+        """Raises ``ProjectError`` with every finding when one is an error that nothing stands for: no check that fails,
+        no table that is held back, no file that may make any."""
+        held = {each.finding for each in self.graph.unread}
+        held.update(each for asset in self.graph.assets.values() for each in asset.held)
+        others = (each for each in self.errors if each.code not in OF_PROMISES and each not in held)
+        if any(not each.file.startswith(BESIDE) for each in others):
             raise ProjectError(findings=self.graph.findings)
-
-
-def _place(finding: Finding) -> tuple[str, int, int, str]:
-    return finding.file, finding.line, finding.column, finding.code
 
 
 def open_config(folder: Path | None, env: str) -> Config:
@@ -91,33 +96,47 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
     """Read, resolve and type everything; a lake, when there is one, tells the columns of what was loaded before.
 
     ``online`` asks the project's secret stores for what the environment lacks; without it those stay as written.
-    Raises ``ProjectError`` when a store does not have one.
     """
     cache = Cache(config.scratch / "cache" / "project.json")
+    unlisted: dict[str, Unread] = {}
     if online:
         from wherry.run.listing import list_tables
 
-        list_tables(config)
-    graph = read_project(config, cache, translated)
+        unlisted = list_tables(config)
+    graph = read_project(
+        config, cache, translated, unlisted=unlisted, published=lambda: _published(lake, branch) if lake else ()
+    )
+    lacking: dict[str, Finding] = {}
     if online and config.secrets:
         from wherry.run.secrets import with_secrets
 
-        config = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
-    sources, findings = _sources(graph, config)
+        config, lacking = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
+    sources, wrong = _sources(graph, config, lacking)
     graph = _with_said_elsewhere(graph, sources)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
-    known = dict(_known_columns(graph, sources, lake, pointers, cache, findings))
-    findings = [redacted(finding, _variables_of(graph, finding.file), config) for finding in findings]
+    known = dict(_known_columns(graph, sources, lake, pointers, cache, wrong))
+    shown = {finding: redacted(finding, _variables_of(graph, finding.file), config) for _, finding in wrong}
+    findings = list(shown.values())
+    if wrong:
+        graph = held_back(graph, ((key, shown[finding]) for key, finding in wrong))
     from wherry.lake.types import storable
 
     bound = bind(graph, folder=config.folder, known=known, storable=storable, memory=cache)
     graph = with_spread_checks(with_agreements(without_lost_columns(graph, bound), config.folder, cache))
     graph = _with_read_tables(graph, cache)
-    findings = [*graph.findings, *findings, *_promised(graph, config.folder, cache), *layout_findings(graph)]
+    promised, layouts = _promised(graph, config.folder, cache), list(layout_findings(graph))
     cache.save()
+    graph = held_back(graph, [*layouts, *of_cycles(graph, promised)])
+    findings = [*graph.findings, *findings, *promised, *(finding for _, finding in layouts)]
     texts = _texts(config.folder, findings)
-    graph = with_refusals(replace(graph, findings=with_source_lines(tuple(findings), texts)), texts)
+    graph = with_lines(replace(graph, findings=tuple(dict.fromkeys(findings))), texts)
+    graph = with_refusals(graph, texts)
     return Project(config=config, graph=graph, sources=sources)
+
+
+def _published(lake: Lake, branch: str) -> list[str]:
+    """Names of the tables that runs made, and that are there."""
+    return [pointer.full_name for pointer in lake.pointers(branch).values() if made_here(pointer)]
 
 
 def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource]) -> Graph:
@@ -155,8 +174,11 @@ def _promised(graph: Graph, folder: Path, cache: Cache) -> list[Finding]:
 
 def _texts(folder: Path, findings: Sequence[Finding]) -> dict[str, str]:
     """The text of each file that something is wrong with."""
-    files = {finding.file for finding in findings if (folder / finding.file).is_file()}
-    return {file: (folder / file).read_bytes().decode("utf-8-sig", "replace") for file in files}
+    texts = {}
+    for file in {finding.file for finding in findings if finding.file}:
+        with suppress(OSError):
+            texts[file] = (folder / file).read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    return texts
 
 
 def _written(asset: Asset) -> list[Mapping[str, Any]]:
@@ -168,35 +190,42 @@ def _needs_lake(graph: Graph) -> bool:
     return any(asset.kind != "sql" for asset in graph.assets.values())
 
 
-def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list[Finding]]:
+def _sources(
+    graph: Graph, config: Config, lacking: Mapping[str, Finding]
+) -> tuple[dict[str, ReadySource], list[tuple[str, Finding]]]:
+    """The tables of sources that can be read, and what is wrong with others; ``lacking`` are secrets that no store
+    gives."""
     ready: dict[str, ReadySource] = {}
-    findings: list[Finding] = []
+    wrong: list[tuple[str, Finding]] = []
     for key, asset in graph.assets.items():
         table = asset.source
         if table is None or not table.connector:
             continue
+        findings: list[Finding] = []
+        names = unset(variables_in(_written(asset)), config)
+        findings += [lacking[name] for name in sorted(names) if name in lacking]
         try:
             source = find_source(table.connector, config.folder)
             options, problems = make_options(
                 source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
             )
-            incomplete = not config.secrets and bool(variables_in(_written(asset)) - set(config.variables))
+            incomplete = bool(names) and (not config.secrets or bool(findings))
             if incomplete:
                 # Told already, with its line; what is wrong beside it is told too.
                 problems = [each for each in problems if not variables_in(table.options.get(each.option))]
             for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
-                findings.append(_bad_option(problem, asset.file, _line(table.option_lines, problem.option, 1)))
-            findings += _written_out(source, table, asset.file)
-            findings += _passwords(table, asset.file)
+                findings.append(_bad_option(problem, asset.file, line_of(table.option_lines, problem.option, 1)))
+            findings += written_out(source, table, asset.file)
+            findings += passwords(table, asset.file)
             findings += _unused(source, table, asset)
-            findings += _configured(table, asset.file)
-            table_options, wrong = make_options(
+            findings += configured(table, asset.file)
+            table_options, others = make_options(
                 source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
             )
-            for problem in _elsewhere(wrong, source.Options, "of the whole file, beside `connector:`"):
-                line = _line(table.option_lines, f"table.{problem.option}", asset.line)
+            for problem in _elsewhere(others, source.Options, "of the whole file, beside `connector:`"):
+                line = line_of(table.option_lines, f"table.{problem.option}", asset.line)
                 findings.append(_bad_option(problem, asset.file, line))
-            if not problems and not wrong and not incomplete:
+            if not problems and not others and not incomplete:
                 request = TableRequest(
                     name=table.table,
                     mode=table.mode,
@@ -209,25 +238,13 @@ def _sources(graph: Graph, config: Config) -> tuple[dict[str, ReadySource], list
                 ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
-    return {key: _among(key, ready, graph) for key in ready}, list(dict.fromkeys(findings))
-
-
-def _written_out(source: Source, table: SourceTable, file: str) -> Iterator[Finding]:
-    """A finding for every secret that stands in the file itself, where its connector says which options are secret."""
-    for path in getattr(source, "secret_options", ()):
-        value: Any = table.options
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if isinstance(value, str) and value and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"`{path}` is written out in the file, where everyone who reads the project reads it.",
-                hint="Put it into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, path, 1),
-                column=1,
-                source_line=f"{path.rpartition('.')[2]}: ***",
-            )
+        except Exception as error:
+            if table.connector in BUILT_IN:
+                raise
+            findings.append(_of_plugin(asset, error))
+        wrong += [(key, finding) for finding in findings]
+    wrong += with_those_behind(graph, wrong)
+    return {key: _among(key, ready, graph) for key in ready}, wrong
 
 
 def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Finding]:
@@ -245,36 +262,13 @@ def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Findin
             )
 
 
-def _passwords(table: SourceTable, file: str) -> Iterator[Finding]:
-    """A warning for every address in the file with a password in it."""
-    for option, value in table.options.items():
-        if isinstance(value, str) and without_passwords(value) != value and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"The password of `{option}` is written out, where everyone who reads the project reads it.",
-                hint="Put the address into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, option, 1),
-                column=1,
-                severity="warning",
-            )
-
-
-def _configured(table: SourceTable, file: str) -> Iterator[Finding]:
-    """A warning for every value of a manifest's configuration that is written out and named like a secret."""
-    config = table.options.get("config") if "manifest" in table.options else None
-    for name, value in config.items() if isinstance(config, Mapping) else ():
-        if isinstance(value, str) and value and names_a_secret(str(name)) and not variables_in(value):
-            yield Finding(
-                code="secret-in-file",
-                message=f"`config.{name}` is written out in the file, where everyone who reads the project reads it.",
-                hint="If it is secret, put it into .env or the environment as NAME=..., and write ${NAME} here.",
-                file=file,
-                line=_line(table.option_lines, "config", 1),
-                column=1,
-                severity="warning",
-                source_line=f"config: {{{name}: ***}}",
-            )
+def _of_plugin(asset: Asset, error: Exception) -> Finding:
+    """What went wrong in a connector that is not ours."""
+    assert asset.source is not None
+    name = asset.source.connector
+    message = f"The connector `{name}` fails when it is told of `{asset.source.table}`: {type(error).__name__}: {error}"
+    hint = "Mend it; `wherry.testing` tries what a source must do."
+    return Finding(code="bad-plugin", message=message, hint=hint, file=asset.file, line=asset.line, column=1)
 
 
 def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Iterator[OptionProblem]:
@@ -289,13 +283,6 @@ def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Ite
 
 def _bad_option(problem: OptionProblem, file: str, line: int) -> Finding:
     return Finding(code="bad-option", message=str(problem), hint=problem.hint, file=file, line=line, column=1)
-
-
-def _line(lines: Mapping[str, int], option: str, otherwise: int) -> int:
-    """The line of an option, or of what it stands in."""
-    while option and option not in lines:
-        option = option.rpartition(".")[0]
-    return lines.get(option, otherwise)
 
 
 def _among(key: str, ready: Mapping[str, ReadySource], graph: Graph) -> ReadySource:
@@ -318,7 +305,7 @@ def _variables_of(graph: Graph, file: str) -> set[str]:
 
 
 def _expanded(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    lacking = {name: f"${{{name}}}" for name in variables_in(given) if name not in config.variables}
+    lacking = {name: f"${{{name}}}" for name in unset(variables_in(given), config)}
     return dict(expand(given, config.variables.with_more(lacking) if lacking else config.variables))
 
 
@@ -337,7 +324,7 @@ def _known_columns(
     lake: Lake | None,
     pointers: Mapping[str, Pointer],
     cache: Cache,
-    findings: list[Finding],
+    wrong: list[tuple[str, Finding]],
 ) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
     """Columns of sources and Python tables: what the lake has, if it was made from what the file says now; else what
     the source can tell without reading, or what is declared in full."""
@@ -358,16 +345,21 @@ def _known_columns(
             yield key, [(str(column), str(kind)) for column, kind in stored]
         elif asset.columns and all(column.type for column in asset.columns) and asset.kind == "python":
             yield key, [(column.name, column.type) for column in asset.columns]
-        elif key in sources and (told := _told(sources[key], asset, findings)) is not None:
+        elif key in sources and (told := _told(sources[key], key, asset, wrong)) is not None:
             yield key, told
 
 
-def _told(ready: ReadySource, asset: Asset, findings: list[Finding]) -> list[tuple[str, str]] | None:
+def _told(ready: ReadySource, key: str, asset: Asset, wrong: list[tuple[str, Finding]]) -> list[tuple[str, str]] | None:
     try:
         columns = ready.source.columns(ready.options, ready.request)
     except ProjectError as error:
-        findings.extend(error.at(asset.file, asset.line, 1).findings)
+        wrong.extend((key, finding) for finding in error.at(asset.file, asset.line, 1).findings)
         return None
     except WherryError:
         return None  # a file that is not there now is the run's to tell
+    except Exception as error:
+        if asset.source is None or asset.source.connector in BUILT_IN:
+            raise
+        wrong.append((key, _of_plugin(asset, error)))
+        return None
     return None if columns is None else list(columns.items())

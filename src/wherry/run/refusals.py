@@ -14,8 +14,6 @@ from wherry.model.graph import Graph
 from wherry.project.check_form import is_refused, refused
 from wherry.project.nearest import did_you_mean, nearest
 
-#: Errors about one promise. In its place stands a check that fails and says so: the rest runs.
-PROMISES = ("bad-check", "bad-contract", "broken-contract", "missing-column")
 #: Those of them in whose place something stands already, and what has tables wait for one another.
 _STOOD_FOR = ("bad-check", "broken-contract", "missing-column", "cycle")
 #: Files that promise something of tables, and make none.

@@ -93,6 +93,7 @@ class _Run:
             state="running",
             started_at=_stamp(),
             author=options.author,
+            fault=0 if options.words else self.graph.fault,
         )
         self.results: dict[str, AssetResult] = {}
         self.events: list[Event] = []
@@ -117,7 +118,7 @@ class _Run:
             if self._settled(plan, seen):
                 for step in plan.steps:
                     self._finish(AssetResult(name=step.name, state="skipped", reason=step.reason))
-                state = "done"
+                state = "failed" if self.run.fault else "done"
                 if self.continues:
                     self._close_branch()
             else:
@@ -191,7 +192,8 @@ class _Run:
         finally:
             engine.close()
         self._close_branch()
-        return "failed" if any(r.state in ("failed", "blocked") for r in self.results.values()) else "done"
+        bad = self.run.fault or any(result.state in ("failed", "blocked") for result in self.results.values())
+        return "failed" if bad else "done"
 
     def _continue(self, seen: Seen) -> None:
         """Take over what an unfinished run left; it is as good as built here."""
@@ -231,8 +233,8 @@ class _Run:
                 for key in (step.name.lower() + end for end in ("", REJECTS, REJECTED)):
                     if key in pointers:
                         attempt.pending[key] = Put(name=pointers[key].full_name, kind="dropped")
-            state = "dropped" if step.action == "drop" else "skipped"
-            self._finish(AssetResult(name=step.name, state=state, reason=step.reason))  # type: ignore[arg-type]
+            state: AssetState = "dropped" if step.action == "drop" else "failed" if step.held else "skipped"
+            self._finish(AssetResult(name=step.name, state=state, reason=step.reason, fault=step.fault))
 
     def _build(self, plan: Plan, attempt: Attempt) -> None:
         steps = {s.name.lower(): s for s in plan.steps if s.name.lower() in self.graph.assets}
@@ -260,7 +262,7 @@ class _Run:
     def _blocked(self, step: Step, attempt: Attempt) -> AssetResult | None:
         if step.held:
             state: AssetState = "failed" if self.graph[step.name].held else "blocked"
-            return AssetResult(name=step.name, state=state, reason=step.reason, fault=2)
+            return AssetResult(name=step.name, state=state, reason=step.reason, fault=step.fault)
         for name in self.graph[step.name].inputs:
             result = self.results.get(name.lower())
             if result is not None and result.state in ("failed", "blocked"):
@@ -380,4 +382,5 @@ def _stamp() -> str:
 
 def exit_code(run: Run) -> int:
     """0 done, 1 the data is at fault, 2 the project is, 3 wherry is: the gravest of all tables."""
-    return max((result.fault or int(result.state in ("failed", "blocked")) for result in run.assets), default=0)
+    faults = (result.fault or int(result.state in ("failed", "blocked")) for result in run.assets)
+    return max((run.fault, *faults))

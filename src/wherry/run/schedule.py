@@ -28,7 +28,8 @@ def carry_out_all(
     every result, in the caller's thread. What is raised here, Ctrl-C for one, first has ``interrupt`` break off the
     work of the others.
     """
-    waits = {key: _waits_for(graph, key) & set(steps) for key in steps}
+    # What is held back waits for nothing: it may be part of a circle.
+    waits = {key: set() if step.held else _waits_for(graph, key) & set(steps) for key, step in steps.items()}
     readers: dict[str, list[str]] = {key: [] for key in steps}
     for key, others in waits.items():
         for other in others:

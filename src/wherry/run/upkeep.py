@@ -100,10 +100,8 @@ def next_upkeep(lake: Lake, every: timedelta) -> datetime | None:
 
 
 def _layouts(project: Project) -> dict[str, Layout]:
-    """How each table is to lie; nothing while something in the project is wrong, since it might be just that."""
-    if project.errors:
-        return {}
-    return {key: layout_of(asset) for key, asset in project.graph.assets.items()}
+    """How each table is to lie; of one that is held back nothing, since its layout may be just what is wrong."""
+    return {key: layout_of(asset) for key, asset in project.graph.assets.items() if not asset.held}
 
 
 def _idle(lake: Lake) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Literal
 
 from wherry.engines.duckdb import DuckDB
@@ -51,6 +50,8 @@ def _tolerated(check: Check, outcome: Outcome, looked: int | None) -> bool:
         return False
     if check.most is not None:
         return outcome.failing <= check.most
+    from fractions import Fraction
+
     # A fraction, since in floating point 1 of 10 rows is more than what 0.9 leaves.
     return outcome.failing <= (1 - Fraction(str(check.mostly))) * (looked or 0)
 

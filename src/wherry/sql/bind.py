@@ -42,7 +42,7 @@ def bind(
     work = _Work(graph, folder, known, storable, memory)
     try:
         for key in graph.assets:
-            work.asset(key)
+            work.held(key)
     finally:
         work.close()
     return replace(graph, assets=work.bound, findings=(*graph.findings, *dict.fromkeys(work.findings)))
@@ -61,6 +61,13 @@ class _Work:
         self.bound: dict[str, Asset] = {}
         self.findings: list[Finding] = []
         self._binder: Binder | None = None
+
+    def held(self, key: str) -> None:
+        """A table, held back where something is wrong with its columns."""
+        before = len(self.findings)
+        self.asset(key)
+        if len(self.findings) > before:
+            self.bound[key] = self.bound[key].held_by(self.findings[before:])
 
     def close(self) -> None:
         if self._binder is not None:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +139,8 @@ def _missing_kind(details: Mapping[str, Any]) -> str:
 
 def did_you_mean(word: str, choices: Sequence[str], otherwise: str = "") -> str:
     """A hint that names the nearest choice; else ``otherwise``."""
+    from difflib import get_close_matches
+
     by_lower = {choice.lower(): choice for choice in choices}
     close = get_close_matches(word.lower(), by_lower, n=1)
     return f"Did you mean `{by_lower[close[0]]}`?" if close else otherwise

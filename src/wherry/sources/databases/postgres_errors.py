@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wherry.errors import SourceError
+from wherry.errors import DiskFull, SourceError
 from wherry.sources.databases.postgres_types import REFUSED
 from wherry.sources.databases.problems import problem
 
@@ -13,6 +13,11 @@ _REFUSED = re.compile(rf'"{REFUSED} <(.*?)> (.*)', re.DOTALL)
 _KNOWN = (
     (r"password authentication failed|no password supplied", "wrong-password", "Mend user and password in `url`."),
     (r"pg_hba\.conf", "refused", "Let the server's pg_hba.conf accept this user from here."),
+    (
+        r"certificate|sslmode|does not support SSL|SSL was required",
+        "tls",
+        "Mend `sslmode`, `sslrootcert` and what else `url` says of the encryption.",
+    ),
     (r'database ".*" does not exist', "no-database", "Mend the database's name in `url`."),
     (r'role ".*" does not exist', "no-user", "Mend the user in `url`."),
     (r"permission denied", "no-permission", "Grant it: GRANT USAGE ON SCHEMA ..., GRANT SELECT ON ... TO the user."),
@@ -62,6 +67,11 @@ def explained(text: str, secrets: tuple[str, ...]) -> SourceError:
         if re.search(pattern, text, re.IGNORECASE):
             return problem(code, f"PostgreSQL says: {message}", hint)
     return problem("source", f"PostgreSQL says: {message}")
+
+
+def fills_disk(error: BaseException) -> bool:
+    """Whether this machine's disk is full; that of the server is what the server says."""
+    return DiskFull.told_by(error) and re.search(r"(ERROR|FATAL|PANIC):", str(error)) is None
 
 
 def without(text: str, secrets: tuple[str, ...]) -> str:

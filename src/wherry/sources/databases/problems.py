@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from wherry.errors import SourceError
@@ -41,6 +40,8 @@ def no_table(wanted: str, place: str, there: Iterable[str]) -> SourceError:
 
 def nearest(name: str, there: Iterable[str]) -> str:
     """The nearest of the names there are, or all of them."""
+    from difflib import get_close_matches
+
     names = list(there)
     close = get_close_matches(name, names, n=1) or [each for each in names if each.lower() == name.lower()]
     return f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(names[:20])}." if names else ""
