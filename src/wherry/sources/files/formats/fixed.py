@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from wherry.errors import ProjectError
+from wherry.model.finding import Finding
 from wherry.sources.files.database import quoted
 from wherry.sources.files.formats.csv import CsvScan, Part
 from wherry.sources.files.formats.elements import lines
@@ -106,7 +107,11 @@ def positions(table: TableOptions) -> Mapping[str, tuple[int, int]]:
         found[name] = (first, last - first + 1 if last else 0)
     if not table.positions:
         problems.append(
-            bad_option("positions", None, "Give those of a fixed-width file: `positions: {id: 1-5, name: 6-25}`.")
+            Finding(
+                code="missing-option",
+                message="A fixed-width file needs `positions:`, which characters each column has.",
+                hint="Such as `positions: {id: 1-5, name: 6-25}`.",
+            )
         )
     if problems:
         raise ProjectError(findings=problems)
