@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -14,8 +17,9 @@ import pytest
 from test_files_records import KINDS, write
 
 from wherry.errors import SourceError
-from wherry.ports import Origin
-from wherry.sources.files import source
+from wherry.ports import Batch, Origin, TableRequest
+from wherry.sources.files import Files, source
+from wherry.testing import check_source
 
 
 def origins(folder: Any, name: str, mode: str = "full", cursor: Any = None, **options: Any) -> dict[int, Origin]:
@@ -175,3 +179,18 @@ def test_many_small_files_are_read_again_in_one_batch(folder: Any) -> None:
         assert batch.origins is not None and not found
         found = dict(zip(ids, batch.origins(iter(range(len(ids)))), strict=True))
     assert found == {n + m: Origin(file=f"{n}.csv", line=2 + m // 5) for n in (2, 5) for m in (0, 10)}
+
+
+class Forgetful(Files):
+    """A source that tells the places of too few rows."""
+
+    def read(self, options: Any, table: TableRequest, cursor: Any) -> Iterator[Batch]:
+        for batch in super().read(options, table, cursor):
+            assert batch.origins is not None
+            yield replace(batch, origins=lambda wanted, told=batch.origins: islice(told(wanted), 1))  # type: ignore[misc]
+
+
+def test_a_source_that_tells_too_few_does_not_conform(folder: Any) -> None:
+    folder.write("a.csv", "id\n" + "1\n" * 9)
+    with pytest.raises(AssertionError, match="places of 3 rows were asked for, and 1 were told"):
+        check_source(Forgetful(), folder.options, folder.request("a.csv"), 9)
