@@ -256,8 +256,9 @@ class ReadsAgain(Protocol):
     def again(
         self, options: Any, table: TableRequest, known: Mapping[str, str], files: Sequence[str]
     ) -> Iterator[Batch]:
-        """The rows of these files (of none: of all) as they are now, with ``origins``, each file a batch where a column
-        tells the files apart. ``known`` are the columns of the table. Raises ``SourceError``."""
+        """The rows of these files (of none: of all) as they are now, with ``origins``; those of a file are all in one
+        batch, and those of all files where no column tells these apart. ``known`` are the columns of the table. Raises
+        ``SourceError``."""
 
 
 class Secrets(Protocol):

@@ -45,6 +45,10 @@ class Loaded:
         rejects = batch.rejects()
         if rejects is not None:
             assert tuple(rejects.column_names) == REJECT_COLUMNS, f"rejects have columns {rejects.column_names}"
+        if batch.origins is not None:
+            some = range(0, table.num_rows, 3)
+            told = len(list(batch.origins(iter(some))))
+            assert told == len(some), f"the places of {len(some)} rows were asked for, and {told} were told"
         if self.mode == "full" and first:
             self.rows = []
         rows = table.to_pylist()

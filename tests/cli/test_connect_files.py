@@ -17,6 +17,7 @@ import pytest
 from fixtures.commands import Wherry
 from fixtures.file_servers import ftp_server
 from fixtures.web import Reply, Request, serving
+from wherry.sources.files import reach
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_what_is_there_is_told(project: Path, wherry: Wherry) -> None:
         ("a.csv", b"<!doctype html><title>Log in</title>", "is an HTML page"),
         ("a.parquet", b"id,a\n1,2\n", "is not Parquet"),
         ("a.csv.gz", b"id,a\n1,2\n", "cut off or damaged"),
-        ("a.csv.gz", gzip.compress(b"<html><title>Log in</title>"), "is an HTML page"),
+        ("a.csv.gz", gzip.compress(b"<html><title>Log in</title>", mtime=0), "is an HTML page"),
         ("a.csv.zst", b"id,a\n1,2\n", "cut off or damaged"),
         ("a.zip", b"id,a\n1,2\n", "cut off or damaged"),
     ],
@@ -198,3 +199,15 @@ def test_a_bucket_that_does_not_let_us(
         return
     (finding,) = got.json["findings"]
     assert got.code == 1 and finding["message"].startswith(told) and "AWS_SECRET_ACCESS_KEY" in finding["hint"]
+
+
+def test_little_of_an_archive_is_unpacked(project: Path, wherry: Wherry, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "in").mkdir()
+    for name in ("x.csv", "y.csv"):
+        (project / "in" / name).write_text("id\n" + "1\n" * 500)
+    shutil.make_archive(str(project / "data/a"), "bztar", project / "in")
+    source(project, "data", '  "a.tar.bz2": {as: raw.a}\n')
+    for most, members in ((2100, 2), (1100, None)):
+        monkeypatch.setattr(reach, "UNPACKED", most)
+        (told,) = wherry("check", "--connect", "--json").json["connect"]
+        assert told["reached"] and told["found"]["members"] == members

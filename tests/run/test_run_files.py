@@ -117,3 +117,19 @@ def test_many_rows_held_back_name_their_lines(folder: Folder) -> None:
         "raw.t__rejects", columns="count(*), count(DISTINCT line), count(*) FILTER (row->>'line' = line)"
     )
     assert told == [(100_000, 100_000, 100_000)]
+
+
+@pytest.mark.parametrize("column", ["rowid", "at_file", "_file_at", "r", "n"])
+def test_no_name_of_a_column_keeps_rows_from_being_held_back(folder: Folder, column: str) -> None:
+    (folder.path / "data").mkdir()
+    check = "columns: {id: {checks: [{check: '>= 0', quarantine: true}]}}"
+    source = SOURCE.format("csv").replace("incremental", f"incremental, {check}")
+    folder.write({"sources/drop.yml": "on_schema_change: quarantine\n" + source, "data/1.csv": f"id,{column}\n1,a\n"})
+    folder.done()
+    folder.write({"data/2.csv": f"id,{column}\n2,a\n\nmany,0\n-3,0\nmore,0\n"})
+    folder.done()
+    told = [
+        ("2.csv", line, f'{{"id":"{id}","{column}":"0","_file":"2.csv"}}') for line, id in ((4, "many"), (6, "more"))
+    ]
+    assert folder.rows("raw.t__rejects", columns="file, line, row") == told
+    assert folder.rows("raw.t__rejected", columns="id, rejected_file, rejected_line") == [(-3, "2.csv", 5)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from run_folder import Folder, states
 
 from fixtures.web import Reply, Request, serving
+from wherry.errors import ProjectError
+from wherry.sources.rest import source as source_of_rest
+from wherry.sources.rest.options import Options as RestOptions
 
 MANIFEST = """\
 version: 6.44.0
@@ -87,3 +91,20 @@ def test_a_manifest_that_went_is_told(folder: Folder) -> None:
         folder.done()
     folder.remove("manifests/tracker.yaml")
     assert {(each.code, each.file) for each in folder.project().errors} == {("no-file", "sources/tracker.yml")}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("manifests", MANIFEST, "cannot be read: Is a directory"),
+        ("manifests/tracker.yaml", "streams: [{name: tasks, retriever: {a: &x [*x]}}]", "holds itself"),
+        ("manifests/tracker.yaml", "streams: [{name: tasks, primary_key: 5, incremental_sync: x}]", "not understood"),
+    ],
+)
+def test_a_manifest_that_is_none_is_told(folder: Folder, name: str, text: str, words: str) -> None:
+    source = SOURCE.format(url="http://127.0.0.1:9").replace("manifests/tracker.yaml", name)
+    folder.write({"manifests/tracker.yaml": text, "sources/tracker.yml": source})
+    assert any(words in each.message for each in folder.project().errors)
+    options = RestOptions(manifest=name, project=str(folder.path))
+    with suppress(ProjectError):
+        assert [each.kind for each in source_of_rest.tables(options)] == ["stream that is not read"]

@@ -170,3 +170,13 @@ def test_secrets_are_never_told(folder: Any) -> None:
             folder.read("a.csv", said=said)
         assert secret not in str(error.value) and secret not in repr(error.value.findings), path
         assert secret not in repr(said) or secret in path
+
+
+def test_links_that_lead_in_circles_are_passed_over(folder: Any) -> None:
+    """One to itself, one to a folder above, and two of which each leads to where the other is."""
+    for name in ("a", "b"):
+        folder.write(f"in/{name}/{name}.csv", "id\n1\n")
+    for link, target in (("in/itself", "itself"), ("in/a/up", ".."), ("in/a/x", "../b"), ("in/b/y", "../a")):
+        (folder.path / link).symlink_to(target)
+    got = folder.read("in/**/*.csv", "incremental")
+    assert sorted(row["_file"] for row in got.rows) == ["in/a/a.csv", "in/a/x/b.csv", "in/b/b.csv", "in/b/y/a.csv"]

@@ -5,14 +5,21 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from test_files_records import KINDS, write
 
-from wherry.ports import Origin
-from wherry.sources.files import source
+from wherry.errors import SourceError
+from wherry.ports import Batch, Origin, TableRequest
+from wherry.sources.files import Files, source
+from wherry.testing import check_source
 
 
 def origins(folder: Any, name: str, mode: str = "full", cursor: Any = None, **options: Any) -> dict[int, Origin]:
@@ -125,3 +132,65 @@ def test_bad_rows_of_fixed_width_with_blank_lines(folder: Any) -> None:
     got = folder.read("f.txt", **options)
     assert [row["id"] for row in got.rows] == [1, 4]
     assert [(bad["line"], bad["row"]) for bad in got.rejects] == [(4, "  2  x"), (6, "  3ä y")]
+
+
+@pytest.mark.parametrize("now", [0, 5, 30, 50])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "fixed", "xml"])
+def test_a_file_that_changes_before_they_are_told_is_an_error(folder: Any, kind: str, now: int) -> None:
+    """Not a wrong line, and not a search without end."""
+    ending = "txt" if kind == "fixed" else kind
+    options: dict[str, Any] = {"format": kind, "types": {"id": "tinyint"}}
+    options |= {"positions": {"id": "1-3"}} if kind == "fixed" else {}
+    write(folder, kind, f"a.{ending}", [n if n % 3 else 300 for n in range(30)])
+    for batch in source.read(folder.options, folder.request(f"a.{ending}", **options), None):
+        assert batch.rows.read_all().num_rows == 20
+        assert batch.origins is not None
+        if now:
+            write(folder, kind, f"a.{ending}", [n if n % 4 else 300 for n in range(now)])
+        else:
+            folder.write(f"a.{ending}", "")
+        with pytest.raises(SourceError, match="changed while it was being read"):
+            list(batch.origins(iter([3, 19])))
+
+
+@pytest.mark.parametrize("column", ["file_row_number", "filename", "t"])
+def test_columns_called_like_what_duckdb_adds(folder: Any, column: str) -> None:
+    rows = pa.table({"id": [str(n) if n % 3 else "no" for n in range(9)], column: ["x"] * 9})
+    made = io.BytesIO()
+    pq.write_table(rows, made, row_group_size=2)
+    folder.write("a.parquet", made.getvalue())
+    got = folder.read("a.parquet", types={"id": "int"})
+    assert [bad["line"] for bad in got.rejects] == [1, 4, 7]
+    assert {bad["row"] for bad in got.rejects} == {f'{{"id":"no","{column}":"x"}}'}
+    found = origins(folder, "a.parquet", types={"id": "int"})
+    assert {id: place.line for id, place in found.items()} == {n: n + 1 for n in range(9) if n % 3}
+
+
+def test_many_small_files_are_read_again_in_one_batch(folder: Any) -> None:
+    """As they were loaded: one after the other takes twenty times as long."""
+    for n in range(9):
+        folder.write(f"{n}.csv", f"id,t\n{n},x\n\n{n + 10},y\n")
+    request = folder.request("*.csv", "incremental")
+    found = {}
+    for batch in source.again(
+        folder.options, request, {"id": "BIGINT", "t": "VARCHAR"}, ["2.csv", "5.csv", "gone.csv"]
+    ):
+        ids = batch.rows.read_all()["id"].to_pylist()
+        assert batch.origins is not None and not found
+        found = dict(zip(ids, batch.origins(iter(range(len(ids)))), strict=True))
+    assert found == {n + m: Origin(file=f"{n}.csv", line=2 + m // 5) for n in (2, 5) for m in (0, 10)}
+
+
+class Forgetful(Files):
+    """A source that tells the places of too few rows."""
+
+    def read(self, options: Any, table: TableRequest, cursor: Any) -> Iterator[Batch]:
+        for batch in super().read(options, table, cursor):
+            assert batch.origins is not None
+            yield replace(batch, origins=lambda wanted, told=batch.origins: islice(told(wanted), 1))  # type: ignore[misc]
+
+
+def test_a_source_that_tells_too_few_does_not_conform(folder: Any) -> None:
+    folder.write("a.csv", "id\n" + "1\n" * 9)
+    with pytest.raises(AssertionError, match="places of 3 rows were asked for, and 1 were told"):
+        check_source(Forgetful(), folder.options, folder.request("a.csv"), 9)

@@ -44,7 +44,7 @@ def test_fixed_width_rows_that_do_not_fit(folder: Any) -> None:
     with pytest.raises(ProjectError) as error:
         folder.read("f.txt", format="fixed", positions={"a": "5-3", "b": "x"})
     assert len(error.value.findings) == 2
-    with pytest.raises(ProjectError, match="positions"):
+    with pytest.raises(ProjectError, match="needs `positions:`"):
         folder.read("f.txt", format="fixed")
 
 

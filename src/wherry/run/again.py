@@ -11,15 +11,15 @@ from wherry.engines.duckdb import DuckDB
 from wherry.errors import WherryError
 from wherry.ports import Batch
 from wherry.quoting import name, names
-from wherry.run.origins import write_origins
+from wherry.run.origins import FILE_COLUMN, NUMBER, write_origins
 from wherry.run.session import Session
 
 if TYPE_CHECKING:
     from wherry.run.project import ReadySource
 
-#: The column of a table of files that says which one a row is from.
-_FILE = "_file"
-_NUMBER, _GROUP, _COPY = "__wherry_n", "__wherry_group", "__wherry_copy"
+#: What tells a row of a table from all others: the data file that it is in, and its number there.
+AT = ("__wherry_file", "__wherry_row")
+_GROUP, _COPY = "__wherry_group", "__wherry_copy"
 
 
 class Again(Protocol):
@@ -38,36 +38,38 @@ def reader_of(ready: ReadySource | None) -> Again | None:
 def located(
     session: Session, cursor: DuckDB, table: str, bad: str, columns: Sequence[tuple[str, str]], again: Again
 ) -> Iterator[str]:
-    """A temporary table of places: ``at_file`` and ``at_row`` say which of the rows of ``table``, ``file`` and ``line``
-    where its source has it. ``bad`` is a relation of those that are looked for, by ``at_file`` and ``at_row``.
+    """A temporary table of places: ``AT`` says which of the rows of ``table``, ``file`` and ``line`` where its source
+    has it. ``bad`` is a relation of those that are looked for, by ``AT``.
 
     A row that a file does not have any more has no place there, nor have those of a file that cannot be read.
     """
     own = names([column for column, _ in columns])
     places, rows, groups = (session.fresh_name() for _ in range(3))
-    made = [places, rows, groups]
     try:
-        cursor.execute(f"CREATE TEMP TABLE {places} (at_file VARCHAR, at_row BIGINT, file VARCHAR, line BIGINT)")
+        at_file, at_row = AT
+        cursor.execute(f"CREATE TEMP TABLE {places} ({at_file} VARCHAR, {at_row} BIGINT, file VARCHAR, line BIGINT)")
         cursor.execute(
-            f"CREATE TEMP TABLE {rows} AS SELECT t.*, b.at_file, b.at_row FROM "
-            f"(SELECT *, filename AS {_FILE}_at, file_row_number AS {_NUMBER} FROM {table}) AS t JOIN "
-            f"(SELECT DISTINCT at_file, at_row FROM {bad}) AS b ON t.{_FILE}_at = b.at_file AND t.{_NUMBER} = b.at_row"
+            f"CREATE TEMP TABLE {rows} AS SELECT * FROM "
+            f"(SELECT *, filename AS {at_file}, file_row_number AS {at_row} FROM {table}) JOIN "
+            f"(SELECT DISTINCT {at_file}, {at_row} FROM {bad}) USING ({at_file}, {at_row})"
         )
         cursor.execute(
             f"CREATE TEMP TABLE {groups} AS SELECT *, row_number() OVER () AS {_GROUP} "
             f"FROM (SELECT DISTINCT {own} FROM {rows})"
         )
-        in_files = any(column == _FILE for column, _ in columns)
+        in_files = any(column == FILE_COLUMN for column, _ in columns)
         files = (
-            [row[0] for row in cursor.execute(f"SELECT DISTINCT {_FILE} FROM {rows} ORDER BY 1")] if in_files else []
+            [row[0] for row in cursor.execute(f"SELECT DISTINCT {FILE_COLUMN} FROM {rows} ORDER BY 1")]
+            if in_files
+            else []
         )
         known = dict(columns)
         with suppress(WherryError):  # a file that is gone, or is another now
-            for batch in again({c: kind for c, kind in known.items() if c != _FILE}, files):
-                _look_through(session, cursor, batch, columns, (rows, groups, places), made)
+            for batch in again({c: kind for c, kind in known.items() if c != FILE_COLUMN}, files):
+                _look_through(session, cursor, batch, columns, (rows, groups, places))
         yield places
     finally:
-        for each in made:
+        for each in (places, rows, groups):
             cursor.execute(f"DROP TABLE IF EXISTS {each}")
 
 
@@ -77,12 +79,10 @@ def _look_through(
     batch: Batch,
     columns: Sequence[tuple[str, str]],
     of: tuple[str, str, str],
-    made: list[str],
 ) -> None:
     """Find rows of a batch that are the same as some that are looked for, and write down where they are."""
     rows, groups, places = of
     relation, met, origins = (session.fresh_name() for _ in range(3))
-    made += [met, origins]
     cursor.connection.register(relation, batch.rows)
     try:
         there = {column.lower() for column, _ in cursor.schema(f"FROM {relation}")}
@@ -93,10 +93,10 @@ def _look_through(
             for column, kind in columns
         )
         try:
-            numbered = f"(SELECT *, row_number() OVER () - 1 AS {_NUMBER} FROM {relation})"
+            numbered = f"(SELECT *, row_number() OVER () - 1 AS {NUMBER} FROM {relation})"
             cursor.execute(
-                f"CREATE TEMP TABLE {met} AS SELECT s.{_NUMBER}, g.{_GROUP}, "
-                f"row_number() OVER (PARTITION BY g.{_GROUP} ORDER BY s.{_NUMBER} DESC) AS {_COPY} "
+                f"CREATE TEMP TABLE {met} AS SELECT s.{NUMBER}, g.{_GROUP}, "
+                f"row_number() OVER (PARTITION BY g.{_GROUP} ORDER BY s.{NUMBER} DESC) AS {_COPY} "
                 f"FROM {numbered} AS s JOIN {groups} AS g ON {same}"
             )
         except Exception:
@@ -104,13 +104,17 @@ def _look_through(
             raise
     finally:
         cursor.connection.unregister(relation)
-    write_origins(cursor, batch, met, "true", origins, number=_NUMBER)
-    own = " AND ".join(f"r.{name(column)} IS NOT DISTINCT FROM g.{name(column)}" for column, _ in columns)
-    cursor.execute(
-        # Of copies of a row of which some stay, the last ones are those that went.
-        f"INSERT INTO {places} SELECT b.at_file, b.at_row, o.file, o.line FROM ("
-        f"SELECT r.at_file, r.at_row, g.{_GROUP}, row_number() OVER "
-        f"(PARTITION BY g.{_GROUP} ORDER BY r.at_file DESC, r.at_row DESC) AS {_COPY} "
-        f"FROM {rows} AS r JOIN {groups} AS g ON {own}) AS b "
-        f"JOIN {met} AS m USING ({_GROUP}, {_COPY}) JOIN {origins} AS o ON o.n = m.{_NUMBER}"
-    )
+    try:
+        write_origins(cursor, batch, met, NUMBER, "true", origins)
+        at = ", ".join(AT)
+        own = " AND ".join(f"r.{name(column)} IS NOT DISTINCT FROM g.{name(column)}" for column, _ in columns)
+        cursor.execute(
+            # Of copies of a row of which some stay, the last ones are those that went.
+            f"INSERT INTO {places} SELECT {at}, o.file, o.line FROM ("
+            f"SELECT {at}, g.{_GROUP}, row_number() OVER (PARTITION BY g.{_GROUP} ORDER BY {at}) AS {_COPY} "
+            f"FROM {rows} AS r JOIN {groups} AS g ON {own}) AS b "
+            f"JOIN {met} AS m USING ({_GROUP}, {_COPY}) JOIN {origins} AS o ON o.n = m.{NUMBER}"
+        )
+    finally:
+        for each in (met, origins):
+            cursor.execute(f"DROP TABLE IF EXISTS {each}")

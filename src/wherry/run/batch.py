@@ -17,7 +17,7 @@ from wherry.model.run import Drift
 from wherry.ports import Batch, Query
 from wherry.quoting import name, names, text
 from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
-from wherry.run.origins import write_origins
+from wherry.run.origins import FILE_COLUMN, numbered, write_origins
 from wherry.run.session import Session
 from wherry.run.widen import make_room
 
@@ -103,7 +103,7 @@ def prepared(session: Session, cursor: DuckDB, batch: Batch, target: Target) -> 
             if held:
                 places = session.fresh_name()
                 made.append(("TABLE", places))
-                write_origins(cursor, batch, relation, _misses(held), places)
+                write_origins(cursor, batch, *numbered(relation, columns), _misses(held), places)
                 refused = _refused(target.asset, relation, columns, held, places)
             select = _fitting(known, columns, select, held)
         yield Ready(
@@ -253,21 +253,25 @@ def _bad_key(asset: Asset, message: str) -> DataError:
     return DataError(findings=[finding])
 
 
-#: The column of a table of files that says which one a row is from.
-_FILE = "_file"
-
-
 def _refused(asset: Asset, staged: str, columns: Columns, held: list[tuple[str, str]], places: str) -> str:
     """Rows that do not fit, as rejects: the table or file they came from, the line, every reason, the row as JSON."""
     reasons = ", ".join(f"CASE WHEN {condition} THEN {text(reason)} END" for condition, reason in held)
     source = text(asset.source.table if asset.source is not None else asset.name)
-    if asset.source is not None and asset.source.connector == "files" and any(column == _FILE for column, _ in columns):
-        source = name(_FILE)
-    rows = f"SELECT {source} AS file, concat_ws('; ', {reasons}) AS reason, to_json(r)::VARCHAR AS row, rowid AS n"
+    if (
+        asset.source is not None
+        and asset.source.connector == "files"
+        and any(column == FILE_COLUMN for column, _ in columns)
+    ):
+        source = name(FILE_COLUMN)
+    rows, number = numbered(staged, columns)
+    row = f"to_json(struct_pack({', '.join(f'{name(c)} := {name(c)}' for c, _ in columns)}))::VARCHAR"
+    held_rows = (
+        f"SELECT {source} AS file, concat_ws('; ', {reasons}) AS reason, {row} AS row, {number} AS n FROM {rows}"
+    )
     member = "CASE WHEN p.member <> '' THEN 'In `' || p.member || '`: ' ELSE '' END"
     return (
         f"SELECT coalesce(p.file, h.file) AS file, p.line AS line, {member} || h.reason AS reason, h.row AS row "
-        f"FROM ({rows} FROM {staged} AS r WHERE {_misses(held)}) AS h LEFT JOIN {places} AS p USING (n)"
+        f"FROM ({held_rows} WHERE {_misses(held)}) AS h LEFT JOIN {places} AS p USING (n)"
     )
 
 

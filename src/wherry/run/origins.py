@@ -8,19 +8,26 @@ from itertools import islice
 
 from wherry.engines.duckdb import DuckDB
 from wherry.ports import Batch
+from wherry.run.evolve import Columns
 
+#: The column of a table of files that says which one a row is from.
+FILE_COLUMN = "_file"
+#: What numbers of rows in their batch are called.
+NUMBER = "__wherry_n"
 #: Rows that are asked for, and written down, at a time.
 _PAGE = 50_000
 
 
-def write_origins(
-    cursor: DuckDB, batch: Batch, staged: str, condition: str, into: str, *, number: str = "rowid"
-) -> None:
-    """Fill a new temporary table with the places of the rows of ``staged`` that meet a condition: ``n``, their numbers
-    in the batch; ``file``, ``line`` and ``member`` as ``Origin`` has them.
+def numbered(staged: str, columns: Columns) -> tuple[str, str]:
+    """SQL for the rows of a temporary table, and for their numbers: DuckDB's own, where no column has that name."""
+    if all(column.lower() != "rowid" for column, _ in columns):
+        return staged, "rowid"
+    return f"(SELECT *, row_number() OVER () - 1 AS {NUMBER} FROM {staged})", NUMBER
 
-    ``number`` is what gives the number in the batch: ``rowid`` where ``staged`` has all rows of it in their order.
-    """
+
+def write_origins(cursor: DuckDB, batch: Batch, rows: str, number: str, condition: str, into: str) -> None:
+    """Fill a new temporary table with the places of those of ``rows`` that meet a condition: ``n``, their ``number``
+    in the batch; ``file``, ``line`` and ``member`` as ``Origin`` has them."""
     import pyarrow as pa
 
     cursor.execute(f"CREATE TEMP TABLE {into} (n BIGINT, file VARCHAR, line BIGINT, member VARCHAR)")
@@ -32,18 +39,17 @@ def write_origins(
         last = -1
         while True:
             more = f"{number} > {last} AND ({condition})"
-            page = f"SELECT {number} FROM {staged} WHERE {more} ORDER BY {number} LIMIT {_PAGE}"
-            rows = cursor.execute(page)
-            for (last,) in rows:
+            page = cursor.execute(f"SELECT {number} FROM {rows} WHERE {more} ORDER BY {number} LIMIT {_PAGE}")
+            for (last,) in page:
                 asked.append(last)
                 yield last
-            if len(rows) < _PAGE:
+            if len(page) < _PAGE:
                 return
 
     origins = batch.origins(numbers())
     page = f"{into}_page"
     while found := list(islice(origins, _PAGE)):
-        rows = pa.table(
+        told = pa.table(
             {
                 "n": pa.array([asked.popleft() for _ in found], pa.int64()),
                 "file": pa.array([each.file for each in found], pa.string()),
@@ -51,7 +57,7 @@ def write_origins(
                 "member": pa.array([each.member for each in found], pa.string()),
             }
         )
-        cursor.connection.register(page, rows)
+        cursor.connection.register(page, told)
         try:
             cursor.execute(f"INSERT INTO {into} FROM {page}")
         finally:

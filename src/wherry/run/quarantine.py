@@ -20,7 +20,7 @@ from wherry.model.asset import Asset, Check
 from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
-from wherry.run.again import Again, located
+from wherry.run.again import AT, Again, located
 from wherry.run.record import with_other_rows
 from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Columns of the table of rejected rows beside those of its table; the last two only of a table of files.
 REASONS, MOMENT = "rejected_for", "rejected_at"
 PLACE = (("rejected_file", "VARCHAR"), ("rejected_line", "BIGINT"))
-_FILE, _ROW = "__wherry_file", "__wherry_row"
+_FILE, _ROW = AT
 
 
 def expect_tables(session: Session, asset: Asset, checks: Sequence[Check]) -> None:
@@ -86,14 +86,13 @@ def split(
         counted = dict(cursor.execute(f"SELECT number, count(*) FROM {staged} GROUP BY number"))
         _make(session, cursor, asset, table, columns, place)
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
-        bad = f"(SELECT {_FILE} AS at_file, {_ROW} AS at_row FROM {staged})"
-        found = located(session, cursor, table, bad, columns, again) if again is not None else nullcontext("")
+        found = located(session, cursor, table, staged, columns, again) if again is not None else nullcontext("")
         session.lake.carry(session.branch, asset.name, with_other_rows(session.pointers[asset.name.lower()].state))
         with found as places, cursor.transaction():
             told = joined = ""
             if places:
                 told = ", p.file AS rejected_file, p.line AS rejected_line"
-                joined = f" LEFT JOIN {places} AS p ON p.at_file = w.{_FILE} AND p.at_row = w.{_ROW}"
+                joined = f" LEFT JOIN {places} AS p USING ({_FILE}, {_ROW})"
             cursor.execute(
                 f"INSERT INTO {target} BY NAME SELECT t.*, w.reasons AS {REASONS}, TIMESTAMP '{now}' AS {MOMENT}{told} "
                 f"FROM {table} AS t JOIN ({why}) AS w ON t.filename = w.{_FILE} AND t.file_row_number = w.{_ROW}"

@@ -110,10 +110,12 @@ class Files:
         if chosen.format in said.TABLE_FORMATS:
             return
         with scratch_folder() as folder, closing(open_place(options)) as place:
-            there = [file for file in list_files(options, place, table.name) if not files or file.name in files]
+            wanted = frozenset(files)
+            there = tuple(file for file in list_files(options, place, table.name) if not wanted or file.name in wanted)
             full = table.mode == "full"
+            every = [there] if full else [group for group, _ in groups(Difference(files=there, new=there))]
             with closing(open_database(options, folder)) as con:
-                for number, group in enumerate([tuple(there)] if full else [(file,) for file in there]):
+                for number, group in enumerate(every):
                     here = folder / str(number)
                     reading = Reading(
                         con, place, options, chosen, group, here, wanted=table.name, only=table.columns,

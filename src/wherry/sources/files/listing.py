@@ -124,8 +124,8 @@ class Difference:
     #: All files there are now.
     files: tuple[File, ...]
     new: tuple[File, ...]
-    changed: tuple[File, ...]
-    gone: tuple[str, ...]
+    changed: tuple[File, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)

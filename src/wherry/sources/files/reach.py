@@ -35,6 +35,8 @@ from wherry.sources.files.work import Piece
 START = 1 << 16
 #: Archives up to this size are opened to see what is in them; a zip file of this machine whatever its size.
 OPENED = 16 << 20
+#: Bytes that are unpacked for that.
+UNPACKED = 256 << 20
 WORDS_OF_TABLES = {"delta": "a Delta table", "iceberg": "an Iceberg table", "hudi": "a Hudi table"}
 #: What is known of a packed file from its start; zstd is only known by its first bytes.
 _UNPACKERS: dict[str, Callable[[], Any]] = {
@@ -131,7 +133,12 @@ def members_of(place: Place, archive: File, wanted: str, table: TableOptions) ->
             fetch(place, archive, Path(path))
         try:
             found = (zip_members if listed else tar_members)(path, archive.name)
-            there = [name for name, _ in islice(found, MEMBERS)]
+            there, passed = [], 0
+            for name, size, _ in islice(found, MEMBERS):
+                there.append(name)
+                passed += size
+                if passed > UNPACKED:
+                    return None
         except (*BROKEN, NotImplementedError):
             raise broken(archive.name, "zip" if listed else "tar") from None
     count = sum(is_wanted(name, wanted, table) for name in there)

@@ -133,11 +133,12 @@ class Reading:
         )
 
     def origins(self, places: Places, wanted: Iterator[int]) -> Iterator[Origin]:
-        """Where rows are that were read; their files are looked through once more."""
+        """Where rows are that were read; their files are looked through once more, and must be what they were."""
         with self.told_plainly():
             for piece, line in places(wanted):
                 member = piece.name if piece.label != piece.file.name else ""
                 yield Origin(file=piece.file.name, line=line, member=member)
+            self.check_same()
 
     @property
     def bytes(self) -> int:

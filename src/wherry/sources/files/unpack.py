@@ -119,7 +119,7 @@ def members(file: File, path: str, wanted: str, table: TableOptions, work: WorkF
     pieces: list[Piece] = []
     there: list[str] = []
     try:
-        for name, stream in (zip_members if kind == "zip" else tar_members)(path, file.name):
+        for name, _, stream in (zip_members if kind == "zip" else tar_members)(path, file.name):
             there.append(name)
             if len(there) > MEMBERS:
                 raise failed("many-members", f"`{file.name}` has more than {MEMBERS:,} members.", "Split it.")
@@ -162,7 +162,7 @@ def member_names(path: str, label: str) -> list[str]:
     """The members of an archive that are meant when none is named; none where it cannot be read."""
     read = zip_members if label.lower().endswith(".zip") else tar_members
     try:
-        return [name for name, _ in islice(read(path, label), MEMBERS) if _readable(name, TableOptions())]
+        return [name for name, _, _ in islice(read(path, label), MEMBERS) if _readable(name, TableOptions())]
     except (*BROKEN, NotImplementedError, RuntimeError):
         return []  # what is wrong with it, a load will tell
 
@@ -182,14 +182,15 @@ def _readable(name: str, table: TableOptions) -> bool:
         return False
 
 
-Member = tuple[str, Callable[[], IO[bytes]]]
+#: A member's name; how many bytes are unpacked to come to the next one; and its bytes.
+Member = tuple[str, int, Callable[[], IO[bytes]]]
 
 
 def zip_members(path: str, label: str) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for about in archive.infolist():
             if not about.is_dir():
-                yield about.filename, lambda about=about: archive.open(about)  # type: ignore[misc]
+                yield about.filename, 0, lambda about=about: archive.open(about)  # type: ignore[misc]
 
 
 def tar_members(path: str, label: str) -> Iterator[Member]:
@@ -217,7 +218,8 @@ def tar_members(path: str, label: str) -> Iterator[Member]:
         for about in archive:
             if about.isreg():
                 # `tar -C folder .` puts it before all names.
-                yield about.name.removeprefix("./"), lambda about=about: archive.extractfile(about)  # type: ignore[misc]
+                name = about.name.removeprefix("./")
+                yield name, about.size, lambda about=about: archive.extractfile(about)  # type: ignore[misc]
             archive.members = []  # else all headers are kept
         if not ended:
             raise tarfile.ReadError("it has no end")

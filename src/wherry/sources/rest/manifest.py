@@ -87,7 +87,9 @@ class Manifest:
     @property
     def streams(self) -> dict[str, Part]:
         return {
-            str(self.name_of(stream)): stream for stream in self.root.get("streams", ()) if isinstance(stream, Part)
+            str(self.name_of(stream)): stream
+            for stream in self.root.get("streams", ())
+            if isinstance(stream, Part) and self.name_of(stream)
         }
 
     @staticmethod
@@ -143,7 +145,15 @@ def read_manifest(options: Options) -> Manifest:
         message = f"There is no manifest `{options.manifest}`."
         hint = "Its path is relative to the project."
         raise ProjectError(findings=[Finding(code="no-file", message=message, hint=hint)]) from None
-    return _read(path, options.manifest, changed)
+    try:
+        return _read(path, options.manifest, changed)
+    except OSError as error:
+        message = f"The manifest `{options.manifest}` cannot be read: {error.strerror or error}."
+        hint = "Name a file that the user that runs wherry may read."
+        raise ProjectError(findings=[Finding(code="unreadable", message=message, hint=hint)]) from None
+    except RecursionError:
+        message = f"`{options.manifest}` holds itself, or is nested too deeply."
+        raise ProjectError(findings=[Finding(code="not-yaml", message=message, file=options.manifest)]) from None
 
 
 @lru_cache(maxsize=50)

@@ -31,12 +31,14 @@ UNSAID = "-"
 
 def key_of(stream: Part) -> tuple[str, ...]:
     key = stream.get("primary_key") or (stream.get("$parameters") or {}).get("primary_key") or ()
-    names = [key] if isinstance(key, str) else list(key)
+    names = [key] if not isinstance(key, (list, tuple)) else key
     return tuple(".".join(name) if isinstance(name, list) else str(name) for name in names)
 
 
 def cursor_of(stream: Part) -> str:
-    cursor = (stream.get("incremental_sync") or {}).get("cursor_field", stream.get("stream_cursor_field", ""))
+    sync = stream.get("incremental_sync")
+    own = sync.get("cursor_field") if isinstance(sync, Part) else None
+    cursor = own if own is not None else stream.get("stream_cursor_field", "")
     return str(cursor[0] if isinstance(cursor, list) and cursor else cursor or "")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from wherry.errors import ProjectError
+from wherry.model.finding import Finding
 from wherry.sources.files.database import quoted
 from wherry.sources.files.formats.csv import CsvScan, Part
 from wherry.sources.files.formats.elements import lines
@@ -69,14 +71,23 @@ class FixedScan(CsvScan):
     def record_places(self, part: Part, numbers: Iterator[int]) -> Iterator[tuple[int | None, str]]:
         """Line and text of the n-th lines that are not blank."""
         split = part.split or self.split_copy(part, lambda bad: None)
-        filled = enumerate(filled_lines(unpacked(split.path, "none")), 1)
-        copied = (next(line for n, line in filled if n == number) for number in numbers)
-        yield from split.places(copied, self.dialect)
+        yield from split.places(nth(filled_lines(unpacked(split.path, "none")), numbers), self.dialect)
 
 
 def filled_lines(pieces: Iterator[bytes]) -> Iterator[int]:
     """The numbers of the lines that are not blank."""
     return (each.line for each in lines(pieces, LONGEST) if each.text.strip(b" \t\r\f\v"))
+
+
+def nth(found: Iterator[int], numbers: Iterator[int]) -> Iterator[int]:
+    """The n-th of them, from 1; ``numbers`` goes up. Raises ``ValueError`` where there are fewer."""
+    at = 0
+    for number in numbers:
+        each = next(islice(found, number - at - 1, None), None)
+        if each is None:
+            raise ValueError(f"it has fewer than {number:,} lines now, and had more")
+        yield each
+        at = number
 
 
 def positions(table: TableOptions) -> Mapping[str, tuple[int, int]]:
@@ -96,7 +107,11 @@ def positions(table: TableOptions) -> Mapping[str, tuple[int, int]]:
         found[name] = (first, last - first + 1 if last else 0)
     if not table.positions:
         problems.append(
-            bad_option("positions", None, "Give those of a fixed-width file: `positions: {id: 1-5, name: 6-25}`.")
+            Finding(
+                code="missing-option",
+                message="A fixed-width file needs `positions:`, which characters each column has.",
+                hint="Such as `positions: {id: 1-5, name: 6-25}`.",
+            )
         )
     if problems:
         raise ProjectError(findings=problems)

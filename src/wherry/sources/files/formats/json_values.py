@@ -52,6 +52,8 @@ class Places:
             self._line.append(line)
 
     def line(self, n: int) -> int:
+        if not self._from:
+            raise ValueError("it has no values now, and had some")
         at = bisect_right(self._from, n) - 1
         return self._line[at] + n - self._from[at]
 

@@ -23,6 +23,9 @@ from wherry.sources.files.formats.scan import (
 if TYPE_CHECKING:
     from wherry.sources.files.work import Piece
 
+#: What the numbers of a file's rows are called, from 1.
+NUMBER = "__wherry_n"
+
 
 def scan(job: Job) -> Scan:
     """All files by column name; a row with a value that is not of the type given in ``types`` is put aside."""
@@ -111,13 +114,14 @@ def put_aside(job: Job, pieces: Sequence[Piece], given: dict[str, tuple[str, str
     """Put the rows aside that do not fit the given types, with the numbers of their records; how many."""
     bad = 0
     for piece in pieces:
-        source, mine = alone(job, piece, given)
+        source, columns, mine = alone(job, piece, given)
         if not mine:
             continue
         judged = ", ".join(f"{named(c)}::VARCHAR, {condition}" for c, (_, condition) in mine.items())
         where = " AND ".join(condition for _, condition in mine.values())
+        row = f"to_json(struct_pack({', '.join(f'{named(c)} := {named(c)}' for c in columns)}))"
         found = job.con.cursor().execute(
-            f"SELECT file_row_number, to_json(t), {judged} FROM {source} AS t WHERE NOT ({where}) ORDER BY 1"
+            f"SELECT {NUMBER}, {row}, {judged} FROM {source} WHERE NOT ({where}) ORDER BY 1"
         )
         while rows := found.fetchmany(1000):
             for number, row, *values in rows:
@@ -126,21 +130,28 @@ def put_aside(job: Job, pieces: Sequence[Piece], given: dict[str, tuple[str, str
                     for (column, (kind, _)), value, fit in zip(mine.items(), values[::2], values[1::2], strict=True)
                     if not fit
                 ]
-                job.rejects.add(piece, number + 1, " ".join(reasons), row)
+                job.rejects.add(piece, number, " ".join(reasons), row)
                 bad += 1
     return bad
 
 
-def alone(job: Job, piece: Piece, given: dict[str, tuple[str, str]]) -> tuple[str, dict[str, tuple[str, str]]]:
-    """SQL for the rows of one file, with their numbers, and the columns given other types that it has."""
+def alone(
+    job: Job, piece: Piece, given: dict[str, tuple[str, str]]
+) -> tuple[str, list[str], dict[str, tuple[str, str]]]:
+    """SQL for the rows of one file, with their numbers; its columns; and those of them that are given other types."""
     source = f"read_parquet({texts([literal_path(piece.path)])}, hive_partitioning = false"
-    there = {row[0].lower() for row in job.con.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()}
-    return f"{source}, file_row_number = true)", {c: told for c, told in given.items() if c.lower() in there}
+    columns = [row[0] for row in job.con.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()]
+    there = {name.lower() for name in columns}
+    number, option = "file_row_number + 1", ", file_row_number = true"
+    if "file_row_number" in there:  # DuckDB's own may not stand beside it
+        number, option = "row_number() OVER ()", ""
+    numbered = f"(SELECT *, {number} AS {NUMBER} FROM {source}{option}))"
+    return numbered, columns, {c: told for c, told in given.items() if c.lower() in there}
 
 
 def placed(job: Job, piece: Piece, given: dict[str, tuple[str, str]]) -> Placed:
     """Where the rows of one file are: by the numbers of its records."""
-    source, mine = alone(job, piece, given)
+    source, _, mine = alone(job, piece, given)
     where = f" WHERE {' AND '.join(condition for _, condition in mine.values())}" if mine else ""
 
     def rows() -> int:
@@ -149,7 +160,7 @@ def placed(job: Job, piece: Piece, given: dict[str, tuple[str, str]]) -> Placed:
     def lines(wanted: Iterator[int]) -> Iterator[int | None]:
         if not mine:
             return record_numbers(wanted)
-        found = job.con.cursor().execute(f"SELECT file_row_number + 1 FROM {source}{where} ORDER BY 1")
+        found = job.con.cursor().execute(f"SELECT {NUMBER} FROM {source}{where} ORDER BY 1")
         return numbers_of(found, wanted)
 
     return Placed(piece=piece, rows=rows, lines=lines)

@@ -48,10 +48,14 @@ def record_numbers(wanted: Iterator[int]) -> Iterator[int]:
 
 
 def numbers_of(found: Any, wanted: Iterator[int]) -> Iterator[int]:
-    """The numbers of records where some were put aside: ``found`` is a running query for those of the others."""
+    """The numbers of records where some were put aside: ``found`` is a running query for those of the others.
+
+    Raises ``ValueError`` where there are too few, since a file is another now.
+    """
     first, rows = 0, found.fetchmany(1000)
     for n in wanted:
         while n >= first + len(rows):
             first += len(rows)
-            rows = found.fetchmany(1000)
+            if not (rows := found.fetchmany(1000)):
+                raise ValueError(f"it has {first:,} rows now, and had more")
         yield rows[n - first][0]

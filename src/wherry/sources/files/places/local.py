@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -53,7 +54,10 @@ class Folder:
                 "Let the user that runs wherry read it, or name files or patterns that are not below it.",
             ) from None  # fmt: skip
         for each in there:
-            is_folder = each.is_dir()
+            try:
+                is_folder = each.is_dir()
+            except OSError as error:  # a link: to itself, or to where we may not look
+                is_folder = error.errno != errno.ELOOP
             if not (is_folder and each.is_symlink() and _leads_back(each.path)):
                 yield Entry(name=each.name, is_folder=is_folder)
 
@@ -76,8 +80,9 @@ class Folder:
 
 
 def _leads_back(link: str) -> bool:
-    """Whether a link leads to a folder that it is in, and what is there would be seen again and again."""
-    return Path(link).parent.resolve().is_relative_to(Path(link).resolve())
+    """Whether a link leads to a folder that it is in, or was come through, and what is there would be seen again."""
+    target = Path(link).resolve()
+    return any(each.resolve().is_relative_to(target) for each in Path(link).parents)
 
 
 def look_at(base: Path, name: str) -> File:
