@@ -147,6 +147,8 @@ def _tables_of(graph: Graph, file: str, text: str, *, unread: bool = False) -> l
     Better to hold back one too many than to publish what nobody looked at.
     """
     names = {asset.name.lower(): asset.name for asset in graph.assets.values()}
+    if file.endswith("/"):
+        return list(names.values())  # a folder that cannot be looked into
     lower = f"{text}\n{file}".lower().replace('"', "").replace("\0", "")  # of UTF-16 each second byte is none
     found = {key for key in names if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)", lower)}
     dotted = {word for word in _DOTTED.findall(lower) if word not in names}
