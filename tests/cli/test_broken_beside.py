@@ -1,8 +1,6 @@
 """What is wrong with a file, a folder or a function stops nothing that it does not concern, and drops nothing."""
 
 import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
