@@ -102,6 +102,17 @@ def test_nothing_is_published_whose_checks_or_functions_cannot_be_read(
     assert code and found["s.good"] == "failed" and rows(wherry, folder, "FROM s.good") == ["A"]
 
 
+@pytest.mark.parametrize("source", ["connector: [\n", DROP.replace("raw.rows", "raw.other")])
+def test_a_table_asked_for_alone_waits_for_what_a_check_holds_it_against(
+    wherry: Wherry, tmp_path: Path, source: str
+) -> None:
+    both = "SELECT a FROM s.good WHERE a NOT IN (SELECT id::VARCHAR FROM raw.other)\n"
+    folder = write(tmp_path, FILES | {"checks/both.sql": both, "sources/x.yml": source})
+    code, found = states(wherry, folder, "s.good")
+    assert code == 1 and found == {"s.good": "blocked"}
+    assert wherry("sql", "FROM s.good", "--project", folder).code == 2
+
+
 def test_a_folder_in_the_place_of_a_file(wherry: Wherry, tmp_path: Path) -> None:
     folder = write(tmp_path, FILES)
     assert wherry("run", "--project", folder).code == 0
@@ -171,3 +182,54 @@ def test_a_connector_that_fails_when_it_is_asked_for_its_tables(
     told = wherry("check", "--connect", "--project", folder)
     assert told.code == 2 and "sources/odd.yml:1:1" in told.err and "fails when it is asked" in told.err
     assert "defect" not in told.err and "sesame" not in told.err
+
+
+TELLS = """from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from wherry.ports import Batch
+
+
+@dataclass
+class Options:
+    where: str = ''
+
+
+class source:
+    Options = Options
+    TableOptions = Options
+
+    def said_elsewhere(options, table):
+        return (Path(__file__).parent.parent / "said").read_text()
+
+    def changed(options, table, cursor):
+        return None
+
+    def columns(options, table):
+        return {"n": "BIGINT"}
+
+    def read(options, table, cursor):
+        yield Batch(rows=pa.table({"n": [1]}), cursor={"read": 1})
+"""
+
+
+def test_a_table_is_not_loaded_anew_where_what_is_said_of_it_elsewhere_cannot_be_read(
+    wherry: Wherry, tmp_path: Path
+) -> None:
+    files = {
+        "plugins/tells.py": TELLS,
+        "sources/it.yml": "connector: tells\ntables: {one: {as: w.one, mode: incremental}}\n",
+        "said": "all of it",
+    }
+    folder = write(tmp_path, FILES | files)
+    assert states(wherry, folder)[0] == 0
+    (folder / "said").unlink()
+    code, found = states(wherry, folder)
+    assert code == 2 and found == dict.fromkeys(ALL, "skipped") | {"w.one": "failed"}
+    told = wherry("check", "--project", folder)
+    assert told.code == 2 and "sources/it.yml:2:" in told.err and "defect" not in told.err
+    assert wherry("run", "--full", "w.one", "--project", folder).code == 2
+    write(folder, files)
+    assert states(wherry, folder) == (0, dict.fromkeys(ALL, "skipped") | {"w.one": "skipped"})

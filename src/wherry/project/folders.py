@@ -41,9 +41,10 @@ def _below(folder: Path, name: str, endings: tuple[str, ...], above: tuple[tuple
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """A link that leads nowhere may have led to a folder, where its name has no ending."""
     try:
-        return entry.is_dir() or (entry.is_symlink() and "." not in entry.name and not Path(entry).exists())
+        lost = entry.is_symlink() and not Path(entry).exists()
+        return entry.is_dir() or (lost and "." not in entry.name)
     except OSError:
-        return False
+        return "." not in entry.name
 
 
 def read_text(root: Path, file: str) -> str | Finding:

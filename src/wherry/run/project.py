@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 
         config, lacking = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
     sources, wrong = _sources(graph, config, lacking)
-    graph = _with_said_elsewhere(graph, sources)
+    graph = _with_said_elsewhere(graph, sources, wrong)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, wrong))
     shown = {finding: redacted(finding, _variables_of(graph, finding.file), config) for _, finding in wrong}
@@ -139,17 +139,29 @@ def _published(lake: Lake, branch: str) -> list[str]:
     return [pointer.full_name for pointer in lake.pointers(branch).values() if made_here(pointer)]
 
 
-def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource]) -> Graph:
+def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource], wrong: list[tuple[str, Finding]]) -> Graph:
     """What files beside those of sources say of tables is part of these tables' meaning."""
     assets = dict(graph.assets)
     for key, ready in sources.items():
         tell = getattr(ready.source, "said_elsewhere", None)
         if tell is None:
             continue
-        with suppress(WherryError):  # told where the table's columns are asked for
-            if said := tell(ready.options, ready.request):
-                assets[key] = replace(assets[key], meaning=digest(assets[key].meaning, said))
+        asset = assets[key]
+        try:
+            with _of_its_plugin(asset):
+                said = tell(ready.options, ready.request)
+        except WherryError as error:
+            wrong.extend((key, finding) for finding in error.at(asset.file, asset.line, 1).findings)
+            continue
+        if said:
+            assets[key] = replace(asset, meaning=digest(asset.meaning, said))
     return replace(graph, assets=assets)
+
+
+def _of_its_plugin(asset: Asset) -> AbstractContextManager[None]:
+    """For what is asked of a table's connector."""
+    assert asset.source is not None
+    return of_plugin(asset.source.connector, f"told of `{asset.source.table}`")
 
 
 def _with_read_tables(graph: Graph, cache: Cache) -> Graph:
@@ -205,7 +217,7 @@ def _sources(
         names = unset(variables_in(_written(asset)), config)
         findings += [lacking[name] for name in sorted(names) if name in lacking]
         try:
-            with of_plugin(table.connector, f"told of `{table.table}`"):
+            with _of_its_plugin(asset):
                 source = find_source(table.connector, config.folder)
                 options, problems = make_options(
                     source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
@@ -339,7 +351,7 @@ def _known_columns(
 
 def _told(ready: ReadySource, key: str, asset: Asset, wrong: list[tuple[str, Finding]]) -> list[tuple[str, str]] | None:
     try:
-        with of_plugin(asset.source.connector if asset.source else "", f"told of `{ready.request.name}`"):
+        with _of_its_plugin(asset):
             columns = ready.source.columns(ready.options, ready.request)
     except ProjectError as error:
         wrong.extend((key, finding) for finding in error.at(asset.file, asset.line, 1).findings)
