@@ -177,8 +177,9 @@ def _read_table(
             "bad-value", "on_schema_change", f"`on_schema_change: {change}` must be one of {', '.join(SCHEMA_CHANGES)}."
         )
         change = "evolve"
-    name = str(keys.get("as") or f"{stem}.{_plain(table)}")
-    if name.count(".") != 1 or not all(name.split(".")):
+    given = keys.get("as")
+    name = f"{stem}.{_plain(table)}" if given in (None, "") else str(given)
+    if not isinstance(given, str | None) or name.count(".") != 1 or not all(name.split(".")):
         problem = f"`as: {name}` must read schema.table."
     elif "{" in name:
         problem = f"`as: {name}` has other words in braces than {{table}} and {{schema}}."
