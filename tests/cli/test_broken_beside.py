@@ -233,3 +233,12 @@ def test_a_table_is_not_loaded_anew_where_what_is_said_of_it_elsewhere_cannot_be
     assert wherry("run", "--full", "w.one", "--project", folder).code == 2
     write(folder, files)
     assert states(wherry, folder) == (0, dict.fromkeys(ALL, "skipped") | {"w.one": "skipped"})
+
+
+def test_a_password_in_the_wrong_place_is_not_shown(wherry: Wherry, tmp_path: Path) -> None:
+    text = "connector: postgres://u:sesame@host/db\ntables: {x: {as: raw.x}}\n"
+    folder = write(tmp_path, FILES | {"sources/x.yml": text})
+    for command in ("check", "plan", "run", "show", "test"):
+        for more in ((), ("--json",)):
+            told = wherry(command, "--project", folder, *more)
+            assert "sesame" not in told.out + told.err and told.code == (0 if command == "show" else 2)

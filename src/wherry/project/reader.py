@@ -119,7 +119,8 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
     lines = {file: texts[file].split("\n") for file in {f.file for f in findings} if file in texts}
 
     def shown(finding: Finding) -> Finding:
-        finding = replace(finding, message=without_passwords(finding.message))
+        said, hint = without_passwords(finding.message), without_passwords(finding.hint)
+        finding = replace(finding, message=said, hint=hint)
         rows = lines.get(finding.file, [])
         if finding.source_line or not 0 < finding.line <= len(rows):
             return finding

@@ -25,7 +25,7 @@ _BESIDE_ROWS = {
     *("authoritativeDefinitions", "contractCreatedTs"),
 }
 #: Errors about a file of which nothing could be read.
-_UNREAD = ("not-yaml", "not-utf8", "unreadable")
+UNREAD = ("not-yaml", "not-utf8", "unreadable")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*\.[A-Za-z_]\w*\b")
 
 
@@ -114,7 +114,7 @@ def with_refusals(graph: Graph, texts: Mapping[str, str]) -> Graph:
         else:
             wrong.setdefault(finding.file, finding)
     for file, finding in wrong.items():
-        for name in _tables_of(graph, file, texts.get(file, ""), unread=finding.code in _UNREAD):
+        for name in _tables_of(graph, file, texts.get(file, ""), unread=finding.code in UNREAD):
             checks.append((name, refused(file, finding.message, file=file, line=finding.line)))
     assets = dict(graph.assets)
     for name, check in checks:
