@@ -242,3 +242,19 @@ def test_a_password_in_the_wrong_place_is_not_shown(wherry: Wherry, tmp_path: Pa
         for more in ((), ("--json",)):
             told = wherry(command, "--project", folder, *more)
             assert "sesame" not in told.out + told.err and told.code == (0 if command == "show" else 2)
+
+
+@pytest.mark.parametrize(
+    "header", ["-- tags: [daily\n", "-- tgas: [daily]\n", "-- owner: me\n-- owner: you\n-- tags: [daily]\n"]
+)
+def test_a_table_whose_tags_are_not_understood_may_have_any(wherry: Wherry, tmp_path: Path, header: str) -> None:
+    """Else a run of what has a tag would pass over it and end well."""
+    folder = write(tmp_path, FILES | {"tables/s/daily.sql": "-- tags: [daily]\nSELECT 1 AS id\n"})
+    assert states(wherry, folder)[0] == 0
+    write(folder, {"tables/s/good.sql": f"{header}SELECT 'b' AS a\n"})
+    for words in (("tag:daily",), ("owner:me", "s.daily"), ("s.daily", "changed")):
+        assert states(wherry, folder, *words) == (2, {"s.daily": "skipped", "s.good": "failed"})
+    # Where the header is understood, what is wrong is elsewhere.
+    write(folder, {"tables/s/good.sql": "-- tags: [weekly]\nSELEC 1\n"})
+    assert states(wherry, folder, "tag:daily") == (0, {"s.daily": "skipped"})
+    assert states(wherry, folder, "changed") == (2, {"s.good": "failed"})
