@@ -1,6 +1,7 @@
 """Looking at what came and went finds what looking at all finds: random tables, random changes, every kind."""
 
 import os
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -148,6 +149,12 @@ FULL = st.tuples(
     st.none() | st.sampled_from(["2020-01-01", "2020-01-02"]),
 )
 ROWS = st.lists(ROW, min_size=1, max_size=7) | st.lists(FULL, min_size=1, max_size=9)
+#: Columns that are others by the same names, and one that is wider.
+ALTERED = (
+    "DROP COLUMN w; ADD COLUMN w VARCHAR",
+    "RENAME COLUMN k TO other; RENAME COLUMN n TO k; RENAME COLUMN other TO n",
+    "ALTER COLUMN k TYPE BIGINT",
+)
 CHANGE = st.one_of(
     st.tuples(st.just("append"), ROWS),
     st.tuples(st.just("append"), ROWS),
@@ -155,6 +162,7 @@ CHANGE = st.one_of(
     st.tuples(st.just("merge"), ROWS),
     st.tuples(st.just("update"), st.sampled_from(["k = k + 1", "w = NULL", "n = -n"])),
     st.tuples(st.just("column"), st.just("")),
+    st.tuples(st.just("alter"), st.sampled_from(ALTERED)),
     st.tuples(st.just("forget"), st.just("")),
 )
 
@@ -189,6 +197,11 @@ class Table:
             self.db.execute(f"DELETE FROM {table} WHERE {argument}")
         elif what == "update":
             self.db.execute(f"UPDATE {table} SET {argument} WHERE n > 2")
+        elif what == "alter":
+            wide = ("k", "BIGINT") in self.db.schema(f"FROM {table}")
+            for each in argument.split("; "):
+                if not (wide and "TYPE" in each):
+                    self.db.execute(f"ALTER TABLE {table} {each}")
         elif what == "merge":
             with self.db.transaction():
                 self.db.execute(f"DELETE FROM {table} WHERE k IN (SELECT k FROM ({values(argument)}))")
@@ -328,6 +341,7 @@ def test_files_of_a_slice_are_read_by_their_paths_only_while_columns_are_what_th
     assert change().plain
     # Another name of a column is one that older files do not have.
     db.execute("ALTER TABLE lake.s.paths RENAME COLUMN w TO word")
+    before = before[0], before[1], changes.identity(table.metadata)[2]
     assert not change().plain
     assert db.execute(f"SELECT word FROM {change().rows_that_came('lake.s.paths')}") == [("a",)]
 
@@ -404,6 +418,56 @@ def test_a_slice_asks_what_is_not_known_alone(opened: tuple[Lake, DuckDB], monke
     assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()]
 
 
+@pytest.mark.parametrize("alteration", ALTERED)
+@pytest.mark.parametrize("grows", [False, True])
+def test_columns_that_are_others_by_the_same_names_are_looked_at(
+    opened: tuple[Lake, DuckDB], alteration: str, grows: bool
+) -> None:
+    table = Table(*opened, f"s.altered_{next(number)}")
+    row = (1, -3, 0.5, "0.10", "a", "2020-01-01")
+    table.do("create", [row] * 3)
+    table.check()
+    table.do("alter", alteration)
+    for _ in range(2):
+        if grows:
+            table.do("append", [row])
+        found = table.check().results
+        assert [told(r) for r in found] == [told(r) for r in table.check_all()]
+    assert {r.check for r in found if r.how == "table"} == {"odd {}"}
+
+
+def test_a_mean_at_its_bound_is_looked_at(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the means of parts it is another in its last digit."""
+    monkeypatch.setattr(sys.modules[__name__], "CHECKS", (_form("avg <= 7", "n"), _form("avg <= 8", "n")))
+    monkeypatch.setattr(check_slices, "MOST", 100.0)
+    table = Table(*opened, "s.bound")
+    table.do("create", [(1, 14, 0.5, "0.10", "a", "2020-01-01")])
+    table.check()
+    table.do("append", [(1, n, 0.5, "0.10", "a", "2020-01-01") for n in (4, 4, 6)])
+    found = table.check().results
+    assert [(each.state, each.how) for each in found] == [("passed", "table"), ("passed", "slice")]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_one_value_that_is_no_number(opened: tuple[Lake, DuckDB], value: str) -> None:
+    table = Table(*opened, f"s.odd_{next(number)}")
+    table.do("create", [(1, 1, x, "0.10", "a", "2020-01-01") for x in (0.5, 2.5, 3.5)])
+    table.check()
+    for _ in range(2):
+        table.do("append", [(1, 1, value, "0.10", "a", "2020-01-01")])
+        assert str([told(r) for r in table.check().results]) == str([told(r) for r in table.check_all()])
+
+
+def test_values_of_a_wider_type_are_others(opened: tuple[Lake, DuckDB], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What equals 0.1 as a FLOAT does not as a DOUBLE."""
+    monkeypatch.setattr(sys.modules[__name__], "CHECKS", (_form("= 0.1", "x"),))
+    table = Table(*opened, "s.wider")
+    table.db.execute("CREATE TABLE lake.s.wider AS SELECT 0.1::FLOAT AS x FROM range(3)")
+    assert [each.state for each in table.check().results] == ["passed"]
+    table.db.execute("ALTER TABLE lake.s.wider ALTER COLUMN x TYPE DOUBLE")
+    assert [(each.state, each.failing) for each in table.check().results] == [("failed", 3)]
+
+
 def test_what_upkeep_or_nothing_changed_is_not_looked_at(opened: tuple[Lake, DuckDB]) -> None:
     table = Table(*opened, "s.still")
     table.do("create", [(1, 1, 0.5, "0.10", "a", "2020-01-01")])
@@ -427,7 +491,7 @@ def test_what_was_found_before_is_not_trusted_when(opened: tuple[Lake, DuckDB], 
     elif how == "another check":
         table.kept = Kept(of=table.kept.of, values={f"other {key}": found for key, found in wrong.items()})
     else:
-        table.kept = Kept(of=(table.kept.of[0], "12345"), values=wrong)
+        table.kept = Kept(of=(table.kept.of[0], "12345", table.kept.of[2]), values=wrong)
     assert [told(r) for r in table.check().results] == [told(r) for r in table.check_all()]
 
 

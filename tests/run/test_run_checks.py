@@ -6,7 +6,7 @@ import pytest
 from run_folder import Folder, result
 
 from wherry.model.run import CheckResult
-from wherry.run import check_slices, inspecting
+from wherry.run import check_slices, check_subject, inspecting
 from wherry.run.failing import failing_rows
 
 
@@ -175,6 +175,44 @@ def test_a_check_that_changed_and_one_whose_other_table_did_look_at_all(growing:
     found = verdicts(growing)
     assert found["refers to s.known.id"].how == "table"
     assert found["unique"].how == "slice"
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_view_is_what_it_reads(growing: Folder, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    """Where only the table was built that the view reads, its own version is what it was."""
+    if large:
+        monkeypatch.setattr(check_subject, "LARGE", 0)
+    text = GROWING.replace("s.known", "s.seen")
+    growing.tables(t=text, seen="-- build: view\nSELECT id FROM s.known")
+    growing.write({"d/o.csv": "k\n4\n"})
+    assert verdicts(growing)["refers to s.seen.id"].state == "passed"
+    growing.tables(known="SELECT range AS id FROM range(3, 2000)")
+    growing.run("s.known")
+    growing.write({"d/o.csv": "k\n6\n"})
+    found = result(growing.run("raw.o", "s.t"), "s.t").checks
+    assert [(each.state, each.failing) for each in found if each.check == "refers to s.seen.id"] == [("failed", 2)]
+
+
+@pytest.mark.parametrize("source", ["'ids.csv'", '"ids.csv"', "read_csv('ids.csv')"])
+def test_a_view_that_changes_by_itself_is_looked_at_whenever(growing: Folder, source: str) -> None:
+    growing.write({"ids.csv": "id\n1\n2\n3\n4\n5\n"})
+    growing.tables(t=GROWING.replace("s.known", "s.seen"), seen=f"-- build: view\nSELECT id FROM {source}")
+    growing.write({"d/o.csv": "k\n4\n"})
+    assert verdicts(growing)["refers to s.seen.id"].state == "passed"
+    growing.write({"ids.csv": "id\n4\n5\n", "d/o.csv": "k\n5\n"})
+    found = result(growing.run("raw.o", "s.t"), "s.t").checks
+    assert [(each.state, each.failing) for each in found if each.check == "refers to s.seen.id"] == [("failed", 3)]
+
+
+def test_what_was_true_of_an_age_is_asked_again(growing: Folder) -> None:
+    day = "DATE '2026-01-01' - k::INTEGER"
+    growing.tables(
+        t=f"-- build: append\n-- checks: [age(day) < INTERVAL 1 DAY]\nSELECT {day} AS day FROM raw.o",
+    )
+    growing.write({"d/o.csv": "k\n-100000\n"})
+    assert [each.how for each in verdicts(growing).values()] == ["table"]
+    growing.write({"d/o.csv": "k\n-100001\n"})
+    assert [each.how for each in verdicts(growing).values()] == ["table"]
 
 
 def test_rows_that_somebody_else_wrote_are_looked_at(growing: Folder) -> None:

@@ -78,6 +78,23 @@ def test_readers_get_the_good_rows_and_other_checks_hold_for_them(folder: Folder
     assert folder.rows("s.reader") == [(4,)]
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_is_made_of_a_table_that_was_not_built_is_made_again(folder: Folder, alone: bool) -> None:
+    """Its rows are others all the same, for its readers and for what refers to it."""
+    select = "SELECT range AS k, range - 2 AS x FROM range(5)"
+    refers = "-- columns: {k: {checks: [refers to s.t.k]}}\n"
+    folder.tables(t=select, reader="SELECT count(*) AS n FROM s.t", other=f"{refers}SELECT 1 AS k")
+    folder.done()
+    folder.tables(t=HEAD + select)
+    if alone:
+        assert states(folder.done("s.t")) == {"t": "skipped"}
+        assert folder.rows("s.reader") == [(5,)]
+    made = folder.run()
+    assert result(made, "s.reader").reason == "its inputs changed since it was built"
+    assert result(made, "s.other").checks[0].failing == 1
+    assert (split(folder), folder.rows("s.reader")) == (([2, 3, 4], [0, 1]), [(3,)])
+
+
 def test_every_reason_of_a_row_is_told_and_copies_of_a_key_all_go(folder: Folder) -> None:
     folder.tables(
         t="-- columns:\n"

@@ -14,6 +14,9 @@ from wherry.quoting import text
 if TYPE_CHECKING:
     from wherry.lake.storage import Storage
 
+#: A table, the snapshot of its rows, and the number of its schema.
+Identity = tuple[str, str, str]
+
 _DATA, _POSITIONS = 0, 1
 
 
@@ -75,24 +78,26 @@ def _among(paths: Collection[str]) -> str:
     return f"filename IN ({', '.join(map(text, paths))})" if paths else "false"
 
 
-def identity(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """What says which rows a table holds: the table and the snapshot that wrote them (upkeep writes none)."""
+def identity(metadata: Mapping[str, Any]) -> Identity:
+    """What says which rows a table holds: the table, the snapshot that wrote them (upkeep writes none), and the columns
+    that it shows of them."""
     snapshot = iceberg.current_snapshot(dict(metadata))
-    return str(metadata["table-uuid"]), rows_of(snapshot) if snapshot is not None else ""
+    rows = rows_of(snapshot) if snapshot is not None else ""
+    return str(metadata["table-uuid"]), rows, str(metadata["current-schema-id"])
 
 
 def change_since(
-    storage: Storage, metadata: Mapping[str, Any], before: tuple[str, str], listed: Sequence[File] | None = None
+    storage: Storage, metadata: Mapping[str, Any], before: Identity, listed: Sequence[File] | None = None
 ) -> Change | None:
     """What happened since a table had the identity ``before``; None where that cannot be told from its files.
 
     ``listed``: all of its files, where they are known.
     """
     now = identity(metadata)
-    if now[0] != before[0] or not before[1] or not now[1]:
+    if now[0] != before[0] or not before[1] or not now[1] or not _keeps_columns(metadata, before[2]):
         return None
     number = int(before[1])
-    if now == before:
+    if now[1] == before[1]:
         return Change(before=number)
     then = next((s for s in metadata["snapshots"] if s["snapshot-id"] == number), None)
     current = iceberg.current_snapshot(dict(metadata))
@@ -125,6 +130,17 @@ def change_since(
     # Columns that came since are not in the rows that went.
     other_columns = then.get("schema-id") != current.get("schema-id")
     return None if other_columns and not change.grows else change
+
+
+def _keeps_columns(metadata: Mapping[str, Any], schema: str) -> bool:
+    """Whether the columns of an earlier schema are still there, by the same names and of the same types."""
+    before = next((each for each in metadata["schemas"] if str(each["schema-id"]) == schema), None)
+    now = _columns(iceberg.current_schema(dict(metadata)))
+    return before is not None and all(each in now for each in _columns(before))
+
+
+def _columns(schema: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [(each["name"], each["id"], each["type"]) for each in schema["fields"]]
 
 
 def _same_columns(metadata: Mapping[str, Any]) -> bool:

@@ -37,13 +37,16 @@ def no_other_groups(items: Sequence[Item], present: Mapping[int, Sequence[Any]],
     """Index of a check of groups -> that of another: when no row breaks that one, no row is of a group that is not
     ``present`` (by index of a check)."""
     listed: dict[tuple[str, str], list[tuple[int, frozenset[Any]]]] = {}
-    for item in (item for item in items if item.kind is one_of and not item.check.sample):
+    for item in items:
+        check = item.check
         # Text equals the same text in SQL as here; of other types that depends.
-        if all(type(value) is str for value in item.check.arguments["values"]):
-            values = frozenset(item.check.arguments["values"])
-            listed.setdefault((item.check.column.lower(), item.check.where), []).append((item.index, values))
+        if item.kind is one_of and not check.sample and all(type(v) is str for v in check.arguments["values"]):
+            values = frozenset(check.arguments["values"])
+            listed.setdefault((check.column.lower(), check.where), []).append((item.index, values))
     found = {}
-    for item in (item for item in items if item.index in present):
+    for item in items:
+        if item.index not in present:
+            continue
         column, there = plain(item.kind.group_by(item.check)[0]), present[item.index]
         for index, values in listed.get((column, item.check.where), []):
             if values <= set(there) and (None in there or is_full(facts, column)):

@@ -159,20 +159,21 @@ class Slices:
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]
     ) -> dict[int, tuple[Any, ...]]:
         """What is kept of checks, of the rows of a relation; without those that DuckDB refuses."""
-        others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
         facts = self.subject.facts
-        follow = check_implied.implied(items) | check_implied.no_other_groups(items, others, facts)
+        others = {index: self.present[index] for index in parts.keys() & self.present.keys()}
         found: dict[int, tuple[Any, ...]] = {}
-        for item in (item for item in items if item.index in others):
-            if check_implied.all_present(item, others[item.index], facts, self.types):
+        for item in items:
+            if item.index in others and check_implied.all_present(item, others[item.index], facts, self.types):
                 found[item.index] = (0,)
-        asked = [item for item in items if item.index not in follow.keys() | found.keys()]
+        reasons = check_implied.implied(items) | check_implied.no_other_groups(items, others, facts)
+        follow = [item for item in items if item.index in reasons and item.index not in found]
+        asked = [item for item in items if item.index not in reasons and item.index not in found]
         found |= self._measured(asked, relation, parts)
-        for item in (item for item in items if item.index in follow.keys() - found.keys()):
-            reason = found.get(follow[item.index], (None,))
-            if reason[0] == 0:
+        for item in follow:
+            reason = found.get(reasons[item.index])
+            if reason is not None and reason[0] == 0:
                 found[item.index] = (0,) if item.face == "groups" else reason
-        return found | self._measured([i for i in items if i.index in follow.keys() - found.keys()], relation, parts)
+        return found | self._measured([item for item in follow if item.index not in found], relation, parts)
 
     def _measured(
         self, items: Sequence[Item], relation: str, parts: Mapping[int, tuple[str, ...]]

@@ -10,19 +10,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from wherry.lake.changes import Identity
 from wherry.model.dataclass import dataclass
 from wherry.plan.recipe import checks_hash, digest
 from wherry.quoting import NOW, text
-from wherry.run.check_plan import Item, bad_rows_sql, row_counts, told_once
+from wherry.run.check_plan import Item, bad_rows_sql, judge, row_counts, told_once
 
-#: Words in a condition whose answer changes by itself, or which reads more than the row.
-_UNSTEADY = re.compile(
-    # The letters that the words begin with: a search looks at few places then.
-    r"\b(?=[cfglnrstu])(?:now|today|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|random|uuid\w*|"
-    r"gen_random_uuid|nextval|setseed|getenv|getvariable|select|from|table|read_\w+|glob(?=\s*\())\b|"
-    + re.escape(NOW.lower())
+#: Words in SQL whose answer changes by itself, or which reads files; and those that read more than the row.
+_MOVING = (
+    r"now|today|age(?=\s*\()|current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|txid_current|random|"
+    r"uuid\w*|gen_random_uuid|nextval|currval|setseed|getenv|getvariable|read_\w+|glob(?=\s*\()"
 )
+_READS = "select|from|table"
+# The letters that the words begin with: a search looks at few places then.
+_UNSTEADY = re.compile(rf"\b(?=[acfglnrstu])(?:{_MOVING}|{_READS})\b|{re.escape(NOW.lower())}")
+_CHANGING = re.compile(rf"\b(?:{_MOVING})\b|\b(?:from|join)\s*(?:'|\"[^\"]*[./])")
 _SPREAD = {"stddev": 1, "stddev_samp": 1, "stddev_pop": 0, "variance": 1, "var_samp": 1, "var_pop": 0}
+#: Aggregates of which the last digits depend on the order of rows; and how much of a value, or of 1, those are at most.
+_ROUNDED, _DIGITS = ("sum", "avg", "mean", *_SPREAD), 1e-12
 #: Aggregate -> what must be known of two sets of rows to know it of both together; {x} is what it aggregates.
 _PARTS: dict[str, tuple[str, ...]] = {
     "count": ("count({x})",),
@@ -44,12 +49,17 @@ def _unsteady(sql: str) -> bool:
     return _UNSTEADY.search(sql.lower()) is not None
 
 
+def changes(sql: str) -> bool:
+    """Whether what a query returns may be another while the tables that it reads are the same."""
+    return _CHANGING.search(sql.lower()) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What is remembered of the checks of a table."""
 
-    #: The table and the snapshot whose rows were looked at.
-    of: tuple[str, str]
+    #: The table, the snapshot whose rows were looked at, and the schema of its columns.
+    of: Identity
     #: Identity of a check -> what it found.
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     #: Identity of a check -> all values of its column, where they are few.
@@ -68,13 +78,15 @@ class Kept:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kept | None:
-        if not stored:
+        if not stored or len(stored["of"]) != 3:
             return None
         values = {key: tuple(_typed(v) for v in found) for key, found in stored["values"].items()}
         hashes = {key: tuple(names) for key, names in stored.get("hashes", {}).items()}
         present = {key: tuple(_typed(v) for v in found) for key, found in stored.get("present", {}).items()}
         spans = {key: (low, high) for key, (low, high) in stored.get("spans", {}).items()}
-        return cls(of=(stored["of"][0], stored["of"][1]), values=values, present=present, hashes=hashes, spans=spans)
+        table, snapshot, schema = stored["of"]
+        of = (table, snapshot, schema)
+        return cls(of=of, values=values, present=present, hashes=hashes, spans=spans)
 
 
 def identity(item: Item, functions: Sequence[str], versions: Mapping[str, str]) -> str:
@@ -225,6 +237,22 @@ def plain_values(item: Item, parts: Sequence[Any]) -> tuple[Any, ...] | None:
     return tuple(found)
 
 
+def is_sure(item: Item, values: Sequence[Any]) -> bool:
+    """Whether a check of aggregates judges so whatever the last digits of sums and means are."""
+    if not any(isinstance(each, float) for each in values):
+        return True
+    calls = [call.function for each in item.kind.aggregates(item.check) for call in _calls(each)]
+    if not any(each in _ROUNDED for each in calls):
+        return True
+
+    def judged(digits: float) -> tuple[bool, str]:
+        shifted = (v + digits * max(1, abs(v)) if isinstance(v, float) else v for v in values)
+        outcome = judge(item, tuple(shifted))[0]
+        return outcome.passed, outcome.level
+
+    return judged(-_DIGITS) == judged(0) == judged(_DIGITS)
+
+
 def together(
     item: Item, kept: Sequence[Any], came: Sequence[Any], went: Sequence[Any] | None
 ) -> tuple[Any, ...] | None:
@@ -292,6 +320,8 @@ def _join_spread(function: str) -> Callable[[Sequence[Any], Sequence[Any]], tupl
         rows, apart = joined[0], new[1] - old[1]
         square = squares(old[0], old[2]) + squares(new[0], new[2]) + apart * apart * old[0] * new[0] / rows
         variance = square / (rows - free)
+        if not math.isfinite(variance):
+            return None  # DuckDB refuses to tell
         return (*joined, math.sqrt(variance) if root else variance)
 
     return join

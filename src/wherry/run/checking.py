@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
+from wherry.lake.changes import Identity
 from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
 from wherry.model.dataclass import dataclass
@@ -41,7 +42,7 @@ class Checked:
     #: Likewise spans of numbers that are all in a table that is referred to.
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def keep(self, of: tuple[str, str]) -> Kept:
+    def keep(self, of: Identity) -> Kept:
         """What to remember of the checks; ``of`` says of which rows."""
         return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes, spans=self.spans)
 
@@ -350,6 +351,10 @@ class _Checking:
         groups = [item for item in items if check_state.group_parts(item)]
         groups = [item for item in groups if item.index in told or not self._few_groups(item)]
         for index, found in slices.look(items, groups):
+            item = self.items[index]
+            with self._told(index):
+                if item.face == "aggregate" and not check_state.is_sure(item, found.values):
+                    continue  # all rows tell
             self.values[index], self.parts[index], self.how[index] = found.values, found.parts, "slice"
             self.hashes[index], self.present[index] = found.hashes, found.present
 

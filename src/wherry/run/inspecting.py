@@ -10,7 +10,7 @@ from typing import Any
 
 from wherry.engines.duckdb import DuckDB
 from wherry.lake import types
-from wherry.lake.changes import change_since, identity
+from wherry.lake.changes import Identity, change_since, identity
 from wherry.lake.iceberg import current_schema
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import File, facts, files
@@ -21,6 +21,7 @@ from wherry.model.finding import Finding
 from wherry.model.graph import Function, Graph
 from wherry.model.plan import Built
 from wherry.model.run import CheckResult
+from wherry.plan.recipe import digest
 from wherry.plugins import find_check
 from wherry.quoting import full_name
 from wherry.run import check_state
@@ -227,7 +228,7 @@ def _gathers(asset: Asset) -> bool:
     return asset.build.word in ("append", "incremental", "merge", "history")
 
 
-def _identity(work: Inspection) -> tuple[str, str] | None:
+def _identity(work: Inspection) -> Identity | None:
     pointer = work.session.pointers.get(work.asset.name.lower())
     if pointer is None or pointer.location is None:
         return None
@@ -238,11 +239,25 @@ def _identity_of(work: Inspection, item: Item) -> str:
     """The identity of a check for what is kept of it; empty when it reads what may change unseen."""
     check = item.check
     functions = _functions(work.graph, check)
-    needs = [name.lower() for name in check.needs]
-    if any(function.tables for function in functions) or not all(name in work.built for name in needs):
+    versions = {name.lower(): _version(work, name.lower()) for name in check.needs}
+    if any(function.tables for function in functions) or not all(versions.values()):
         return ""
-    versions = {name: work.built[name].version for name in needs}
     return check_state.identity(item, [function.text for function in functions], versions)
+
+
+def _version(work: Inspection, table: str) -> str:
+    """What says which rows a table (lower case) has; empty where nothing does, as of a view that reads the clock.
+
+    That of a view is made of those of what it reads, which may have been built since.
+    """
+    built, pointer = work.built.get(table), work.session.pointers.get(table)
+    if built is None or pointer is None:
+        return ""
+    if pointer.kind != "view":
+        return built.version
+    written = [pointer.sql, *pointer.state.get("functions", ())]
+    inputs = [_version(work, name.lower()) for name in pointer.state.get("inputs", ())]
+    return "" if any(map(check_state.changes, written)) or not all(inputs) else digest(*written, *inputs)
 
 
 def _before(work: Inspection, checks: Sequence[Check]) -> str | None:

@@ -21,6 +21,7 @@ from wherry.model.finding import Finding
 from wherry.quoting import full_name, text
 from wherry.run import check_plan
 from wherry.run.again import Again, located
+from wherry.run.record import with_other_rows
 from wherry.run.rejected import rejected_name
 from wherry.run.session import Session
 from wherry.run.verdict import first_line
@@ -87,6 +88,7 @@ def split(
         why = f"SELECT {_FILE}, {_ROW}, list(DISTINCT reason ORDER BY reason) AS reasons FROM {staged} GROUP BY ALL"
         bad = f"(SELECT {_FILE} AS at_file, {_ROW} AS at_row FROM {staged})"
         found = located(session, cursor, table, bad, columns, again) if again is not None else nullcontext("")
+        session.lake.carry(session.branch, asset.name, with_other_rows(session.pointers[asset.name.lower()].state))
         with found as places, cursor.transaction():
             told = joined = ""
             if places:
@@ -100,6 +102,9 @@ def split(
             cursor.execute(
                 f"DELETE FROM {table} WHERE (filename, file_row_number) IN (SELECT ({_FILE}, {_ROW}) FROM {staged})"
             )
+    except BaseException:
+        session.lake.uncarry(session.branch, asset.name)
+        raise
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {staged}")
     session.built(asset.name)

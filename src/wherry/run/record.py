@@ -44,6 +44,11 @@ def to_state(built: Built) -> dict[str, Any]:
     return state
 
 
+def with_other_rows(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a table whose rows became others though it was not built: what is made of it is to be made again."""
+    return {**{key: value for key, value in state.items() if key != OUTSIDE}, "version": new_version()}
+
+
 _FIELDS = frozenset(field.name for field in fields(Built)) - {"filled", "reached", "outside"}
 
 

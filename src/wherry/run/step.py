@@ -107,6 +107,8 @@ class Attempt:
         checks, kept = (inspected.results, inspected.kept) if inspected is not None else ((), None)
         bad = [check for check in checks if check.state == "failed"]
         built = self.built[key]
+        if any(check.quarantined for check in checks):
+            built = replace(built, version=self.session.pointers[key].state["version"])
         if needed and (bad or not built.checked or built.checks != self._promise(key) or built.kept != kept):
             built = replace(built, checked=not bad, checks=self._promise(key), kept=kept)
             self._remember(asset, built)
@@ -325,7 +327,7 @@ class Attempt:
         else:
             state = self.session.pointers[key].state
             self.built[key] = from_state(state) or built
-        return "built", planned.reason
+        return "built", step.reason if planned.action == "skip" else planned.reason
 
     def _give_up(self, asset: Asset) -> Built | None:
         """Take the run's branch back to what is published of a table; what is remembered of that."""

@@ -15,7 +15,7 @@ from wherry.sources.databases import postgres_catalog as catalog
 from wherry.sources.databases.look import Described, Field, Look, conditions, select, signature
 from wherry.sources.databases.options import Options, TableOptions
 from wherry.sources.databases.position import family
-from wherry.sources.databases.postgres_errors import explained, without
+from wherry.sources.databases.postgres_errors import explained, fills_disk, without
 from wherry.sources.databases.postgres_types import arriving, respelled
 from wherry.sources.databases.problems import no_column, problem
 from wherry.sources.databases.source import Database
@@ -330,12 +330,13 @@ class Postgres(Database):
 
 
 def explain(error: BaseException, secrets: tuple[str, ...]) -> SourceError | None:
-    """An error of psycopg or DuckDB in plain words; None for one that is neither's."""
+    """An error of psycopg or DuckDB in plain words; None for one that is neither's, and where this machine's disk is
+    full."""
     import psycopg
 
     from wherry import duckdb
 
-    if isinstance(error, psycopg.Error | duckdb.Error):
+    if isinstance(error, psycopg.Error | duckdb.Error) and not fills_disk(error):
         return explained(without(str(error), secrets), secrets)
     return None
 

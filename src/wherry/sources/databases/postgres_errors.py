@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from wherry.errors import SourceError
+from wherry.errors import DiskFull, SourceError
 from wherry.sources.databases.postgres_types import REFUSED
 from wherry.sources.databases.problems import problem
 
@@ -67,6 +67,11 @@ def explained(text: str, secrets: tuple[str, ...]) -> SourceError:
         if re.search(pattern, text, re.IGNORECASE):
             return problem(code, f"PostgreSQL says: {message}", hint)
     return problem("source", f"PostgreSQL says: {message}")
+
+
+def fills_disk(error: BaseException) -> bool:
+    """Whether this machine's disk is full; that of the server is what the server says."""
+    return DiskFull.told_by(error) and re.search(r"(ERROR|FATAL|PANIC):", str(error)) is None
 
 
 def without(text: str, secrets: tuple[str, ...]) -> str:

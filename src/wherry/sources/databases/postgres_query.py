@@ -13,7 +13,7 @@ from wherry.model.dataclass import dataclass
 from wherry.ports import Query
 from wherry.quoting import name, text
 from wherry.sources.databases.look import Described, Field
-from wherry.sources.databases.postgres_errors import explained, without
+from wherry.sources.databases.postgres_errors import explained, fills_disk, without
 from wherry.sources.databases.postgres_lanes import expect_types, load_scanner
 from wherry.sources.databases.postgres_types import REFUSED
 
@@ -163,6 +163,8 @@ class Reading:
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
+            if fills_disk(error):
+                raise
             raise explained(without(str(error), self.secrets), self.secrets) from None
 
 
