@@ -61,17 +61,17 @@ def test_a_bad_check_of_a_source_concerns_its_table_alone(wherry: Wherry, tmp_pa
 
 
 @pytest.mark.parametrize("lost", ["tables", "tables/s", "sources"])
-@pytest.mark.parametrize("how", ["link", "locked"])
+@pytest.mark.parametrize("how", ["link", "circle", "locked"])
 def test_a_folder_that_cannot_be_looked_into_is_not_empty(wherry: Wherry, tmp_path: Path, lost: str, how: str) -> None:
     if how == "locked" and os.geteuid() == 0:
         pytest.skip("nothing is locked for root")
     folder = write(tmp_path, FILES)
     assert wherry("run", "--project", folder).code == 0
     (folder / lost).rename(tmp_path / "away")
-    if how == "link":
-        (folder / lost).symlink_to(tmp_path / "nowhere")
-    else:
+    if how == "locked":
         (folder / lost).mkdir(mode=0)
+    else:
+        (folder / lost).symlink_to(tmp_path / "nowhere" if how == "link" else folder / lost)
     told = wherry("check", "--project", folder, "--json").json["findings"]
     assert {(each["file"], each["code"]) for each in told if each["severity"] == "error"} == {
         (f"{lost}/", "unreadable")
@@ -80,13 +80,14 @@ def test_a_folder_that_cannot_be_looked_into_is_not_empty(wherry: Wherry, tmp_pa
     code, found = states(wherry, folder, "--prune")
     assert code == 2 and {name for name, state in found.items() if state in ("failed", "blocked")} == waits
     assert rows(wherry, folder, "FROM s.of_rows") == ["1"] and rows(wherry, folder, "FROM s.good") == ["A"]
-    if how == "link":
-        (folder / lost).unlink()
-    else:
+    if how == "locked":
         (folder / lost).rmdir()
+    else:
+        (folder / lost).unlink()
     # As good as the folder: a link to where it is now, though it has one in it that leads back.
     (folder / lost).symlink_to(tmp_path / "away")
     (tmp_path / "away/back").symlink_to(tmp_path / "away")
+    (tmp_path / "away/root").symlink_to("/")
     assert states(wherry, folder) == (0, dict.fromkeys(ALL, "skipped"))
 
 

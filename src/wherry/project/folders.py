@@ -17,13 +17,14 @@ def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]
     """
     start = root / folder
     if start.is_symlink() or start.exists():
-        yield from _below(start, f"{folder}/", endings, ())
+        here = root.resolve()
+        yield from _below(start, f"{folder}/", endings, (here, *here.parents))
 
 
-def _below(folder: Path, name: str, endings: tuple[str, ...], above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def _below(folder: Path, name: str, endings: tuple[str, ...], above: tuple[Path, ...]) -> Iterator[str]:
     try:
-        its = folder.stat()
-        if (its.st_dev, its.st_ino) in above:
+        its = Path(os.path.realpath(folder)) if folder.is_symlink() else above[0] / folder.name
+        if its in above:
             return  # a link to where it came from
         with os.scandir(folder) as entries:
             # Whoever may list a folder may still not be let into it.
@@ -35,7 +36,7 @@ def _below(folder: Path, name: str, endings: tuple[str, ...], above: tuple[tuple
         if entry.lower().endswith(endings):
             yield name + entry
         if is_folder:
-            yield from _below(folder / entry, f"{name}{entry}/", endings, (*above, (its.st_dev, its.st_ino)))
+            yield from _below(folder / entry, f"{name}{entry}/", endings, (its, *above))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
