@@ -41,7 +41,10 @@ class Table(Generic[Name]):
         self._cursor = cursor
 
     def duckdb(self) -> duckdb.DuckDBPyRelation:
-        """A DuckDB relation: nothing is read until its result is asked for."""
+        """A DuckDB relation: nothing is read until its result is asked for.
+
+        Its database holds the tables that parameters name, and what views among them read.
+        """
         return self._cursor().sql(f"FROM {full_name(self.name)}")
 
     def df(self) -> pd.DataFrame:

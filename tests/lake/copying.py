@@ -29,4 +29,4 @@ def copied(
     metadata = metadata_of(lake, table, branch)
     relation = db.sql(query)
     assert same_types(metadata, zip(relation.columns, map(str, relation.types), strict=True))
-    return metadata, written(db.execute(copy_statement(query, metadata, group)).fetchall())
+    return metadata, written(db.execute(copy_statement(query, metadata, group)).fetchall(), metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +17,11 @@ import duckdb
 import pytest
 from copying import copied, made, metadata_of
 
-from wherry.errors import Conflict
+from wherry.errors import Conflict, DataError
 from wherry.lake import database as databases
 from wherry.lake import iceberg, statistics
 from wherry.lake.attach import connect
-from wherry.lake.filling import same_types
+from wherry.lake.filling import expect_kept, same_types
 from wherry.lake.lake import Lake
 from wherry.lake.types import select_storable
 from wherry.lake.upkeep import manifest
@@ -127,6 +128,19 @@ def told(lake: Lake, table: str) -> list[dict[str, Any]]:
     return found
 
 
+def right(lake: Lake, table: str) -> list[dict[str, Any]]:
+    """What is told of the extension's files, with bounds that all values keep: NaN is above every number, and to some
+    engines -0.0 is below 0.0."""
+    files = told(lake, table)
+    for each in iceberg.current_schema(metadata_of(lake, table))["fields"]:
+        form = {"float": "<f", "double": "<d"}.get(str(each["type"]))
+        for facts in files if form is not None else ():
+            facts["upper_bounds"].pop(each["id"], None)
+            if not any(facts["lower_bounds"].get(each["id"], b"x")):
+                facts["lower_bounds"][each["id"]] = struct.pack(form, -0.0)
+    return files
+
+
 def storable(db: duckdb.DuckDBPyConnection, query: str) -> str:
     relation = db.sql(query)
     return select_storable(list(zip(relation.columns, map(str, relation.types), strict=True)), query)
@@ -138,8 +152,48 @@ def test_it_is_told_as_the_extension_tells_it(lake: Lake, db: duckdb.DuckDBPyCon
     db.execute(f"CREATE TABLE m.s.one AS {query}")
     # Without a dictionary, as the extension's for so few rows: in one, -0.0 is the same as 0.0 to DuckDB.
     made(lake, db, "s.two", query, 20)
-    assert told(lake, "s.two") == told(lake, "s.one")
+    assert told(lake, "s.two") == right(lake, "s.one")
     assert repr(db.execute("FROM m.s.two").fetchall()) == repr(db.execute("FROM m.s.one").fetchall())
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("FLOAT", ["'7.038531e-26'", "'7.038532e-26'"]),
+        ("FLOAT", ["'nan'", "'-0.0'", "'0.0'", "5"]),
+        ("DOUBLE", ["'5'", "'nan'", "'-inf'", "'0'"]),
+        ("DOUBLE", ["'0.0'", "'-0.0'", "'inf'"]),
+        ("BLOB", [r"'\xFF'", "''", r"'\xFF\x01'", "'a'", r"repeat('\xFF'::BLOB, 400)"]),
+        ("VARCHAR", ["repeat(chr(55295), 6)", "repeat(chr(1114111), 5)", "repeat('~', 15) || 'é'", "''"]),
+        ("TIMESTAMP WITH TIME ZONE", ["'1800-01-01 00:00:00.000001+00'", "'1969-12-31 23:59:59.999999+00'"]),
+        ("UUID", ["'00000000-0000-0000-0000-000000000001'", "'80000000-0000-0000-0000-000000000000'"]),
+    ],
+)
+@pytest.mark.parametrize("rows", [1, 1500])
+def test_every_value_is_found(
+    lake: Lake, db: duckdb.DuckDBPyConnection, kind: str, values: list[str], rows: int
+) -> None:
+    """By files' bounds, by those of groups, and by what else DuckDB keeps of a column with few values."""
+    db.execute("SET TimeZone = 'America/New_York'")
+    db.execute(f"CREATE TABLE v AS SELECT unnest([{', '.join(f'({each})::{kind}' for each in values)}]) AS v")
+    made(lake, db, "s.t", f"SELECT v FROM (SELECT rowid AS r, v FROM v), range({rows}) ORDER BY r", 2048)
+    for value in values:
+        for sign in ("=", "<", ">", "<=", ">="):
+            asked = f"WHERE v {sign} ({value})::{kind}"
+            want = db.execute(f"SELECT count(*) * {rows} FROM v {asked}").fetchall()
+            assert db.execute(f"SELECT count(*) FROM m.s.t {asked}").fetchall() == want, asked
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE[]"])
+@pytest.mark.parametrize("value", ["infinity", "-infinity"])
+def test_what_is_infinite_is_refused(lake: Lake, db: duckdb.DuckDBPyConnection, kind: str, value: str) -> None:
+    moment = kind.removesuffix("[]")
+    query = f"SELECT unnest(['{value}', '2020-01-01']::{moment}[]) AS \"a b\""
+    if moment != kind:
+        query = f'SELECT ["a b"] AS "a b" FROM ({query})'
+    metadata, files = copied(lake, db, "s.t", query)
+    with pytest.raises(DataError, match="`a b` has an infinite"):
+        expect_kept(files, metadata)
 
 
 def test_text_is_cut_between_characters(lake: Lake, db: duckdb.DuckDBPyConnection) -> None:
@@ -156,7 +210,7 @@ def test_every_type_and_name_at_once(lake: Lake, db: duckdb.DuckDBPyConnection) 
     query = storable(db, select(columns))
     db.execute(f"CREATE TABLE m.s.one AS {query}")
     made(lake, db, "s.two", query)
-    assert told(lake, "s.two") == told(lake, "s.one")
+    assert told(lake, "s.two") == right(lake, "s.one")
     files = {}
     for table in ("s.one", "s.two"):
         [path] = Path(metadata_of(lake, table)["location"]).glob("data/*.parquet")
@@ -334,7 +388,7 @@ with Lake.open(database, root) as lake, connect() as db:
     query = "SELECT i::INTEGER AS i FROM range(1000) AS t(i)"
     metadata = lake.storage.read(pointer.location)
     statement = filling.copy_statement(query, metadata, 40_960)
-    files = filling.written(db.execute(statement).fetchall())
+    files = filling.written(db.execute(statement).fetchall(), metadata)
     lake.fill("main", "s.t", metadata, files, db)
     sys.setprofile(None)
     print(calls)

@@ -254,6 +254,25 @@ def test_groups_of_rows_are_small_unless_a_table_says_otherwise(lake: Lake, rows
     assert group_rows(lake, rows, "s.bytes") > 40_960
 
 
+def test_rows_are_found_by_their_bytes(lake: Lake, rows: Rows) -> None:
+    """Which DuckDB does not where bytes that come often have a dictionary."""
+    select = r"SELECT i, ['\xFF'::BLOB, '\xFF\x01', 'a'][i % 3 + 1] AS b FROM range({}) AS t(i)"
+    rows(f"CREATE TABLE m.s.made AS {select.format(50_000)}")
+    rows("CREATE TABLE m.s.parted (i BIGINT, b BLOB, p INTEGER) PARTITIONED BY (p)")
+    rows(f"INSERT INTO m.s.parted SELECT *, 1 FROM ({select.format(50_000)})")
+    rows("CREATE TABLE m.s.later (i BIGINT)")
+    rows("ALTER TABLE m.s.later ADD COLUMN b BLOB")
+    rows(f"INSERT INTO m.s.later {select.format(50_000)}")
+    for table in ("made", "parted", "later"):
+        assert rows(rf"SELECT count(*) FROM m.s.{table} WHERE b = '\xFF'::BLOB") == [(16_667,)], table
+        joined = rf"m.s.{table} JOIN (SELECT unnest(['\xFF\x01'::BLOB, 'b']) AS key) ON b = key"
+        assert rows(f"SELECT count(*) FROM {joined}") == [(16_667,)], table
+        pointer = lake.pointer("main", f"s.{table}")
+        assert pointer is not None and pointer.location is not None
+        properties = lake.storage.read(pointer.location)["properties"]
+        assert not [each for each in properties if each.startswith(("write.", "wherry."))]
+
+
 def test_a_new_table_keeps_the_properties_that_it_was_given(lake: Lake, rows: Rows) -> None:
     given = {"write.target-file-size-bytes": "536870912", "write.parquet.row-group-size": "40960", "owner": "me"}
     said = ", ".join(f"'{name}' = '{value}'" for name, value in given.items())

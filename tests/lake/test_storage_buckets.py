@@ -48,7 +48,7 @@ def test_files_that_were_copied(bucket_lake: Lake, con: duckdb.DuckDBPyConnectio
     metadata, group = bucket_lake.storage.read(pointer.location), filling.group_of(bucket_lake.storage)
     assert group == 122_880
     query = "SELECT i AS id, 'n' || i AS name FROM range(150_000) AS t(i)"
-    copies = [filling.written(rows(con, filling.copy_statement(query, metadata, group))) for _ in range(2)]
+    copies = [filling.written(rows(con, filling.copy_statement(query, metadata, group)), metadata) for _ in range(2)]
     bucket_lake.fill("main", "s.t", metadata, copies[0], con)
     with pytest.raises(Conflict):
         bucket_lake.fill("main", "s.t", metadata, copies[1], con)

@@ -26,6 +26,16 @@ def last(orders: Table["staging.orders"]):
     return orders.arrow()
 """
 
+_RELATION = """
+from wherry import Table, table
+
+
+@table()
+def counted(orders: Table["staging.orders"], shown: Table["staging.shown"]):
+    assert len(shown.duckdb().filter("kind = 1")) == 3
+    return orders.duckdb().aggregate("kind, count(*) AS n").order("kind")
+"""
+
 
 @pytest.fixture
 def shop(tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -66,6 +76,21 @@ def test_every_verb(
     assert wherry("upkeep", "--keep", "0d").code == 0
     assert wherry("sql", "SELECT count(*) AS n FROM marts.kinds", "--json").json == [{"n": 3}]
     assert not (shop / ".wherry" / "lake").exists() and objects.objects("shop/")
+
+
+def test_a_function_reads_relations_of_a_bucket(
+    scheme: str, objects: Objects, wherry: Wherry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = made(tmp_path / "shop", monkeypatch)
+    (shop / "wherry.toml").write_text(f'name = "shop"\nlake = "{scheme}://lake/shop"\n')
+    (shop / "tables/staging/shown.sql").write_text("-- build: view\nSELECT * FROM staging.orders\n")
+    (shop / "tables/marts/counted.py").write_text(_RELATION)
+    # The store is in this process, and methods of relations hold the lock that it needs to answer.
+    done = subprocess.run([sys.executable, "-m", "wherry", "run"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert wherry("sql", "SELECT * FROM marts.counted ORDER BY kind", "--json").json == [
+        {"kind": kind, "n": 3} for kind in range(3)
+    ]
 
 
 def test_a_killed_run_changes_nothing_and_is_gone_on_with(

@@ -134,6 +134,14 @@ def test_every_type_and_hostile_names_survive(lake: Lake, rows: Rows) -> None:
     assert rows(f"FROM {where} ORDER BY ALL") == before
 
 
+def test_rows_are_found_by_their_bytes(lake: Lake, rows: Rows) -> None:
+    rows("CREATE TABLE m.s.t (i INTEGER, b BLOB)")
+    for number in range(6):
+        rows(rf"INSERT INTO m.s.t VALUES ({number}, '\xFF'::BLOB), ({number}, 'a'::BLOB)")
+    assert one(lake).files_after == 1
+    assert rows(r"SELECT count(*) FROM m.s.t WHERE b = '\xFF'::BLOB") == [(6,)]
+
+
 def test_an_empty_table_and_one_whose_rows_are_all_deleted(lake: Lake, rows: Rows) -> None:
     rows("CREATE TABLE m.s.t (i INTEGER)")
     assert one(lake).state == "unchanged"

@@ -14,6 +14,7 @@ from test_run_disk_full import LIMITED, MIB, fill_up, small
 from test_run_killed import Scene
 
 from sources.database import Server
+from wherry import quoting
 from wherry.errors import SourceError
 from wherry.lake.lake import Lake
 from wherry.sources.databases.postgres_pages import Pages
@@ -139,6 +140,18 @@ def test_a_nan_is_found_in_the_files(folder: Folder, server: Server, pages: None
     server.run("UPDATE big SET amount = 0 WHERE id = 40000")
     folder.done()
     assert digest(folder)[0][0] == ROWS and digest(folder) != old
+
+
+def test_an_infinite_moment_is_refused(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever source it comes; of PostgreSQL it is refused in the query already."""
+    source(folder, server)
+    folder.done()
+    old, files = digest(folder), data(folder)
+    monkeypatch.setattr("wherry.sources.databases.postgres_query.kept", lambda of: quoting.name(of.name))
+    server.run("UPDATE big SET moment = 'infinity' WHERE id = 40000")
+    [finding] = folder.run().assets[0].findings
+    assert finding.message.startswith("`moment` has an infinite time"), finding
+    assert digest(folder) == old and data(folder) == files
 
 
 def test_a_conflict_is_told(folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

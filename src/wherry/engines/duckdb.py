@@ -31,11 +31,20 @@ class DuckDB:
 
     dialect = "duckdb"
 
-    def __init__(self, *, folder: Path, scratch: Path, parent: DuckDB | None = None) -> None:
+    def __init__(
+        self, *, folder: Path, scratch: Path, parent: DuckDB | None = None, beside: DuckDB | None = None
+    ) -> None:
         self._folder, self._scratch = folder, scratch
-        #: Every connection to the same database that may be busy.
-        self._all: dict[int, duckdb.DuckDBPyConnection] = parent._all if parent is not None else {}
-        self.connection: duckdb.DuckDBPyConnection = parent.connection.cursor() if parent is not None else self._open()
+        #: Every connection that may be busy, to the same database and to those beside it.
+        self._all: dict[int, duckdb.DuckDBPyConnection] = near._all if (near := parent or beside) is not None else {}
+        limit = memory_limit()
+        if limit is not None and beside is not None:
+            limit //= 2
+        self.connection: duckdb.DuckDBPyConnection = (
+            parent.connection.cursor() if parent is not None else self._open(limit)
+        )
+        #: Databases that are closed with this one.
+        self._apart: list[DuckDB] = []
         self._all[id(self.connection)] = self.connection
         #: Statements under way by connection, and the one that has the database for itself; the same for all.
         self._turns: _Turns = parent._turns if parent is not None else _Turns()
@@ -47,7 +56,7 @@ class DuckDB:
         """Where it may write what nothing depends on."""
         return self._scratch
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self, limit: int | None) -> duckdb.DuckDBPyConnection:
         from wherry import duckdb
 
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -60,7 +69,7 @@ class DuckDB:
             "allow_unsigned_extensions": "true",
             "temp_directory": str(self._scratch / "spill"),
         }
-        if (limit := memory_limit()) is not None:
+        if limit is not None:
             config["memory_limit"] = f"{limit}B"
         connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET GLOBAL file_search_path = {text(str(self._folder))}")
@@ -71,7 +80,16 @@ class DuckDB:
         """The same database for another thread."""
         return DuckDB(folder=self._folder, scratch=self._scratch, parent=self)
 
+    def apart(self) -> DuckDB:
+        """Another, empty database with half as much memory; what is done in it is broken off with this one, and it is
+        closed with it."""
+        made = DuckDB(folder=self._folder, scratch=self._scratch, beside=self)
+        self._apart.append(made)
+        return made
+
     def close(self) -> None:
+        while self._apart:
+            self._apart.pop().close()
         self._all.pop(id(self.connection), None)
         self.connection.close()
 

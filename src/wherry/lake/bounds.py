@@ -17,46 +17,48 @@ Ask = Callable[[str], Sequence[tuple[Any, ...]]]
 _BOUND = 16
 #: A column's number and Iceberg type.
 Column = tuple[int, str]
-#: DuckDB's words for what Iceberg counts of moments, by type.
-_COUNTED = {
+#: DuckDB's words for what is stored of a bound that only it reads as it prints it, by type.
+_ASKED = {
     "date": "CAST({} AS DATE) - DATE '1970-01-01'",
     "timestamp": "epoch_us(CAST({} AS TIMESTAMP))",
     "timestamptz": "epoch_us(CAST({} AS TIMESTAMP WITH TIME ZONE))",
+    # By way of a double, 7.038531e-26 becomes the number after it.
+    "float": "CAST({} AS FLOAT)",
 }
+_COUNTED_AS = {"date": "<i", "timestamp": "<q", "timestamptz": "<q"}
+#: Bounds both zeros from below: some engines tell them apart, and DuckDB tells the one that came first.
+_ZERO = -0.0
 
 
 def bounds(found: Mapping[Column, Mapping[str, str]], ask: Ask) -> tuple[dict[int, bytes], dict[int, bytes]]:
     """The lower and the upper bounds by a column's number, of each column's ``min`` and ``max`` as text."""
-    moments = _moments(found, ask)
-    return _of_all(found, "min", moments), _of_all(found, "max", moments)
+    answers = _answers(found, ask)
+    low = {number: _stored(kind, s["min"], False, answers) for (number, kind), s in found.items() if "min" in s}
+    # To DuckDB NaN is greater than all, but in no bound; and it tells only of a file's last group whether it has one.
+    high = {
+        number: _stored(kind, s["max"], True, answers)
+        for (number, kind), s in found.items()
+        if "max" in s and kind not in ("float", "double")
+    }
+    return _known(low), _known(high)
 
 
-def _moments(found: Mapping[Column, Mapping[str, str]], ask: Ask) -> dict[tuple[str, str], int]:
-    """Days or microseconds since 1970 of each moment among the statistics; only DuckDB reads all that it prints."""
+def _answers(found: Mapping[Column, Mapping[str, str]], ask: Ask) -> dict[tuple[str, str], Any]:
+    """What DuckDB makes of each value among the statistics that only it reads."""
     wanted = {
-        (kind, statistics[which]): _COUNTED[kind].format(text(statistics[which]))
+        (kind, statistics[which]): _ASKED[kind].format(text(statistics[which]))
         for (_, kind), statistics in found.items()
         for which in ("min", "max")
-        if kind in _COUNTED and which in statistics
+        if kind in _ASKED and which in statistics
     }
-    if not wanted:
-        return {}
-    return dict(zip(wanted, map(int, ask(f"SELECT {', '.join(wanted.values())}")[0]), strict=True))
+    return dict(zip(wanted, ask(f"SELECT {', '.join(wanted.values())}")[0], strict=True)) if wanted else {}
 
 
-def _of_all(
-    found: Mapping[Column, Mapping[str, str]], which: str, moments: Mapping[tuple[str, str], int]
-) -> dict[int, bytes]:
-    found_bounds = {}
-    for (number, kind), statistics in found.items():
-        value = statistics.get(which)
-        stored = _stored(kind, value, which == "max", moments) if value is not None else None
-        if stored is not None:
-            found_bounds[number] = stored
-    return found_bounds
+def _known(stored: Mapping[int, bytes | None]) -> dict[int, bytes]:
+    return {number: value for number, value in stored.items() if value is not None}
 
 
-def _stored(kind: str, value: str, upper: bool, moments: Mapping[tuple[str, str], int]) -> bytes | None:
+def _stored(kind: str, value: str, upper: bool, answers: Mapping[tuple[str, str], Any]) -> bytes | None:
     """A bound as Iceberg stores it; None for a type of which DuckDB's extension tells none."""
     if kind == "string":
         return _text_bound(value, upper)
@@ -64,14 +66,12 @@ def _stored(kind: str, value: str, upper: bool, moments: Mapping[tuple[str, str]
         return struct.pack("<i", int(value))
     if kind == "long":
         return struct.pack("<q", int(value))
-    if kind == "float":
-        return struct.pack("<f", float(value))
     if kind == "double":
-        return struct.pack("<d", float(value))
-    if kind == "date":
-        return struct.pack("<i", moments[kind, value])
-    if kind in _COUNTED:
-        return struct.pack("<q", moments[kind, value])
+        return struct.pack("<d", float(value) or _ZERO)
+    if kind == "float":
+        return struct.pack("<f", answers[kind, value] or _ZERO)
+    if kind in _ASKED:
+        return struct.pack(_COUNTED_AS[kind], answers[kind, value])
     if kind == "binary":
         return bytes.fromhex(value)
     if kind.startswith("decimal"):

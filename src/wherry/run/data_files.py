@@ -47,7 +47,8 @@ class DataFiles:
         from wherry.lake import filling
 
         statement = filling.copy_statement(select, self._metadata, filling.group_of(self._session.lake.storage))
-        self._files = filling.written(cursor.execute(statement))
+        self._files = filling.written(cursor.execute(statement), self._metadata)
+        filling.expect_kept(self._files, self._metadata)
 
     @contextmanager
     def shown(self, cursor: DuckDB) -> Iterator[str]:

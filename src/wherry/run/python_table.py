@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.author import Table
 from wherry.engines.duckdb import DuckDB
@@ -19,6 +19,9 @@ from wherry.errors import ProjectError
 from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.run.session import Session
+
+if TYPE_CHECKING:
+    from wherry.duckdb import DuckDBPyConnection
 
 #: Guards what follows, and the import of tables' files.
 _importing = threading.Lock()
@@ -33,28 +36,39 @@ def python_rows(session: Session, cursor: DuckDB, asset: Asset, folder: Path) ->
 
     Raises ``ProjectError`` with the line of the user's file that failed.
     """
-    reading = cursor.cursor()
     relation = session.fresh_name()
     raised: list[Exception] = []
+    with _inputs(session, asset) as inputs, _importable(folder):
+        with _told_by_line(asset, folder):
+            returned = _function(asset, folder)(**inputs)
+            rows = _rows(returned, asset, raised)
+        cursor.connection.register(relation, rows)
+        try:
+            with _told_by_line(asset, folder, only_users=True, raised=raised):
+                yield f"SELECT * FROM {relation}"
+        finally:
+            cursor.connection.unregister(relation)
+
+
+@contextmanager
+def _inputs(session: Session, asset: Asset) -> Iterator[dict[str, Table[Any]]]:
+    """What the function is given, by parameter; every relation has a connection of its own, until the end."""
+    cursors: list[DuckDB] = []
+
+    def table(name: str) -> Table[Any]:
+        database = session.for_functions([name])
+
+        def connection() -> DuckDBPyConnection:
+            cursors.append(database.cursor())
+            return cursors[-1].connection
+
+        return Table(session.pointers[name.lower()].full_name, connection)
+
     try:
-        with _importable(folder):
-            inputs = {parameter: _table(session, reading, table) for parameter, table in asset.parameters}
-            with _told_by_line(asset, folder):
-                returned = _function(asset, folder)(**inputs)
-                rows = _rows(returned, asset, raised)
-            cursor.connection.register(relation, rows)
-            try:
-                with _told_by_line(asset, folder, only_users=True, raised=raised):
-                    yield f"SELECT * FROM {relation}"
-            finally:
-                cursor.connection.unregister(relation)
+        yield {parameter: table(name) for parameter, name in asset.parameters}
     finally:
-        reading.close()
-
-
-def _table(session: Session, reading: DuckDB, name: str) -> Table[Any]:
-    own = session.pointers[name.lower()].full_name
-    return Table(own, lambda: reading.cursor().connection)
+        for each in cursors:
+            each.close()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from wherry.quoting import full_name, name
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
+    from wherry.run.pinned import Pinned
 
 #: Up to so many values (rows times columns) a table just built is kept in memory for those that read it next.
 MIRRORED_VALUES = 1_000_000
@@ -38,6 +39,7 @@ class Session:
         self._others: dict[str, str] = {}
         self._numbers = itertools.count()
         self._pointers: dict[str, Pointer] | None = None
+        self._pinned: Pinned | None = None
 
     @classmethod
     def of_tables(cls, engine: DuckDB, tables: Sequence[str]) -> Session:
@@ -87,6 +89,18 @@ class Session:
             for table in tables:
                 if table.lower() not in self._shown:
                     self._show(table)
+
+    def for_functions(self, tables: Sequence[str]) -> DuckDB:
+        """The database in which functions of Python tables read these, by their own names; closed with this one's."""
+        with self._lock:
+            if self.lake is None:
+                return self.engine
+            if self._pinned is None:
+                from wherry.run.pinned import Pinned
+
+                self._pinned = Pinned(self.lake.storage, self.pointers, self.engine.apart())
+            self._pinned.show(tables)
+            return self._pinned.engine
 
     def later(self, table: str) -> Callable[[], None]:
         """What makes a table readable by its own name; an earlier copy in memory goes at once."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wherry import quoting
 from wherry.errors import LakeError, MissingFile
 from wherry.lake import iceberg
+from wherry.lake.shape import plain_bytes
 from wherry.lake.upkeep import manifest
 from wherry.lake.upkeep.choose import TARGET, Choice, choose
 from wherry.lake.upkeep.manifest import DATA, Entry, Manifest
@@ -145,7 +146,8 @@ def _live(choice: Choice) -> int | None:
 
 def _properties(metadata: Metadata) -> dict[str, str]:
     spec = next(s for s in metadata["partition-specs"] if s["spec-id"] == metadata["default-spec-id"])
-    kept = {k: v for k, v in metadata["properties"].items() if k.startswith("write.parquet.compression")}
+    given = {k: v for k, v in metadata["properties"].items() if k.startswith("write.parquet.compression")}
+    kept = plain_bytes(metadata) | given
     # DuckDB does not cut the files of partitions to a size.
     return kept if spec["fields"] else {**kept, "write.target-file-size-bytes": str(target_size(metadata))}
 
