@@ -1,7 +1,8 @@
 """Find what is pluggable: built in, in the project's plugins/, by entry point."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib import import_module
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from wherry.checks import KINDS
 from wherry.checks import find as built_in_check
-from wherry.errors import ProjectError
+from wherry.errors import ProjectError, WherryError
 from wherry.model.finding import Finding
 from wherry.model.unshown import names_a_secret
 from wherry.ports import Secrets, Source
@@ -195,6 +196,21 @@ def _missing(extra: str) -> str:
         return "" if not module or find_spec(module) is not None else module
     except ModuleNotFoundError:
         return module
+
+
+@contextmanager
+def of_plugin(connector: str, what: str) -> Iterator[None]:
+    """Raises ``ProjectError`` where a connector that is not ours fails when it is ``what`` (asked for its tables)."""
+    try:
+        yield
+    except WherryError:
+        raise
+    except Exception as error:
+        if connector in BUILT_IN:
+            raise
+        message = f"The connector `{connector}` fails when it is {what}: {type(error).__name__}: {error}"
+        hint = "Mend it; `wherry.testing` tries what a source must do."
+        raise ProjectError(findings=[Finding(code="bad-plugin", message=message, hint=hint)]) from error
 
 
 def _line_in(error: BaseException, file: Path) -> int:

@@ -95,7 +95,7 @@ def test_a_table_that_moved_to_another_file_is_not_made_over_what_was_loaded(whe
     assert states(wherry, folder)[0] == 0 and rows(wherry, folder, "FROM s.of_rows") == ["9"]
 
 
-@pytest.mark.parametrize("said", ["sa: raw.rows", "AS: raw.rows", "as: other.rows, mod: full"])
+@pytest.mark.parametrize("said", ["sa: raw.rows", "AS: raw.rows", "as: [raw.rows]", "as: other.rows, mod: full"])
 def test_a_name_that_is_misspelt_is_no_reason_to_drop_what_is_published(
     wherry: Wherry, tmp_path: Path, said: str
 ) -> None:
@@ -200,7 +200,15 @@ def test_a_database_that_does_not_answer(wherry: Wherry, tmp_path: Path) -> None
     assert rows(wherry, folder, "FROM shop.orders") == ["5"]
 
 
-@pytest.mark.parametrize("said", ['"*": {as: "shop.{tabel}"}', '"*": {as: "shop.{table}", mod: full}', '"*": {as: [}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        '"*": {as: "shop.{tabel}"}',
+        '"*": {as: "shop.{table}", mod: full}',
+        '"*": {as: ["shop.{table}"]}',
+        '"*": {as: [}',
+    ],
+)
 def test_a_pattern_that_is_broken_drops_nothing(wherry: Wherry, tmp_path: Path, said: str) -> None:
     folder = write(tmp_path, FILES | {"sources/shop.yml": PATTERN})
     with closing(sqlite3.connect(folder / "shop.db")) as database:

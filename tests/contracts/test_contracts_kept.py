@@ -198,3 +198,25 @@ def test_how_fresh_a_table_is_said_to_be_is_compared(
     file.write_text(CONTRACT.replace("slaProperties: [{property: latency, value: 4, unit: h, element: o.at}]\n", ""))
     more = {("", "sla", "added")} if fresh else set()
     assert {each for each in changes(wherry, folder, file) if each[1] == "sla"} == more
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tables/s/o.sql", SELECT + "(\n"),
+        ("contracts/o.yaml", CONTRACT + "]\n"),
+        ("functions/f.sql", "CREATE MACRO one() AS 1 +;\n"),
+    ],
+)
+def test_nothing_is_told_of_what_cannot_be_read(wherry: Wherry, tmp_path: Path, file: str, text: str) -> None:
+    """No column, and no promise, is gone because a file is broken."""
+    tables = {"tables/s/o.sql": HEADER + SELECT.replace("1 AS", "one() AS"), "tables/s/lone.sql": "SELECT 1 AS id\n"}
+    folder = write(tmp_path / "p", {**tables, "functions/f.sql": "CREATE MACRO one() AS 1;\n"})
+    write(folder, {"contracts/o.yaml": CONTRACT, file: text})
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text(CONTRACT)
+    told = wherry("contract", "diff", theirs, "--project", folder)
+    assert told.code == 2 and f"{file}:" in told.err and not told.out
+    # What is known is compared as ever.
+    theirs.write_text(CONTRACT.replace("name: o\n", "name: lone\n").replace("o.at", "lone.id"))
+    assert wherry("contract", "diff", theirs, "--project", folder).code == (2 if file.startswith("contracts") else 1)

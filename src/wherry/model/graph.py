@@ -12,6 +12,9 @@ from wherry.model.contract import Breach, Contract
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 
+#: The folder of the project's SQL functions.
+FUNCTIONS = "functions/"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
@@ -151,8 +154,11 @@ class Graph:
 
     @property
     def fault(self) -> int:
-        """The exit code of files that may make tables which are not known; 0 where there are none."""
-        return max((each.fault for each in self.unread if each.finding.severity == "error"), default=0)
+        """The exit code of what is wrong, whichever tables it concerns: files that may make tables which are not known,
+        and functions; 0 where there is none."""
+        functions = (each.file.startswith(FUNCTIONS) and each.severity == "error" for each in self.findings)
+        silent = (each.fault for each in self.unread if each.finding.severity == "error")
+        return 2 if any(functions) else max(silent, default=0)
 
     def fault_of(self, finding: Finding) -> int:
         """The exit code of one that holds back tables."""

@@ -4,7 +4,14 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
 from wherry.errors import UsageError
+from wherry.model.asset import Asset
 from wherry.model.graph import Graph
+
+#: What is wrong with a file of which not all is known that it says of its table.
+_UNSAID = (
+    *("not-yaml", "not-utf8", "unreadable", "not-python", "bad-python-table"),
+    *("unknown-key", "duplicate-key"),
+)
 
 
 def select(graph: Graph, words: Sequence[str], *, changed: Collection[str] = ()) -> set[str]:
@@ -38,13 +45,18 @@ def _matching(graph: Graph, core: str, changed: Collection[str]) -> set[str]:
         return {
             key
             for key, asset in graph.assets.items()
-            if tag in asset.tags or any(tag in column.tags for column in asset.columns)
+            if tag in asset.tags or any(tag in column.tags for column in asset.columns) or _may_be_said_of(asset)
         }
     if low.startswith("owner:"):
-        return {key for key, asset in graph.assets.items() if asset.owner == core[6:]}
+        return {key for key, asset in graph.assets.items() if asset.owner == core[6:] or _may_be_said_of(asset)}
     if low in graph.assets:
         return {low}
     return {key for key in graph.assets if fnmatchcase(key, low)}
+
+
+def _may_be_said_of(asset: Asset) -> bool:
+    """Whether a table is held back for what may be where its tags and its owner are said."""
+    return any(finding.code in _UNSAID for finding in asset.held)
 
 
 def _hint(graph: Graph, core: str) -> str:

@@ -18,7 +18,8 @@ Listings = Mapping[str, list[str]]
 
 def is_pattern(written: Any) -> bool:
     """Whether an entry under ``tables:`` stands for many: its ``as`` says what each is called."""
-    return isinstance(written, Mapping) and "{table}" in str(written.get("as", ""))
+    called = written.get("as") if isinstance(written, Mapping) else None
+    return isinstance(called, str) and "{table}" in called
 
 
 def read_listings(folder: Path) -> dict[str, list[str]]:

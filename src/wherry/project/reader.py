@@ -1,6 +1,6 @@
 """Read a project's folder."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from wherry.model.unshown import shown_line, without_passwords
 from wherry.project.cache import Cache
 from wherry.project.config import Config
 from wherry.project.draft import Draft, Drafts
+from wherry.project.folders import as_far_as_readable, files_of, read_text
 from wherry.project.join import join
 from wherry.project.patterns import read_listings
 from wherry.project.python_files import read_python_table
@@ -52,7 +53,7 @@ def read_project(
         for file in files_of(config.folder, folder, endings):
             text = read_text(config.folder, file)
             if isinstance(text, Finding):
-                lost(file, text)
+                lost(text.file, text)
                 continue
             read(file, text)
 
@@ -64,13 +65,16 @@ def read_project(
             read_python_table(name, file, text, config.folder, drafts)
 
     def lost_table(file: str, why: Finding) -> None:
+        if file.endswith("/"):
+            drafts.tell([why])
+            return
         drafts.findings.append(why)
         if name := _table_name(file, drafts):
             kind: AssetKind = "sql" if file.lower().endswith(".sql") else "python"
             drafts.assets.append(Draft(asset=Asset(name=name, kind=kind, file=file, held=(why,)), sound=False))
 
     def lost_functions(file: str, why: Finding) -> None:
-        sql.lost_functions(file, why, _as_far_as_readable(config.folder / file))
+        sql.lost_functions(file, why, as_far_as_readable(config.folder / file))
 
     def check(file: str, text: str) -> None:
         if translate is None or not any(mark in text for mark in ("{{", "{%", "{#")):
@@ -106,7 +110,7 @@ def read_functions(config: Config) -> Graph:
     drafts = Drafts()
     sql = SqlFiles(Cache(None), drafts)
     for file in files_of(config.folder, "functions", (".sql",)):
-        sql.functions(file, _as_far_as_readable(config.folder / file))
+        sql.functions(file, as_far_as_readable(config.folder / file))
     return join(drafts)
 
 
@@ -115,7 +119,8 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
     lines = {file: texts[file].split("\n") for file in {f.file for f in findings} if file in texts}
 
     def shown(finding: Finding) -> Finding:
-        finding = replace(finding, message=without_passwords(finding.message))
+        said, hint = without_passwords(finding.message), without_passwords(finding.hint)
+        finding = replace(finding, message=said, hint=hint)
         rows = lines.get(finding.file, [])
         if finding.source_line or not 0 < finding.line <= len(rows):
             return finding
@@ -123,15 +128,6 @@ def with_source_lines(findings: tuple[Finding, ...], texts: dict[str, str]) -> t
         return replace(finding, source_line=line)
 
     return tuple(sorted(map(shown, findings), key=lambda f: (f.file, f.line, f.column, f.code)))
-
-
-def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
-    """The files of a folder of the project, relative to it; hidden ones and those that begin with ``_`` left out."""
-    start = root / folder
-    for path in sorted(start.rglob("*")) if start.is_dir() else ():
-        hidden = any(part[0] in "._" for part in path.relative_to(start).parts)
-        if path.suffix.lower() in endings and not hidden and not path.is_dir():
-            yield path.relative_to(root).as_posix()
 
 
 def _table_name(file: str, drafts: Drafts) -> str:
@@ -143,39 +139,3 @@ def _table_name(file: str, drafts: Drafts) -> str:
     # What it made before, under the name that it had, is not gone.
     drafts.tell([Finding(code="bad-name", message=message, hint=hint, file=file, line=1, column=1)])
     return ""
-
-
-def read_text(root: Path, file: str) -> str | Finding:
-    """The text of a file, its lines ended by newlines alone; a finding when it cannot be read."""
-    try:
-        return (root / file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        return _unreadable(file, error)
-
-
-def _as_far_as_readable(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError:
-        return ""
-
-
-def _unreadable(file: str, error: Exception) -> Finding:
-    if isinstance(error, UnicodeDecodeError):
-        line = error.object[: error.start].count(b"\n") + 1
-        return Finding(
-            code="not-utf8",
-            message="This file is not UTF-8 text.",
-            hint="Save it as UTF-8.",
-            file=file,
-            line=line,
-            column=1,
-        )
-    return Finding(
-        code="unreadable",
-        message=f"This file cannot be read: {getattr(error, 'strerror', error)}.",
-        hint="Give it back, make it readable, or delete it.",
-        file=file,
-        line=1,
-        column=1,
-    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, get_args
 
-from wherry.model.asset import Asset, Mode, SourceTable
+from wherry.model.asset import OF_PROMISES, Asset, Mode, SourceTable
 from wherry.model.finding import Finding
 from wherry.model.graph import Unread
 from wherry.project.config import variables_in
@@ -36,6 +36,23 @@ def read_source_file(
     says why a source could not be asked for them. What is wrong with one table holds back that table; what is wrong
     with the file holds back all of its tables; where a table's name cannot be read, it may be any.
     """
+    told, made = len(drafts.findings), len(drafts.assets)
+    _read_tables(file, text, variables, drafts, listings, unlisted)
+    concerned = {each for draft in drafts.assets[made:] if draft.asset is not None for each in draft.asset.held}
+    concerned |= {each.finding for each in drafts.unread}
+    # What is wrong with a file and none of the tables that are known of it.
+    beside = (each for each in drafts.findings[told:] if each not in concerned and each.code not in OF_PROMISES)
+    drafts.unread += [Unread(finding=each) for each in beside if each.severity == "error"]
+
+
+def _read_tables(
+    file: str,
+    text: str,
+    variables: Variables | None,
+    drafts: Drafts,
+    listings: Listings | None,
+    unlisted: Mapping[str, Unread] | None,
+) -> None:
     located = read_yaml(text, file=file)
     reader = TableKeys(located=located, file=file)
     document = located.value
@@ -77,8 +94,8 @@ def read_source_file(
             told = _of_pattern("not-listed", message, hint, file, located.at(f"tables/{table}"))
             drafts.findings.append(told if silent is None else silent.finding)
             names = str(written["as"]).replace("{table}", "*").replace("{schema}", "*").lower()
-            lost = Unread(finding=held[0] if held else told) if silent is None else silent
-            drafts.unread.append(replace(lost, names=names))
+            lost = [silent] if silent is not None else [Unread(finding=each) for each in held or (told,)]
+            drafts.unread += [replace(each, names=names) for each in lost]
         else:
             if silent is not None:
                 message = f"{silent.finding.message} Its tables are those of the last time that it was asked."
@@ -160,8 +177,9 @@ def _read_table(
             "bad-value", "on_schema_change", f"`on_schema_change: {change}` must be one of {', '.join(SCHEMA_CHANGES)}."
         )
         change = "evolve"
-    name = str(keys.get("as") or f"{stem}.{_plain(table)}")
-    if name.count(".") != 1 or not all(name.split(".")):
+    given = keys.get("as")
+    name = f"{stem}.{_plain(table)}" if given in (None, "") else str(given)
+    if not isinstance(given, str | None) or name.count(".") != 1 or not all(name.split(".")):
         problem = f"`as: {name}` must read schema.table."
     elif "{" in name:
         problem = f"`as: {name}` has other words in braces than {{table}} and {{schema}}."

@@ -31,6 +31,8 @@ _DEFINES = re.compile(
     r"(\"(?:[^\"]|\"\")+\"|[A-Za-z_][\w.]*)\s*\(",
     re.IGNORECASE,
 )
+#: Text in quotes and comments.
+_NO_CODE = re.compile(r"'[^'\n]*'|--[^\n]*|/\*[\s\S]*?\*/")
 
 
 class SqlFiles:
@@ -102,7 +104,7 @@ class SqlFiles:
 
     def lost_functions(self, file: str, finding: Finding, text: str) -> None:
         """A file of macros that cannot be read: those that it names are not understood; any, when it names none."""
-        self._lost(file, [{**asdict(finding), "names": _names(text) or [""]}])
+        self._lost(file, [{**asdict(finding), "names": _names(text)}])
 
     def _lost(self, file: str, stored: Iterable[dict[str, Any]]) -> None:
         for each in stored:
@@ -178,9 +180,7 @@ class SqlFiles:
         except SqlError as error:
             return {
                 "functions": [],
-                "findings": [
-                    _broken(_names(text) or [""], f"This SQL does not parse: {error}.", error.line, error.column)
-                ],
+                "findings": [_broken(_names(text), f"This SQL does not parse: {error}.", error.line, error.column)],
             }
         at = 0
         for statement in statements:
@@ -222,8 +222,11 @@ def _broken(names: list[str], message: str, line: int, column: int = 1) -> dict[
 
 
 def _names(text: str) -> list[str]:
-    """The functions that a text seems to define which is not understood, lower case."""
-    return sorted({match[1].strip('"').lower() for match in _DEFINES.finditer(text)})
+    """The functions that a text seems to define which is not understood, lower case; "" where a statement of it names
+    none, and may define any."""
+    pieces = [piece for piece in _NO_CODE.sub(" ", text).split(";") if piece.strip()]
+    found = [{match[1].strip('"').lower() for match in _DEFINES.finditer(piece)} for piece in pieces]
+    return sorted(set().union(*found) | ({""} if not all(found) or not found else set()))
 
 
 def _parameter_place(sql: str, name: str) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from wherry.model.asset import Asset
 from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.project.cache import Cache
-from wherry.project.reader import custom_kinds, files_of, read_text
+from wherry.project.folders import files_of, read_text
+from wherry.project.reader import custom_kinds
 from wherry.quoting import full_name
 
 _CONTRACTS = (".yml", ".yaml")

@@ -21,6 +21,7 @@ from wherry.model.finding import Finding
 from wherry.model.graph import Graph
 from wherry.run.checking import bad_rows_sql
 from wherry.run.readers import ColumnReaders
+from wherry.run.refusals import UNREAD
 
 if TYPE_CHECKING:
     from wherry.lake.lake import Lake
@@ -62,9 +63,14 @@ def check_contract(graph: Graph | None, folder: Path, text: str, file: str) -> t
 
 
 def against_project(graph: Graph, folder: Path, contract: Contract) -> list[Change]:
-    """What differs from a contract to the tables that the project has now."""
+    """What differs from a contract to the tables that the project has now.
+
+    Raises ``ProjectError`` where what these are, or what is promised of them, cannot be read.
+    """
     own = replace(graph, contracts=(), breaches=(), findings=())
     (bound,) = attach_contracts(own, [contract], ColumnReaders(folder)).contracts
+    if wrong := list(_not_known(graph, bound)):
+        raise ProjectError(findings=dict.fromkeys(wrong))
     document = without_given_up(graph, bound, export_contract(without_promised(graph, bound), bound, bad_rows))
     schema: list[Any] = list(document.get("schema", []))
     for table in bound.tables:
@@ -78,6 +84,16 @@ def against_project(graph: Graph, folder: Path, contract: Contract) -> list[Chan
     document["schema"] = [keys for keys in schema if keys is not None]
     document = with_levels_of(graph, bound, document)
     return read_by(graph, folder, compare(contract.document, document), bound)
+
+
+def _not_known(graph: Graph, contract: Contract) -> Iterator[Finding]:
+    """Why columns of its tables, or other promises, are not known."""
+    tables = {table.asset.lower() for table in contract.tables if table.asset}
+    for key in sorted(graph.upstream(key for key in tables if not graph.assets[key].bound)):
+        yield from graph.assets[key].held
+    if not all(table.asset for table in contract.tables):
+        yield from (each.finding for each in graph.unread if each.finding.severity == "error")
+    yield from (each for each in graph.findings if each.code in UNREAD and each.file.startswith("contracts/"))
 
 
 def _there(

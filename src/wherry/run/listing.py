@@ -10,9 +10,9 @@ from wherry.errors import WherryError
 from wherry.model.finding import Finding
 from wherry.model.graph import Unread
 from wherry.project.config import Config, expand, unset, variables_in
+from wherry.project.folders import files_of, read_text
 from wherry.project.located import read_yaml
 from wherry.project.patterns import is_pattern, read_listings, write_listings
-from wherry.project.reader import files_of, read_text
 from wherry.project.source_files import SOURCE_KEYS
 from wherry.run.redact import redacted
 

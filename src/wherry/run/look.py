@@ -10,7 +10,7 @@ from wherry.engines.duckdb import read_query
 from wherry.errors import ProjectError, SourceError, UsageError, WherryError
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
-from wherry.plugins import find_source, make_options
+from wherry.plugins import find_source, make_options, of_plugin
 from wherry.ports import Found, Names, Query, Reached, Source, TableRequest
 from wherry.project.nearest import did_you_mean
 from wherry.run.project import Project, ReadySource, filled_in, variables_of
@@ -38,7 +38,8 @@ def tables_of(connector: str, options: Mapping[str, Any], config: Config, table:
     listing = getattr(source, "tables", None)
     if listing is None:
         raise SourceError(f"The connector `{connector}` cannot list its tables.", hint="Write the source file by hand.")
-    return list(listing(made))
+    with of_plugin(connector, "asked for its tables"):
+        return list(listing(made))
 
 
 def with_columns(connector: str, options: Mapping[str, Any], found: Iterable[Found], config: Config) -> Iterator[Found]:
@@ -99,7 +100,7 @@ def connect(project: Project) -> Iterator[Answer]:
         first, reach = getattr(ready.source, "first", None), getattr(ready.source, "reach", None)
         if table.source not in listed:
             # What a web API says of itself is not all that it has: it is asked for a row of each table instead.
-            listed[table.source] = _listed(ready) if first is None and reach is None else None
+            listed[table.source] = _listed(ready, table.connector) if first is None and reach is None else None
         found = listed[table.source]
         findings: Sequence[Finding] = ()
         reached: Reached | None = None
@@ -108,14 +109,15 @@ def connect(project: Project) -> Iterator[Answer]:
         else:
             expect = getattr(ready.source, "expect", None)
             try:
-                if reach is not None:
-                    reached = reach(ready.options, ready.request)
-                elif expect is not None:
-                    expect(ready.options, ready.request)
-                elif first is None:
-                    ready.source.changed(ready.options, ready.request, None)
-                else:
-                    first(ready.options, ready.request, 1)
+                with of_plugin(table.connector, f"asked for `{table.table}`"):
+                    if reach is not None:
+                        reached = reach(ready.options, ready.request)
+                    elif expect is not None:
+                        expect(ready.options, ready.request)
+                    elif first is None:
+                        ready.source.changed(ready.options, ready.request, None)
+                    else:
+                        first(ready.options, ready.request, 1)
             except WherryError as error:
                 findings = error.findings
             if not findings and expect is None and found is not None and _absent(ready, found):
@@ -130,12 +132,13 @@ def connect(project: Project) -> Iterator[Answer]:
         yield Answer(source=table.source, name=asset.name, findings=placed, reached=reached)
 
 
-def _listed(ready: ReadySource) -> list[str] | WherryError | None:
+def _listed(ready: ReadySource, connector: str) -> list[str] | WherryError | None:
     listing = getattr(ready.source, "tables", None)
     if listing is None:
         return None
     try:
-        return [found.name for found in listing(ready.options)]
+        with of_plugin(connector, "asked for its tables"):
+            return [found.name for found in listing(ready.options)]
     except WherryError as error:
         # A place that cannot say what it has (a web server) may have every table all the same: each is asked for.
         return None if any(finding.code == "no-listing" for finding in error.findings) else error

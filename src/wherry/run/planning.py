@@ -35,5 +35,7 @@ def plan_for(project: Project, seen: Seen, words: Sequence[str], request: Reques
     changed: set[str] = set()
     if any("changed" in word.strip("+").lower() for word in words):
         plan = make(set(graph.assets))
-        changed = {step.name.lower() for step in plan.steps if step.action != "skip"} & set(graph.assets)
+        # Of what is held back nobody knows whether it changed.
+        moving = (step.name.lower() for step in plan.steps if step.action != "skip" or step.held)
+        changed = set(moving) & set(graph.assets)
     return make(select(graph, words, changed=changed))

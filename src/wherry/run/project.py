@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from wherry.errors import ProjectError, WherryError
 from wherry.model.asset import OF_PROMISES, Asset, SourceTable
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
-from wherry.model.graph import Graph, Unread
-from wherry.plugins import BUILT_IN, OptionProblem, find_source, make_options
+from wherry.model.graph import FUNCTIONS, Graph, Unread
+from wherry.plugins import OptionProblem, find_source, make_options, of_plugin
 from wherry.ports import Source, TableRequest
 from wherry.project.cache import Cache, digest
 from wherry.project.config import Config, expand, find_folder, read_config, unset, variables_in
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from wherry.lake.lake import Lake
     from wherry.lake.pointer import Pointer
 
-#: What is wrong here concerns no table, or has a check of it fail.
-BESIDE = (*FOLDERS, "tests/")
+#: What is wrong here concerns no table, or those that speak of it: they are held back, or a check of them fails.
+BESIDE = (*FOLDERS, FUNCTIONS, "tests/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ def open_project(config: Config, lake: Lake | None, branch: str = "main", *, onl
 
         config, lacking = with_secrets(config, variables_in([_written(asset) for asset in graph.assets.values()]))
     sources, wrong = _sources(graph, config, lacking)
-    graph = _with_said_elsewhere(graph, sources)
+    graph = _with_said_elsewhere(graph, sources, wrong)
     pointers = lake.pointers(branch) if lake is not None and _needs_lake(graph) else {}
     known = dict(_known_columns(graph, sources, lake, pointers, cache, wrong))
     shown = {finding: redacted(finding, _variables_of(graph, finding.file), config) for _, finding in wrong}
@@ -139,17 +139,29 @@ def _published(lake: Lake, branch: str) -> list[str]:
     return [pointer.full_name for pointer in lake.pointers(branch).values() if made_here(pointer)]
 
 
-def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource]) -> Graph:
+def _with_said_elsewhere(graph: Graph, sources: Mapping[str, ReadySource], wrong: list[tuple[str, Finding]]) -> Graph:
     """What files beside those of sources say of tables is part of these tables' meaning."""
     assets = dict(graph.assets)
     for key, ready in sources.items():
         tell = getattr(ready.source, "said_elsewhere", None)
         if tell is None:
             continue
-        with suppress(WherryError):  # told where the table's columns are asked for
-            if said := tell(ready.options, ready.request):
-                assets[key] = replace(assets[key], meaning=digest(assets[key].meaning, said))
+        asset = assets[key]
+        try:
+            with _of_its_plugin(asset):
+                said = tell(ready.options, ready.request)
+        except WherryError as error:
+            wrong.extend((key, finding) for finding in error.at(asset.file, asset.line, 1).findings)
+            continue
+        if said:
+            assets[key] = replace(asset, meaning=digest(asset.meaning, said))
     return replace(graph, assets=assets)
+
+
+def _of_its_plugin(asset: Asset) -> AbstractContextManager[None]:
+    """For what is asked of a table's connector."""
+    assert asset.source is not None
+    return of_plugin(asset.source.connector, f"told of `{asset.source.table}`")
 
 
 def _with_read_tables(graph: Graph, cache: Cache) -> Graph:
@@ -205,43 +217,40 @@ def _sources(
         names = unset(variables_in(_written(asset)), config)
         findings += [lacking[name] for name in sorted(names) if name in lacking]
         try:
-            source = find_source(table.connector, config.folder)
-            options, problems = make_options(
-                source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
-            )
-            incomplete = bool(names) and (not config.secrets or bool(findings))
-            if incomplete:
-                # Told already, with its line; what is wrong beside it is told too.
-                problems = [each for each in problems if not variables_in(table.options.get(each.option))]
-            for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
-                findings.append(_bad_option(problem, asset.file, line_of(table.option_lines, problem.option, 1)))
-            findings += written_out(source, table, asset.file)
-            findings += passwords(table, asset.file)
-            findings += _unused(source, table, asset)
-            findings += configured(table, asset.file)
-            table_options, others = make_options(
-                source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
-            )
-            for problem in _elsewhere(others, source.Options, "of the whole file, beside `connector:`"):
-                line = line_of(table.option_lines, f"table.{problem.option}", asset.line)
-                findings.append(_bad_option(problem, asset.file, line))
-            if not problems and not others and not incomplete:
-                request = TableRequest(
-                    name=table.table,
-                    mode=table.mode,
-                    cursor_column=table.cursor,
-                    key=table.key,
-                    columns=table.only,
-                    types={column.name: column.type for column in asset.columns if column.type},
-                    options=table_options,
+            with _of_its_plugin(asset):
+                source = find_source(table.connector, config.folder)
+                options, problems = make_options(
+                    source.Options, _expanded(table.options, config), filled_in(config), SOURCE_KEYS
                 )
-                ready[key] = ReadySource(source=source, options=options, request=request)
+                incomplete = bool(names) and (not config.secrets or bool(findings))
+                if incomplete:
+                    # Told already, with its line; what is wrong beside it is told too.
+                    problems = [each for each in problems if not variables_in(table.options.get(each.option))]
+                for problem in _elsewhere(problems, source.TableOptions, "of a table, under `tables:`"):
+                    findings.append(_bad_option(problem, asset.file, line_of(table.option_lines, problem.option, 1)))
+                findings += written_out(source, table, asset.file)
+                findings += passwords(table, asset.file)
+                findings += _unused(source, table, asset)
+                findings += configured(table, asset.file)
+                table_options, others = make_options(
+                    source.TableOptions, _expanded(table.table_options, config), beside=TABLE_KEYS
+                )
+                for problem in _elsewhere(others, source.Options, "of the whole file, beside `connector:`"):
+                    line = line_of(table.option_lines, f"table.{problem.option}", asset.line)
+                    findings.append(_bad_option(problem, asset.file, line))
+                if not problems and not others and not incomplete:
+                    request = TableRequest(
+                        name=table.table,
+                        mode=table.mode,
+                        cursor_column=table.cursor,
+                        key=table.key,
+                        columns=table.only,
+                        types={column.name: column.type for column in asset.columns if column.type},
+                        options=table_options,
+                    )
+                    ready[key] = ReadySource(source=source, options=options, request=request)
         except WherryError as error:
             findings.extend(error.at(asset.file, table.option_lines.get("connector", asset.line), 1).findings)
-        except Exception as error:
-            if table.connector in BUILT_IN:
-                raise
-            findings.append(_of_plugin(asset, error))
         wrong += [(key, finding) for finding in findings]
     wrong += with_those_behind(graph, wrong)
     return {key: _among(key, ready, graph) for key in ready}, wrong
@@ -260,15 +269,6 @@ def _unused(source: Source, table: SourceTable, asset: Asset) -> Iterator[Findin
                 column=1,
                 severity="warning",
             )
-
-
-def _of_plugin(asset: Asset, error: Exception) -> Finding:
-    """What went wrong in a connector that is not ours."""
-    assert asset.source is not None
-    name = asset.source.connector
-    message = f"The connector `{name}` fails when it is told of `{asset.source.table}`: {type(error).__name__}: {error}"
-    hint = "Mend it; `wherry.testing` tries what a source must do."
-    return Finding(code="bad-plugin", message=message, hint=hint, file=asset.file, line=asset.line, column=1)
 
 
 def _elsewhere(problems: Sequence[OptionProblem], kind: type, where: str) -> Iterator[OptionProblem]:
@@ -351,15 +351,11 @@ def _known_columns(
 
 def _told(ready: ReadySource, key: str, asset: Asset, wrong: list[tuple[str, Finding]]) -> list[tuple[str, str]] | None:
     try:
-        columns = ready.source.columns(ready.options, ready.request)
+        with _of_its_plugin(asset):
+            columns = ready.source.columns(ready.options, ready.request)
     except ProjectError as error:
         wrong.extend((key, finding) for finding in error.at(asset.file, asset.line, 1).findings)
         return None
     except WherryError:
         return None  # a file that is not there now is the run's to tell
-    except Exception as error:
-        if asset.source is None or asset.source.connector in BUILT_IN:
-            raise
-        wrong.append((key, _of_plugin(asset, error)))
-        return None
     return None if columns is None else list(columns.items())

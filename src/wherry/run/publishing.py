@@ -32,8 +32,6 @@ def publishable(
     own = lake.own_pointers(work_branch)
     beside = _held_against(graph)
     there = lake.pointers(work_branch) if beside else {}
-    # One that waits for its first rows is skipped.
-    failed = {key for key, result in results.items() if result.state in ("failed", "blocked", "skipped")}
     passed: dict[str, Asset] = {}
     held: dict[str, str] = {}
     for key, asset in graph.assets.items():
@@ -52,7 +50,7 @@ def publishable(
             return f"{name} is not published"
         for name, file in beside.get(key, ()):
             other = name.lower()
-            if (other in own and other not in passed) or (other in failed and other not in there):
+            if other not in there or (other in own and other not in passed):
                 return f"{name} is not published, and {file} is about both"
         return ""
 

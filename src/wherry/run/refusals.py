@@ -25,7 +25,7 @@ _BESIDE_ROWS = {
     *("authoritativeDefinitions", "contractCreatedTs"),
 }
 #: Errors about a file of which nothing could be read.
-_UNREAD = ("not-yaml", "not-utf8", "unreadable")
+UNREAD = ("not-yaml", "not-utf8", "unreadable")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*\.[A-Za-z_]\w*\b")
 
 
@@ -114,7 +114,7 @@ def with_refusals(graph: Graph, texts: Mapping[str, str]) -> Graph:
         else:
             wrong.setdefault(finding.file, finding)
     for file, finding in wrong.items():
-        for name in _tables_of(graph, file, texts.get(file, ""), unread=finding.code in _UNREAD):
+        for name in _tables_of(graph, file, texts.get(file, ""), unread=finding.code in UNREAD):
             checks.append((name, refused(file, finding.message, file=file, line=finding.line)))
     assets = dict(graph.assets)
     for name, check in checks:
@@ -147,6 +147,8 @@ def _tables_of(graph: Graph, file: str, text: str, *, unread: bool = False) -> l
     Better to hold back one too many than to publish what nobody looked at.
     """
     names = {asset.name.lower(): asset.name for asset in graph.assets.values()}
+    if file.endswith("/"):
+        return list(names.values())  # a folder that cannot be looked into
     lower = f"{text}\n{file}".lower().replace('"', "").replace("\0", "")  # of UTF-16 each second byte is none
     found = {key for key in names if re.search(rf"(?<![\w.]){re.escape(key)}(?!\w)", lower)}
     dotted = {word for word in _DOTTED.findall(lower) if word not in names}
