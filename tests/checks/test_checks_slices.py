@@ -295,7 +295,7 @@ def test_slices_find_what_the_whole_finds(
     # It is tried first to prove that keys are new, or not.
     monkeypatch.setattr(check_groups, "BRIEF", 250_000 if brief else -1)
     # Groups are looked at by a thread of their own, or by the one that looks at the rest.
-    monkeypatch.setattr(check_slices, "_TABLE_ROWS", 10**9 if beside else -1)
+    monkeypatch.setattr(check_slices, "_WORTH", 0 if beside else 10**9)
     # Every column that has a dictionary counts as one of few values, or none does.
     monkeypatch.setattr(checking, "_FEW_BYTES", 1e9 if few else 0.0)
     # Few values of a hash: keys meet others in it all the time.

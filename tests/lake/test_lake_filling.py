@@ -410,7 +410,9 @@ def test_killed_at_any_step(lake: Lake, db: duckdb.DuckDBPyConnection, database:
     seen = set()
     for at in ways:
         died = worker(lake, database, at)
-        assert died.returncode == -signal.SIGKILL, (at, died.stderr)
+        # How often a database is asked whether it has answered is not the same each time.
+        ended = died.returncode == 0 and int(died.stdout) < at
+        assert died.returncode == -signal.SIGKILL or ended, (at, died.stderr)
         pointer = lake.pointer("main", "s.t")
         assert pointer is not None
         # All rows with their state, or none of both.

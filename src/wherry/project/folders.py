@@ -8,6 +8,9 @@ from pathlib import Path
 
 from wherry.model.finding import Finding
 
+#: Where files make tables: of one whose name a folder has now, it is not known what it made.
+_MAKING = ("tables/", "sources/")
+
 
 def files_of(root: Path, folder: str, endings: tuple[str, ...]) -> Iterator[str]:
     """The files of a folder of the project, relative to it, and those of folders in it, linked ones too; hidden ones
@@ -33,7 +36,7 @@ def _below(folder: Path, name: str, endings: tuple[str, ...], above: tuple[Path,
         yield name
         return
     for entry, is_folder in found:
-        if entry.lower().endswith(endings):
+        if entry.lower().endswith(endings) and (not is_folder or name.startswith(_MAKING)):
             yield name + entry
         if is_folder:
             yield from _below(folder / entry, f"{name}{entry}/", endings, (its, *above))

@@ -16,8 +16,8 @@ from wherry.run.check_subject import Asking, Subject
 
 #: Rows of a slice, of those of the table: beyond, the whole is looked at.
 MOST = 0.5
-#: Rows of a table up to which the groups of a slice are looked at beside the rest.
-_TABLE_ROWS = 20_000_000
+#: Rows of a slice from which on its groups are looked at beside the rest; and of its table, up to which that is so.
+_WORTH, _TABLE_ROWS = 20_000, 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ class Slices:
 
     @property
     def streams(self) -> bool:
-        """Whether there is too little of anything for two threads to share."""
+        """Whether there is enough for two threads, and too little of anything for them to share."""
         few = self.change.rows_added + self.change.rows_removed <= check_groups.BRIEF
-        return few and (self.subject.rows or 0) <= _TABLE_ROWS
+        return few and self.change.rows_added >= _WORTH and (self.subject.rows or 0) <= _TABLE_ROWS
 
     def look(self, items: Sequence[Item], groups: Sequence[Item]) -> Iterator[tuple[int, Sliced]]:
         """What the checks of rows and aggregates ``items``, and those of ``groups``, find, as far as slices tell."""
