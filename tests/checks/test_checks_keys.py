@@ -18,9 +18,9 @@ from wherry.model.asset import Check
 from wherry.model.run import CheckResult
 from wherry.project.check_form import read_check
 from wherry.run import check_groups, check_keys, check_plan, check_subject, key_hashes
-from wherry.run.check_state import Kept
+from wherry.run.check_kept import Checked, Kept
 from wherry.run.check_subject import Asking, Subject
-from wherry.run.checking import Checked, check_table
+from wherry.run.checking import check_table
 from wherry.run.key_hashes import Key, KeyHashes
 
 MANY = settings(

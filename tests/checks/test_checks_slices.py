@@ -19,9 +19,9 @@ from wherry.model.asset import Check
 from wherry.model.run import CheckResult, Outcome
 from wherry.project.check_form import read_check
 from wherry.run import check_groups, check_slices, check_subject, checking, key_hashes
-from wherry.run.check_state import Kept
+from wherry.run.check_kept import Checked, Kept
 from wherry.run.check_subject import Subject
-from wherry.run.checking import Checked, check_table
+from wherry.run.checking import check_table
 from wherry.run.key_hashes import KeyHashes
 
 DEEP = os.environ.get("WHERRY_DEEP") == "1"

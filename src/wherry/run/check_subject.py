@@ -13,8 +13,8 @@ from wherry.lake.changes import Change
 from wherry.lake.ranges import Ranges
 from wherry.lake.statistics import Facts
 from wherry.model.dataclass import dataclass
+from wherry.run.check_kept import Kept
 from wherry.run.check_plan import Item, at
-from wherry.run.check_state import Kept
 from wherry.run.key_hashes import KeyHashes
 
 #: Below so many rows, finding out how to do less costs more than it saves.

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from wherry.checks import find as built_in
 from wherry.engines.duckdb import DuckDB
-from wherry.lake.changes import Identity
 from wherry.lake.statistics import Facts
 from wherry.model.asset import Check
-from wherry.model.dataclass import dataclass
 from wherry.model.run import CheckResult, Outcome
 from wherry.quoting import full_name, name, text
 from wherry.run import check_facts, check_implied, check_keys, check_plan, check_refers, check_state
 from wherry.run.check_groups import group_values
+from wherry.run.check_kept import Checked, keepable
 from wherry.run.check_plan import Item, Job, Told
 from wherry.run.check_slices import Slices
-from wherry.run.check_state import Kept
 from wherry.run.check_subject import Asking, Find, Subject
 from wherry.run.verdict import first_line, verdict
 
@@ -28,23 +26,6 @@ from wherry.run.verdict import first_line, verdict
 _FEW_BYTES = 2.5
 #: Numbers that are looked for in another table at once for what one row of a slice takes to be looked up there.
 _ASKED = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """The verdicts, and what is kept of them by the checks' identities."""
-
-    results: tuple[CheckResult, ...]
-    kept: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    #: Likewise the values of columns that have few, and files with hashes of keys.
-    present: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    #: Likewise spans of numbers that are all in a table that is referred to.
-    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-
-    def keep(self, of: Identity) -> Kept:
-        """What to remember of the checks; ``of`` says of which rows."""
-        return Kept(of=of, values=self.kept, present=self.present, hashes=self.hashes, spans=self.spans)
 
 
 def run_checks(
@@ -288,7 +269,7 @@ class _Checking:
             if kept and index in self.listed:
                 *parts, present = self.parts[index]
                 self.parts[index] = tuple(parts)
-                if present is not None and check_state.keepable(present):
+                if present is not None and keepable(present):
                     self.present[index] = tuple(present)
 
     @cached_property
@@ -384,7 +365,7 @@ class _Checking:
                 not self.identities.get(item.index)
                 or item.index in self.errors
                 or values is None
-                or not check_state.keepable(values)
+                or not keepable(values)
             ):
                 continue
             if item.face in ("aggregate", "groups"):

@@ -27,8 +27,8 @@ from wherry.quoting import full_name
 from wherry.run import check_state
 from wherry.run.again import Again
 from wherry.run.bad_rows import bad_rows
+from wherry.run.check_kept import Kept
 from wherry.run.check_plan import Item, at, bad_rows_sql, has_before
-from wherry.run.check_state import Kept
 from wherry.run.check_subject import Find, Subject
 from wherry.run.checking import check_table
 from wherry.run.key_hashes import KeyHashes
