@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: Arrow schema of a batch's rejects, in this order: the file, table or request they came from; the line (1-based) or
 #: position, null when unknown; the reason; the row as text.
 REJECT_COLUMNS = ("file", "line", "reason", "row")
+#: The column of a table of files that says which one a row is from.
+FILE_COLUMN = "_file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

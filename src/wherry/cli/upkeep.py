@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wherry.cli.common import Place, about_project, counted
+from wherry.model.sizes import size_told
 
 if TYPE_CHECKING:
     from wherry.lake.upkeep.table import TableResult
@@ -102,13 +103,13 @@ def _tell(kept: Kept, dry_run: bool) -> None:
     if report.commits:
         click.echo(f"{counted(report.commits, 'old commit')} {would}forgotten")
     if gone.checks:
-        click.echo(f"the bad rows of {counted(gone.checks, 'old verdict')} {would}forgotten, {_size(gone.bytes)}")
+        click.echo(f"the bad rows of {counted(gone.checks, 'old verdict')} {would}forgotten, {size_told(gone.bytes)}")
     swept = report.swept
-    click.echo(f"{counted(swept.files, 'file')} {would}removed, {_size(swept.bytes)}")
+    click.echo(f"{counted(swept.files, 'file')} {would}removed, {size_told(swept.bytes)}")
     if swept.waiting:
-        waiting = f"{counted(swept.waiting, 'file')} that nothing needs, {_size(swept.waiting_bytes)}"
+        waiting = f"{counted(swept.waiting, 'file')} that nothing needs, {size_told(swept.waiting_bytes)}"
         click.echo(f"{waiting}: a later upkeep removes them, when whoever uses them now is done")
-    click.echo(f"{counted(swept.kept, 'file')} stay, {_size(swept.kept_bytes)}")
+    click.echo(f"{counted(swept.kept, 'file')} stay, {size_told(swept.kept_bytes)}")
 
 
 def summary(report: Report) -> str:
@@ -116,16 +117,8 @@ def summary(report: Report) -> str:
     done = sum(result.state == "done" for result in report.tables)
     failed = [f"`{result.name}` failed: {result.reason}" for result in report.tables if result.state == "failed"]
     parts = [f"{done} of {counted(len(report.tables), 'table')} put in order", *failed]
-    parts.append(f"{counted(report.swept.files, 'file')} removed ({_size(report.swept.bytes)})")
+    parts.append(f"{counted(report.swept.files, 'file')} removed ({size_told(report.swept.bytes)})")
     return "; ".join(parts)
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} GB"
 
 
 def _line(result: TableResult) -> str:
@@ -139,7 +132,7 @@ def _line(result: TableResult) -> str:
     ]
     parts = [f"{before:,} → {after:,} {what}" for before, after, what in changes if before and before != after]
     if result.rewritten:
-        parts.append(f"{_size(result.rewritten)} of data {'to write' if result.state == 'due' else 'written'} anew")
+        parts.append(f"{size_told(result.rewritten)} of data {'to write' if result.state == 'due' else 'written'} anew")
     if result.snapshots:
         parts.append(f"{counted(result.snapshots, 'old snapshot')} forgotten")
     return f"{click.style(result.state, fg='green')}  {result.name}  {', '.join(parts)}".rstrip()

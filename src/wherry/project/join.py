@@ -26,7 +26,7 @@ def join(drafts: Drafts, published: Iterable[str] = ()) -> Graph:
     the graph for it, held back.
     """
     findings = list(drafts.findings)
-    names = _unique({}, drafts, findings)
+    names = _unique(drafts, findings)
     if drafts.unread:
         names |= possible(drafts, names, published)
     broken = {name: list(told) for name, told in drafts.broken.items()}
@@ -87,7 +87,8 @@ class _Known:
     findings: list[Finding]
 
 
-def _unique(found: dict[str, Draft], drafts: Drafts, findings: list[Finding]) -> dict[str, Draft]:
+def _unique(drafts: Drafts, findings: list[Finding]) -> dict[str, Draft]:
+    found: dict[str, Draft] = {}
     for draft in drafts.assets:
         asset = draft.asset
         if asset is None:

@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from wherry.model.dataclass import dataclass
+from wherry.model.sizes import size_told
 from wherry.project.personal import looks_personal
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
@@ -50,7 +51,7 @@ def source_text(connector: str, options: Mapping[str, Any], schema: str, tables:
 def _table(table: Proposed, name: str) -> Iterator[str]:
     facts = [table.kind if table.kind != "table" else ""]
     facts.append(f"about {table.rows:,} rows" if table.rows is not None else "")
-    facts.append(_bytes(table.size) if table.size else "")
+    facts.append(size_told(table.size) if table.size else "")
     facts.append(f"{len(table.columns)} column{'' if len(table.columns) == 1 else 's'}" if table.columns else "")
     told = ", ".join(fact for fact in facts if fact)
     if told or table.about:
@@ -80,13 +81,6 @@ def _table(table: Proposed, name: str) -> Iterator[str]:
         yield f"{lead}  columns:"
         for column in personal:
             yield f"{lead}    {scalar(column)}: {{tags: [pii]}}   # looks personal by its name"
-
-
-def _bytes(size: int) -> str:
-    for unit, width in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= width:
-            return f"{size / width:,.1f} {unit}"
-    return f"{size} bytes"
 
 
 def scalar(value: Any) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from wherry.engines.duckdb import DuckDB
 from wherry.errors import WherryError
-from wherry.ports import Batch
+from wherry.ports import FILE_COLUMN, Batch
 from wherry.quoting import name, names
-from wherry.run.origins import FILE_COLUMN, NUMBER, write_origins
+from wherry.run.origins import NUMBER, write_origins
 from wherry.run.session import Session
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from wherry.model.asset import Asset
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
 from wherry.model.run import Drift
-from wherry.ports import Batch, Query
+from wherry.ports import FILE_COLUMN, Batch, Query
 from wherry.quoting import name, names, text
 from wherry.run.evolve import Columns, drifts, expect_frozen, misfits, unlike
-from wherry.run.origins import FILE_COLUMN, numbered, write_origins
+from wherry.run.origins import numbered, write_origins
 from wherry.run.session import Session
 from wherry.run.widen import make_room
 

@@ -10,8 +10,6 @@ from wherry.engines.duckdb import DuckDB
 from wherry.ports import Batch
 from wherry.run.evolve import Columns
 
-#: The column of a table of files that says which one a row is from.
-FILE_COLUMN = "_file"
 #: What numbers of rows in their batch are called.
 NUMBER = "__wherry_n"
 #: Rows that are asked for, and written down, at a time.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wherry.errors import WherryError
 from wherry.model.asset import Asset
 from wherry.model.plan import Built, Plan, Request
 from wherry.plan.select import select
 from wherry.plan.steps import make_plan
+from wherry.plugins import of_plugin
 from wherry.run.direct_files import fingerprint
 from wherry.run.project import Project
 from wherry.run.seen import Seen
@@ -19,9 +21,11 @@ def plan_for(project: Project, seen: Seen, words: Sequence[str], request: Reques
 
     def source_changes(asset: Asset, built: Built | None) -> str | None:
         ready = project.sources[asset.name.lower()]
+        assert asset.source is not None
         try:
-            return ready.source.changed(ready.options, ready.request, built.cursor if built else None)
-        except Exception:
+            with of_plugin(asset.source.connector, f"asked for `{asset.source.table}`"):
+                return ready.source.changed(ready.options, ready.request, built.cursor if built else None)
+        except WherryError:
             return "it could not be looked at"  # loading it says why
 
     def files(asset: Asset) -> str:

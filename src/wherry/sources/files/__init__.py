@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wherry.errors import SourceError, WherryError
-from wherry.ports import Batch, Found, Reached, Replaced, TableRequest
+from wherry.ports import FILE_COLUMN, Batch, Found, Reached, Replaced, TableRequest
 from wherry.sources.files import options as said
 from wherry.sources.files.database import open_database
-from wherry.sources.files.formats.scan import FILE_COLUMN
 from wherry.sources.files.grown import last_line_end
 from wherry.sources.files.listing import Difference, difference, list_files
 from wherry.sources.files.passing import Passing

@@ -8,9 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.ports import TableRequest
+from wherry.ports import FILE_COLUMN, TableRequest
 from wherry.sources.files.database import open_database
-from wherry.sources.files.formats.scan import FILE_COLUMN
 from wherry.sources.files.formats.text import HEAD
 from wherry.sources.files.listing import list_files
 from wherry.sources.files.options import (

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from wherry.model.sizes import size_told
 from wherry.ports import Reached, TableRequest
 from wherry.sources.files.database import failed
 from wherry.sources.files.listing import list_files
@@ -62,7 +63,7 @@ def reach(options: Options, table: TableRequest) -> Reached:
         opened = next((file for file in files if file.size), files[0])
         start = start_of(place, opened)
         members = members_of(place, opened, in_archive(table.name)[1], chosen) if is_archive(opened.name) else None
-    told = f"{len(files):,} file{'s' if len(files) > 1 else ''}" + (f", {shown(size)}" if size is not None else "")
+    told = f"{len(files):,} file{'s' if len(files) > 1 else ''}" + (f", {size_told(size)}" if size is not None else "")
     said: dict[str, str | int | None] = {"files": len(files), "bytes": size, "opened": opened.name}
     if is_archive(opened.name):
         if members is None and opened.name.lower().endswith(".zip") and not start.startswith(b"PK"):
@@ -145,11 +146,3 @@ def members_of(place: Place, archive: File, wanted: str, table: TableOptions) ->
     if not count:
         raise no_member(archive.name, wanted, there)
     return count
-
-
-def shown(size: int) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:,} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1000  # type: ignore[assignment]
-    return f"{size:,.1f} GB"

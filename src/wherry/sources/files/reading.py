@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProjectError, SourceError, WherryError
 from wherry.model.finding import Finding
-from wherry.ports import Batch, Origin, Replaced
+from wherry.ports import FILE_COLUMN, Batch, Origin, Replaced
 from wherry.sources.files.database import failed, named
-from wherry.sources.files.formats.scan import FILE_COLUMN, Job, Places, Scan
+from wherry.sources.files.formats.scan import Job, Places, Scan
 from wherry.sources.files.grown import can_grow, read_on
 from wherry.sources.files.listing import entry, still_same
 from wherry.sources.files.magic import check_kind

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wherry.model.dataclass import dataclass
+from wherry.ports import FILE_COLUMN
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.dialect import looks_like_header, sniff_delimiter
 from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.records import BadLine, Dialect, Split, first_record, split_records
 from wherry.sources.files.formats.scan import (
-    FILE_COLUMN,
     Job,
     Places,
     Scan,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
+from wherry.ports import FILE_COLUMN
 from wherry.sources.files.database import failed, load_extension, named, quoted
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.placed import Placed, numbers_of, places
 from wherry.sources.files.formats.scan import (
-    FILE_COLUMN,
     Job,
     Scan,
     check_file_column,

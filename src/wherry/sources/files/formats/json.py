@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import SourceError
 from wherry.model.dataclass import dataclass
+from wherry.ports import FILE_COLUMN
 from wherry.sources.files.database import failed, literal_path, named, quoted, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.json_values import LONGEST, Part, Places, clean, places_of
 from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.scan import (
-    FILE_COLUMN,
     Job,
     Scan,
     check_file_column,

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wherry.model.dataclass import dataclass
+from wherry.ports import FILE_COLUMN
 from wherry.sources.files.database import literal_path, named, texts
 from wherry.sources.files.formats import kinds
 from wherry.sources.files.formats.placed import Placed, numbers_of, places, record_numbers
 from wherry.sources.files.formats.scan import (
-    FILE_COLUMN,
     Job,
     Scan,
     check_file_column,

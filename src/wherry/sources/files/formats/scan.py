@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProjectError
 from wherry.model.dataclass import dataclass
 from wherry.model.finding import Finding
+from wherry.ports import FILE_COLUMN
 from wherry.sources.files.options import TableOptions
 from wherry.sources.files.work import Piece, Rejects, WorkFolder
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Says which files (or members) the n-th rows are from, and where in them they are; n goes up from 0.
 Places = Callable[[Iterator[int]], Iterator[tuple[Piece, int | None]]]
-#: Column that says which file a row of an incremental table came from.
-FILE_COLUMN = "_file"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from wherry.errors import ProjectError
 from wherry.model.finding import Finding
-from wherry.ports import Batch, Replaced, TableRequest
+from wherry.ports import FILE_COLUMN, Batch, Replaced, TableRequest
 from wherry.sources.files.database import named, open_database, quoted
 from wherry.sources.files.formats.parquet import project
-from wherry.sources.files.formats.scan import FILE_COLUMN, Job, Scan, check_file_column
+from wherry.sources.files.formats.scan import Job, Scan, check_file_column
 from wherry.sources.files.options import Options, TableOptions
 from wherry.sources.files.places.patterns import has_magic
 from wherry.sources.files.places.place import File, Place
