@@ -14,6 +14,7 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 #: What is the same in both databases; the other files are about files and DuckDB.
 BOTH = {
     "filling",
+    "filling_killed",
     "migrate",
     "branches",
     "carry",
